@@ -1,0 +1,139 @@
+//! The id of an AWS account.
+
+use std::str::FromStr;
+
+use crate::{InvalidValue, string_type::string_type};
+
+/// An AWS account id: exactly 12 digits, leading zeros included (AWS Account Management reference guide, "View AWS
+/// account identifiers"). A string, never a number: `012345678901` loses its zero as a number.
+///
+/// ```
+/// use contract::AccountId;
+///
+/// let account: AccountId = "012345678901".parse()?;
+/// assert_eq!(account.as_str(), "012345678901");
+/// assert!("12345678901".parse::<AccountId>().is_err());
+/// # Ok::<(), contract::InvalidValue>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountId(String);
+
+string_type!(AccountId, pattern: "^[0-9]{12}$");
+
+impl AccountId {
+    /// How many digits an account id has.
+    pub const LENGTH: usize = 12;
+}
+
+impl FromStr for AccountId {
+    type Err = InvalidValue;
+
+    /// # Errors
+    /// Anything but 12 ASCII digits; the hint says what a mangled id probably was.
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        const WHAT: &str = "account id";
+        if text.len() == Self::LENGTH && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Ok(Self(text.to_owned()));
+        }
+        let problem = if text.is_empty() {
+            "is empty".to_owned()
+        } else if text.bytes().all(|byte| byte.is_ascii_digit()) {
+            format!("has {} digits, not {}", text.len(), Self::LENGTH)
+        } else {
+            format!("is not {} digits", Self::LENGTH)
+        };
+        let error = InvalidValue::new(WHAT, text, problem);
+        Err(match probably_meant(text) {
+            Some(meant) => error.with_hint(meant),
+            None => error.with_hint(format!("write the {} digits in quotes", Self::LENGTH)),
+        })
+    }
+}
+
+/// What a mangled account id probably was, as a hint.
+fn probably_meant(text: &str) -> Option<String> {
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let grouped = text
+        .chars()
+        .all(|character| character.is_ascii_digit() || "-_ ,.'".contains(character));
+    if digits.len() == text.len() && (9..AccountId::LENGTH).contains(&digits.len()) {
+        let padded = format!("{digits:0>width$}", width = AccountId::LENGTH);
+        return Some(format!(
+            "probably `{padded}`: a YAML or spreadsheet program drops leading zeros from a number; check, and write it in quotes"
+        ));
+    }
+    if digits.len() != text.len() && grouped && digits.len() == AccountId::LENGTH {
+        return Some(format!(
+            "probably \"{digits}\": write the digits alone, in quotes"
+        ));
+    }
+    if text.contains(['e', 'E']) && text.parse::<f64>().is_ok() {
+        return Some(
+            "it was turned into a floating-point number, and digits may be lost: look it up again, and write it in quotes"
+                .to_owned(),
+        );
+    }
+    if let Some(number) = octal(text) {
+        return Some(format!(
+            "probably \"{number:012}\": read as an octal number; check, and write it in quotes"
+        ));
+    }
+    if text.starts_with("arn:") {
+        return Some(
+            "an ARN stands where the account id alone is wanted: its fifth field".to_owned(),
+        );
+    }
+    None
+}
+
+/// A number as YAML 1.2 writes octal ones.
+fn octal(text: &str) -> Option<u64> {
+    u64::from_str_radix(text.strip_prefix("0o")?, 8)
+        .ok()
+        .filter(|&number| number < 1_000_000_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hint(text: &str) -> String {
+        text.parse::<AccountId>()
+            .unwrap_err()
+            .hint()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    #[test]
+    fn leading_zeros_survive() {
+        assert_eq!(
+            "000000000001".parse::<AccountId>().unwrap().to_string(),
+            "000000000001"
+        );
+    }
+
+    #[test]
+    fn other_lengths_and_characters_are_refused() {
+        for text in [
+            "",
+            "1",
+            "11111111111",
+            "1111111111111",
+            "11111111111a",
+            " 11111111111",
+            "１１１１１１１１１１１１",
+        ] {
+            assert!(text.parse::<AccountId>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_mangled_id_is_recognised() {
+        assert!(hint("12345678901").contains("`012345678901`"));
+        assert!(hint("1111-2222-3333").contains("\"111122223333\""));
+        assert!(hint("1.11111111111e11").contains("floating-point"));
+        assert!(hint("0o1475151434").contains("octal"));
+        assert!(hint("arn:aws:iam::111111111111:root").contains("fifth field"));
+    }
+}

@@ -1,0 +1,35 @@
+//! The words that the function and its generator share.
+//!
+//! Everything that crosses a boundary (a variables file, an environment variable, an answer of AWS) becomes one of
+//! these types at the door, or an [`InvalidValue`] that says what was wrong and how to mend it. Inside, nothing is
+//! checked twice. Each type carries its limits and the page they come from.
+//!
+//! [`FunctionConfiguration`] is the one definition of what the generator writes and the function reads, so that the
+//! two cannot drift apart.
+//!
+//! What is *not* here: the AWS SDK, files, YAML, the network. This crate is compiled into both halves and stays small.
+
+mod account_id;
+mod arn;
+mod external_id;
+mod function;
+mod invalid;
+mod log_level;
+mod region;
+mod role;
+mod session_name;
+mod stage;
+mod string_type;
+mod target;
+
+pub use account_id::AccountId;
+pub use arn::{RoleArn, account_of_arn};
+pub use external_id::ExternalId;
+pub use function::{ConfigurationFault, FunctionConfiguration, variable};
+pub use invalid::InvalidValue;
+pub use log_level::LogLevel;
+pub use region::{Partition, Region};
+pub use role::RoleName;
+pub use session_name::SessionName;
+pub use stage::Stage;
+pub use target::Target;

@@ -1,0 +1,194 @@
+//! Regions and the partitions they lie in.
+
+use std::{fmt, str::FromStr};
+
+use crate::{InvalidValue, string_type::string_type};
+
+/// The name of an AWS region, such as `eu-central-1`.
+///
+/// Checked against the forms that the SDKs' `partitions.json` (botocore 1.43, `regionRegex`) gives each partition, not
+/// against a list, so that a new region needs no new release.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Region(String);
+
+string_type!(Region, pattern: r"^(us|eu|ap|sa|ca|me|af|il|mx|cn|eusc)(-(gov|iso|isob|isoe|isof|de))?-[a-z]+-[0-9]{1,2}$");
+
+/// A partition: a group of regions with accounts, IAM and ARNs of its own (AWS General Reference, "Amazon Resource
+/// Names").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Partition {
+    /// The commercial regions.
+    Aws,
+    /// China.
+    AwsCn,
+    /// GovCloud (US).
+    AwsUsGov,
+    /// The European Sovereign Cloud.
+    AwsEusc,
+    /// Isolated (US).
+    AwsIso,
+    /// Isolated, secret (US).
+    AwsIsoB,
+    /// Isolated (Europe).
+    AwsIsoE,
+    /// Isolated (US), the third.
+    AwsIsoF,
+}
+
+impl Partition {
+    /// Each partition with its name in ARNs and the beginnings of its regions' names. The commercial one has no entry
+    /// of beginnings: it is what remains.
+    const ALL: [(Self, &'static str, &'static [&'static str]); 8] = [
+        (Self::AwsCn, "aws-cn", &["cn-"]),
+        (Self::AwsUsGov, "aws-us-gov", &["us-gov-"]),
+        (Self::AwsEusc, "aws-eusc", &["eusc-de-"]),
+        (Self::AwsIso, "aws-iso", &["us-iso-"]),
+        (Self::AwsIsoB, "aws-iso-b", &["us-isob-"]),
+        (Self::AwsIsoE, "aws-iso-e", &["eu-isoe-"]),
+        (Self::AwsIsoF, "aws-iso-f", &["us-isof-"]),
+        (
+            Self::Aws,
+            "aws",
+            &[
+                "us-", "eu-", "ap-", "sa-", "ca-", "me-", "af-", "il-", "mx-",
+            ],
+        ),
+    ];
+
+    /// The name in ARNs: `aws`, `aws-cn`, ….
+    pub fn as_str(self) -> &'static str {
+        Self::ALL
+            .iter()
+            .find(|(partition, ..)| *partition == self)
+            .map_or("aws", |(_, name, _)| name)
+    }
+
+    /// The partition, and what of the region's name follows the beginning that tells it.
+    fn of_region(region: &str) -> Option<(Self, &str)> {
+        Self::ALL.iter().find_map(|(partition, _, beginnings)| {
+            beginnings
+                .iter()
+                .find_map(|beginning| Some((*partition, region.strip_prefix(beginning)?)))
+        })
+    }
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Partition {
+    type Err = InvalidValue;
+
+    /// # Errors
+    /// A name that is none of the eight partitions'.
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        Self::ALL
+            .iter()
+            .find(|(_, name, _)| *name == text)
+            .map(|(partition, ..)| *partition)
+            .ok_or_else(|| InvalidValue::new("partition", text, "is no partition of AWS"))
+    }
+}
+
+impl Region {
+    /// `us-east-1`, the default of a stage.
+    #[must_use]
+    pub fn us_east_1() -> Self {
+        Self("us-east-1".to_owned())
+    }
+
+    /// The partition the region lies in.
+    pub fn partition(&self) -> Partition {
+        Partition::of_region(&self.0).map_or(Partition::Aws, |(partition, _)| partition)
+    }
+}
+
+impl FromStr for Region {
+    type Err = InvalidValue;
+
+    /// # Errors
+    /// A text that has the form of no partition's regions.
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let well_formed = Partition::of_region(text)
+            .and_then(|(_, rest)| rest.split_once('-'))
+            .is_some_and(|(direction, number)| {
+                !direction.is_empty()
+                    && direction.bytes().all(|byte| byte.is_ascii_lowercase())
+                    && (1..=2).contains(&number.len())
+                    && number.bytes().all(|byte| byte.is_ascii_digit())
+            });
+        if well_formed {
+            return Ok(Self(text.to_owned()));
+        }
+        let error = InvalidValue::new(
+            "region",
+            text,
+            if text.is_empty() {
+                "is empty"
+            } else {
+                "is no name of a region"
+            },
+        );
+        let zone = text.strip_suffix(|last: char| last.is_ascii_lowercase());
+        Err(match zone.filter(|region| region.parse::<Self>().is_ok()) {
+            Some(region) => error.with_hint(format!(
+                "that is an availability zone; its region is `{region}`"
+            )),
+            None => error.with_hint("write it as AWS does, such as `eu-central-1`"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_partition_follows_the_region() {
+        for (region, partition) in [
+            ("us-east-1", "aws"),
+            ("ap-southeast-7", "aws"),
+            ("mx-central-1", "aws"),
+            ("cn-north-1", "aws-cn"),
+            ("us-gov-west-1", "aws-us-gov"),
+            ("eusc-de-east-1", "aws-eusc"),
+            ("us-iso-east-1", "aws-iso"),
+            ("us-isob-east-1", "aws-iso-b"),
+            ("eu-isoe-west-1", "aws-iso-e"),
+            ("us-isof-south-1", "aws-iso-f"),
+        ] {
+            let region: Region = region.parse().unwrap();
+            assert_eq!(region.partition().as_str(), partition, "{region}");
+            assert_eq!(partition.parse::<Partition>().unwrap(), region.partition());
+        }
+    }
+
+    #[test]
+    fn what_is_no_region_is_refused() {
+        for text in [
+            "",
+            "us-east",
+            "us-east-",
+            "US-EAST-1",
+            "eu_central_1",
+            "moon-east-1",
+            "us-east-1a",
+            "us-east-1\n",
+            "us--1",
+            "${x}",
+        ] {
+            assert!(text.parse::<Region>().is_err(), "{text}");
+        }
+        assert!(
+            "us-east-1a"
+                .parse::<Region>()
+                .unwrap_err()
+                .hint()
+                .unwrap()
+                .contains("`us-east-1`")
+        );
+    }
+}

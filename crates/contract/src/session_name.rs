@@ -1,0 +1,53 @@
+//! The name of a role session.
+
+use std::str::FromStr;
+
+use crate::{
+    InvalidValue,
+    invalid::{NAME_CHARACTERS, is_name_character, refuse_other_characters, refuse_other_lengths},
+    string_type::string_type,
+};
+
+/// The name of a role session, which CloudTrail in the target account shows: 2 to 64 of `[\w+=,.@-]` (STS API
+/// reference, `AssumeRole`).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionName(String);
+
+string_type!(SessionName, pattern: r"^[A-Za-z0-9_+=,.@-]{2,64}$");
+
+impl SessionName {
+    /// `list-s3-buckets`, the session name of the function.
+    #[must_use]
+    pub fn list_s3_buckets() -> Self {
+        Self("list-s3-buckets".to_owned())
+    }
+}
+
+impl FromStr for SessionName {
+    type Err = InvalidValue;
+
+    /// # Errors
+    /// Another length or character.
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        refuse_other_lengths(text, 2, 64)
+            .and_then(|()| refuse_other_characters(text, is_name_character, NAME_CHARACTERS))
+            .map_err(|problem| InvalidValue::new("session name", text, problem))?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limits_of_sts() {
+        assert_eq!(
+            "list-s3-buckets".parse::<SessionName>().unwrap(),
+            SessionName::list_s3_buckets()
+        );
+        for text in ["", "a", "a b", "a/b", &"x".repeat(65)] {
+            assert!(text.parse::<SessionName>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The one place that prints. Results go to standard output, everything else to standard error.
+
+#![expect(clippy::print_stderr, reason = "this is the one place that prints")]
+
+use std::{
+    io::{self, IsTerminal, Write},
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Prints a result, as it is, to standard output.
+///
+/// # Errors
+/// Standard output is closed (`… | head`): the caller stops quietly.
+pub(crate) fn result(text: &str) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    output.write_all(text.as_bytes())?;
+    output.flush()
+}
+
+/// Prints a line for a person to standard error.
+pub(crate) fn note(text: &str) {
+    eprintln!("{text}");
+}
+
+/// Whether a person is at the other end of standard input and standard error, and can be asked.
+pub(crate) fn is_interactive() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Whether standard error takes colours: a terminal, and `NO_COLOR` is not set (no-color.org).
+pub(crate) fn has_colours() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Asks a person for a line.
+///
+/// # Errors
+/// Standard input cannot be read.
+pub(crate) fn ask(question: &str) -> io::Result<String> {
+    eprint!("{question} ");
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(answer.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// A long step under way: a spinner with the time on a terminal, otherwise a plain line at its beginning and its end.
+#[derive(Debug)]
+pub(crate) struct Step {
+    label: String,
+    started: Instant,
+    spinner: Option<ProgressBar>,
+}
+
+impl Step {
+    /// Announces the step: `Building the function`.
+    pub(crate) fn begin(label: impl Into<String>) -> Self {
+        let label = label.into();
+        let spinner = io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})");
+            let spinner = ProgressBar::new_spinner().with_message(label.clone());
+            spinner.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            spinner.enable_steady_tick(Duration::from_millis(120));
+            spinner
+        });
+        if spinner.is_none() {
+            eprintln!("{label} …");
+        }
+        Self {
+            label,
+            started: Instant::now(),
+            spinner,
+        }
+    }
+
+    /// The step is done; `outcome` is what it came to.
+    pub(crate) fn done(self, outcome: &str) {
+        if let Some(spinner) = &self.spinner {
+            spinner.finish_and_clear();
+        }
+        let separator = if outcome.is_empty() { "" } else { ": " };
+        eprintln!(
+            "{}{separator}{outcome} ({:.1} s)",
+            self.label,
+            self.started.elapsed().as_secs_f64()
+        );
+    }
+}
+
+impl Drop for Step {
+    fn drop(&mut self) {
+        if let Some(spinner) = &self.spinner {
+            spinner.finish_and_clear();
+        }
+    }
+}
