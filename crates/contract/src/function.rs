@@ -107,12 +107,11 @@ struct Reader<F> {
 
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
     fn required<T: FromStr<Err = InvalidValue>>(&mut self, variable: &'static str) -> Option<T> {
-        match (self.lookup)(variable) {
-            Some(text) => self.parse(variable, &text),
-            None => {
-                self.faults.push(ConfigurationFault::Missing(variable));
-                None
-            }
+        if let Some(text) = (self.lookup)(variable) {
+            self.parse(variable, &text)
+        } else {
+            self.faults.push(ConfigurationFault::Missing(variable));
+            None
         }
     }
 
@@ -129,7 +128,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         text.parse()
             .map_err(|source| {
                 self.faults
-                    .push(ConfigurationFault::Invalid { variable, source })
+                    .push(ConfigurationFault::Invalid { variable, source });
             })
             .ok()
     }

@@ -1,1 +1,143 @@
-//! Placeholder.
+//! Assumes a role in a Target account and lists that account's S3 buckets.
+//!
+//! The data flows one way: a [`Target`] → a session (STS, `AssumeRole`) → its buckets (S3,
+//! `ListBuckets`) → a [`Listing`], or a [`Failure`] that says in which [`Phase`] what went wrong, in AWS's own words, and
+//! what a person could look at.
+//!
+//! ```no_run
+//! # async fn example(config: aws_types::SdkConfig, target: contract::Target) -> Result<(), Box<dyn std::error::Error>> {
+//! let clients = cross_account::Clients::new(&config)?;
+//! let listing = cross_account::list_buckets(&clients, &target, None).await?;
+//! println!("{} buckets", listing.buckets.len());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Clients`] is built once in a process and serves every call and every target: one HTTP client, one STS client, one
+//! S3 client, and a cache of the sessions, about one kilobyte a target. That is what makes a warm call cheap (no
+//! request to STS, no new connection) and lets thousands of targets share one process.
+//!
+//! # Invariants
+//! - The two phases fail apart: credentials are asked for first, and only then does the S3 client see them. A provider
+//!   inside the S3 client would turn STS's refusal into a connection error with the cause buried.
+//! - The S3 client has no credentials of its own. A listing whose session was forgotten fails; it cannot list the
+//!   account that the process itself belongs to.
+//! - Nothing printed by `Debug` or `Display` holds a secret: an SDK error, which may carry the raw answer of STS, never
+//!   leaves this crate.
+//!
+//! What is *not* here: Lambda, environment variables, printing, the choice of targets, and the fan-out over many of
+//! them. Loading an `SdkConfig` is the caller's too (the crate `aws-config`), with [`http_client`] as its HTTP client.
+
+mod assume;
+mod cause;
+mod clients;
+mod complete;
+mod failure;
+mod hint;
+mod http;
+mod limits;
+mod list;
+mod session;
+
+use std::time::Duration;
+
+use contract::Target;
+use tokio::time::{Instant, timeout_at};
+
+pub use aws_smithy_types::DateTime;
+pub use cause::Cause;
+pub use clients::{Clients, ConfigurationError};
+pub use failure::{Failure, FailureKind, Phase};
+pub use http::http_client;
+pub use limits::Limits;
+pub use list::Bucket;
+
+use list::list;
+use session::Origin;
+
+/// The buckets of one account, and how long it took to get them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// Every bucket of the account, each once, in the order S3 gave them.
+    pub buckets: Vec<Bucket>,
+    /// Where the time went.
+    pub timings: Timings,
+}
+
+/// Where the time of a call went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Timings {
+    /// How long it took to get a session from STS; `None` where a cached one was used. The sum where two were needed.
+    pub assume: Option<Duration>,
+    /// How long the listing took, all pages together.
+    pub list: Duration,
+    /// How many pages the listing had: at least 1.
+    pub pages: u32,
+}
+
+/// Lists the buckets of `target`.
+///
+/// A cached session is used where there is one. Where S3 says that it has expired or does not know it, it is dropped,
+/// and assuming and listing are tried once more, from the first page.
+///
+/// `deadline` is when the call must have ended: what is under way then fails with [`FailureKind::Timeout`] in its
+/// phase. Without one, only the timeouts and attempts of [`Limits`] bound the call.
+///
+/// # Errors
+/// A [`Failure`] with its phase and [`FailureKind`].
+pub async fn list_buckets(
+    clients: &Clients,
+    target: &Target,
+    deadline: Option<Instant>,
+) -> Result<Listing, Failure> {
+    let mut timings = Timings::default();
+    let mut first = true;
+    loop {
+        let started = Instant::now();
+        let (session, origin) = within(deadline, clients.session(target))
+            .await
+            .unwrap_or_else(|Late| Err(clients.failure(Phase::Assume, target).deadline()))?;
+        if origin == Origin::Assumed {
+            *timings.assume.get_or_insert_default() += started.elapsed();
+        }
+
+        let started = Instant::now();
+        let mut buckets = Vec::new();
+        let listed = within(deadline, list(clients, target, &session, &mut buckets))
+            .await
+            .unwrap_or_else(|Late| Err(clients.failure(Phase::List, target).deadline()));
+        timings.list += started.elapsed();
+        let failure = match listed {
+            Ok(pages) => {
+                timings.pages = pages;
+                return Ok(Listing { buckets, timings });
+            }
+            Err(failure) => failure,
+        };
+        let session_is_over = match failure.kind() {
+            FailureKind::ExpiredCredentials => true,
+            // A new session is known to S3 at once: refused, it will be refused again.
+            FailureKind::CredentialsRejected => origin == Origin::Cache,
+            _ => false,
+        };
+        if session_is_over {
+            clients.discard(target, &session);
+        }
+        if !(session_is_over && first) {
+            return Err(failure.with_partial(buckets));
+        }
+        tracing::debug!(account = %target.account, kind = %failure.kind(), "the session is over: assuming the role again");
+        first = false;
+    }
+}
+
+/// The deadline passed.
+struct Late;
+
+/// What `future` gives, unless the deadline passes first.
+async fn within<T>(deadline: Option<Instant>, future: impl Future<Output = T>) -> Result<T, Late> {
+    match deadline {
+        Some(deadline) => timeout_at(deadline, future).await.map_err(|_| Late),
+        None => Ok(future.await),
+    }
+}

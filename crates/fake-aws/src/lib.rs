@@ -1,1 +1,38 @@
-//! Placeholder.
+//! A fast STS and S3 in this process, on loopback, with faults and latency to order.
+//!
+//! ```
+//! use fake_aws::{Account, FakeAws, Fault};
+//!
+//! let fake = FakeAws::builder()
+//!     .account("222222222222", Account::new().buckets(2_500).page_cap(1_000))
+//!     .account("333333333333", Account::new().always_on_assume(Fault::Denied))
+//!     .start()?;
+//! println!("AWS_ENDPOINT_URL={}", fake.endpoint());
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! It knows three calls: STS's `AssumeRole` and `GetCallerIdentity`, and S3's `ListBuckets`. Any other credentials than
+//! those it issued itself are the caller's. What it checks is what tests rely on: that a session's access key and token
+//! are ones it issued and not revoked, which tells the account, and the limits of `ListBuckets`. Sessions need no memory:
+//! account and number stand in the access key.
+//!
+//! It runs on a thread of its own, so that neither a test's runtime nor its clock matters to it.
+//!
+//! What is *not* here: TLS, signatures (they are not checked), policies (a fault says who is refused), and any
+//! state: an account's buckets are numbered, not created. It is for tests and benchmarks, and is never shipped.
+
+mod account;
+mod body;
+mod fault;
+mod query;
+mod record;
+mod s3;
+mod server;
+mod session;
+mod sts;
+mod timestamp;
+
+pub use account::Account;
+pub use fault::Fault;
+pub use record::{Action, Counts, Request};
+pub use server::{Builder, FakeAws};

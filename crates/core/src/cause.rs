@@ -1,0 +1,85 @@
+//! What lies below a failure, without what must not be seen.
+
+use std::error::Error;
+
+/// One error of the chain below a [`Failure`](crate::Failure), as text, with the next as its source.
+///
+/// The errors of the SDK themselves are not kept: they hold the raw answer, and that of `AssumeRole` holds a session's
+/// secrets, which their `Debug` would print. Of their texts only what stands before the first brace is: some go on with
+/// the whole request.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct Cause {
+    text: String,
+    #[source]
+    source: Option<Box<Cause>>,
+}
+
+impl Cause {
+    /// The chain that begins with `error`.
+    pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
+        Self {
+            text: before_brace(&error.to_string()),
+            source: error.source().map(|source| Box::new(Self::of(source))),
+        }
+    }
+
+    /// The text of the error at the end of the chain, which mostly says most.
+    pub(crate) fn root(&self) -> &str {
+        self.texts().last().unwrap_or_default()
+    }
+
+    /// The texts of the chain, outermost first.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        std::iter::successors(Some(self), |cause| cause.source.as_deref())
+            .map(|cause| cause.text.as_str())
+    }
+}
+
+fn before_brace(text: &str) -> String {
+    match text.split_once('{') {
+        Some((before, _)) => one_line(before) + " …",
+        None => one_line(text),
+    }
+}
+
+/// `text` on one line and of bounded length: a message is shown in logs and answers, and is not ours.
+pub(crate) fn one_line(text: &str) -> String {
+    const LONGEST: usize = 2_000;
+    let mut line = String::with_capacity(text.len().min(LONGEST));
+    for word in text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+    {
+        if line.len() + word.len() > LONGEST {
+            line.push_str(" …");
+            break;
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_a_printed_request_is_kept() {
+        let error =
+            std::io::Error::other("failed to sign `Request { headers: {\"token\": \"secret\"} }`");
+        let cause = Cause::of(&error);
+        assert_eq!(cause.to_string(), "failed to sign `Request …");
+        assert_eq!(cause.root(), "failed to sign `Request …");
+    }
+
+    #[test]
+    fn a_message_becomes_one_bounded_line() {
+        assert_eq!(one_line(" a\r\n  b\u{1b}[31m\tc\0"), "a b [31m c");
+        assert!(one_line(&"word ".repeat(10_000)).len() < 2_010);
+        assert!(one_line(&"x".repeat(10_000)).len() < 2_010);
+    }
+}

@@ -1,0 +1,143 @@
+//! What is built once and serves every call.
+
+use std::fmt;
+
+use aws_sdk_s3::config::{BehaviorVersion, StalledStreamProtectionConfig};
+use aws_types::SdkConfig;
+use contract::{InvalidValue, Partition, Region, RoleArn, Target};
+
+use crate::{
+    Limits,
+    complete::OnlyWholeAnswers,
+    failure::{Failure, FailureBuilder, Phase},
+    session::{Origin, Session, Sessions},
+};
+
+/// The clients of STS and S3, and the sessions they have obtained: built once, shared by all calls and all targets.
+///
+/// `Debug` shows the region and how many sessions are cached, never what they are.
+pub struct Clients {
+    pub(crate) sts: aws_sdk_sts::Client,
+    pub(crate) s3: aws_sdk_s3::Client,
+    sessions: Sessions,
+    region: Region,
+}
+
+/// Why no [`Clients`] could be built.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigurationError {
+    /// The configuration names no region. In a Lambda it comes from `AWS_REGION`, which the service always sets.
+    #[error("no region is configured")]
+    NoRegion,
+    /// The region is none that AWS could have; the partition of every ARN follows from it.
+    #[error(transparent)]
+    InvalidRegion(#[from] InvalidValue),
+    /// The configuration has no source of credentials.
+    #[error("no source of credentials is configured")]
+    NoCredentials,
+}
+
+impl Clients {
+    /// Builds the clients with [`Limits::default`].
+    ///
+    /// From `config` come the region, the credentials to assume roles with, the endpoints (with them `AWS_ENDPOINT_URL`
+    /// and its like), the HTTP client (where there is none, [`http_client`](crate::http_client)), and the clock. Its
+    /// timeouts and retries are replaced.
+    ///
+    /// # Errors
+    /// See [`ConfigurationError`]. Nothing is sent.
+    pub fn new(config: &SdkConfig) -> Result<Self, ConfigurationError> {
+        Self::with_limits(config, &Limits::default())
+    }
+
+    /// [`new`](Self::new) with other limits. The timeouts for connecting and reading are the HTTP client's: where
+    /// `config` has one, it keeps its own.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    pub fn with_limits(config: &SdkConfig, limits: &Limits) -> Result<Self, ConfigurationError> {
+        let region: Region = config
+            .region()
+            .ok_or(ConfigurationError::NoRegion)?
+            .as_ref()
+            .parse()?;
+        if config.credentials_provider().is_none() {
+            return Err(ConfigurationError::NoCredentials);
+        }
+        let mut builder = config.to_builder();
+        builder
+            .set_behavior_version(Some(BehaviorVersion::latest()))
+            .set_timeout_config(Some(limits.timeouts()))
+            .set_retry_config(Some(limits.retries()))
+            .set_stalled_stream_protection(Some(StalledStreamProtectionConfig::disabled()))
+            .set_http_client(Some(
+                config.http_client().unwrap_or_else(|| limits.http_client()),
+            ));
+        let shared = builder.build();
+        let sts = aws_sdk_sts::Client::from_conf(
+            aws_sdk_sts::config::Builder::from(&shared)
+                .interceptor(OnlyWholeAnswers)
+                .build(),
+        );
+        // Each call brings its session. Without this line a forgotten one would list the process's own account.
+        let mut builder = shared.into_builder();
+        builder.set_credentials_provider(None);
+        let s3 = aws_sdk_s3::Client::from_conf(
+            aws_sdk_s3::config::Builder::from(&builder.build())
+                .interceptor(OnlyWholeAnswers)
+                .build(),
+        );
+        Ok(Self {
+            sts,
+            s3,
+            sessions: Sessions::new(config.time_source().unwrap_or_default()),
+            region,
+        })
+    }
+
+    /// The region whose STS and S3 are asked. S3's answer covers the buckets of all regions.
+    pub fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// The partition of that region, in which all roles lie.
+    pub fn partition(&self) -> Partition {
+        self.region.partition()
+    }
+
+    /// The ARN of the role that is assumed for `target`.
+    pub fn role_arn(&self, target: &Target) -> RoleArn {
+        target.role_arn(self.partition())
+    }
+
+    /// A session for `target`, from the cache or from STS.
+    pub(crate) async fn session(&self, target: &Target) -> Result<(Session, Origin), Failure> {
+        self.sessions
+            .get(target, || crate::assume::assume(self, target))
+            .await
+    }
+
+    /// Forgets `session`, if it is still the one of `target`.
+    pub(crate) fn discard(&self, target: &Target, session: &Session) {
+        self.sessions.discard(target, session);
+    }
+
+    /// The beginning of a failure that concerns `target`.
+    pub(crate) fn failure(&self, phase: Phase, target: &Target) -> FailureBuilder {
+        FailureBuilder::new(
+            phase,
+            self.role_arn(target),
+            target.external_id.clone(),
+            self.region.clone(),
+        )
+    }
+}
+
+impl fmt::Debug for Clients {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Clients")
+            .field("region", &self.region.as_str())
+            .field("sessions", &self.sessions)
+            .finish_non_exhaustive()
+    }
+}

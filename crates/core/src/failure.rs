@@ -1,0 +1,614 @@
+//! What can go wrong, in terms that a person and a program can act on.
+
+use std::{borrow::Cow, error::Error, fmt, sync::Arc};
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::{
+    client::{endpoint::error::ResolveEndpointError, orchestrator::HttpResponse},
+    http::HttpError,
+};
+use aws_smithy_types::error::ErrorMetadata;
+use aws_types::request_id::RequestId;
+use contract::{AccountId, ExternalId, Region, RoleArn};
+
+use crate::{
+    Bucket,
+    cause::{Cause, one_line},
+    hint::{self, Circumstances},
+};
+
+/// Which part of a call was under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// STS was asked for a session of the target's role, with the credentials of the process.
+    Assume,
+    /// S3 was asked for the buckets, with that session.
+    List,
+}
+
+impl Phase {
+    /// `assume` or `list`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Assume => "assume",
+            Self::List => "list",
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What kind of failure it is: stable names, for programs.
+///
+/// A kind is about what to do; AWS's own code, of which there are hundreds, is [`Failure::code`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FailureKind {
+    /// STS refused to let the role be assumed, or does not know it: it does not tell these apart.
+    AssumeRoleDenied,
+    /// S3 refused to list the buckets to the role.
+    ListBucketsDenied,
+    /// There were too many requests, and there still were after all attempts.
+    Throttled,
+    /// No answer in time: a timeout of [`Limits`](crate::Limits), or the deadline of the call.
+    Timeout,
+    /// The session that STS issued belongs to another account than the target's. Nothing was listed.
+    WrongAccount,
+    /// The credentials have expired: those of the process when assuming, those of the session when listing.
+    ExpiredCredentials,
+    /// The credentials are unknown, or a signature made with them is not accepted.
+    CredentialsRejected,
+    /// The process could not get credentials of its own; no request was sent.
+    CredentialsUnavailable,
+    /// STS is not active in the region for the target's account.
+    RegionDisabled,
+    /// The request was refused for another reason; AWS's code tells which.
+    RequestRejected,
+    /// The service had an error of its own (5xx), and still had after all attempts.
+    ServiceUnavailable,
+    /// No connection could be made, or it broke before the answer began.
+    ConnectionFailed,
+    /// The answer was cut short, or does not have its documented form.
+    InvalidResponse,
+    /// The request could not even be made: the endpoint, for example, is no URL.
+    InvalidConfiguration,
+}
+
+impl FailureKind {
+    /// Every kind, for documentation.
+    pub const ALL: [Self; 14] = [
+        Self::AssumeRoleDenied,
+        Self::ListBucketsDenied,
+        Self::Throttled,
+        Self::Timeout,
+        Self::WrongAccount,
+        Self::ExpiredCredentials,
+        Self::CredentialsRejected,
+        Self::CredentialsUnavailable,
+        Self::RegionDisabled,
+        Self::RequestRejected,
+        Self::ServiceUnavailable,
+        Self::ConnectionFailed,
+        Self::InvalidResponse,
+        Self::InvalidConfiguration,
+    ];
+
+    /// The name: what a Lambda answers as `errorType`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AssumeRoleDenied => "AssumeRoleDenied",
+            Self::ListBucketsDenied => "ListBucketsDenied",
+            Self::Throttled => "Throttled",
+            Self::Timeout => "Timeout",
+            Self::WrongAccount => "WrongAccount",
+            Self::ExpiredCredentials => "ExpiredCredentials",
+            Self::CredentialsRejected => "CredentialsRejected",
+            Self::CredentialsUnavailable => "CredentialsUnavailable",
+            Self::RegionDisabled => "RegionDisabled",
+            Self::RequestRejected => "RequestRejected",
+            Self::ServiceUnavailable => "ServiceUnavailable",
+            Self::ConnectionFailed => "ConnectionFailed",
+            Self::InvalidResponse => "InvalidResponse",
+            Self::InvalidConfiguration => "InvalidConfiguration",
+        }
+    }
+
+    /// What it means, in one sentence without a final period, for documentation.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::AssumeRoleDenied => {
+                "STS refused to let the role be assumed, or there is no such role: it does not tell these apart"
+            }
+            Self::ListBucketsDenied => "S3 refused to list the buckets to the assumed role",
+            Self::Throttled => "Too many requests, after all attempts",
+            Self::Timeout => "No answer in time; the message says in which phase",
+            Self::WrongAccount => "The session that STS issued belongs to another account",
+            Self::ExpiredCredentials => {
+                "The credentials have expired: the function's own when assuming, the session's when listing"
+            }
+            Self::CredentialsRejected => {
+                "The credentials are unknown to the service, or a signature made with them is not accepted"
+            }
+            Self::CredentialsUnavailable => "The function could not get credentials of its own",
+            Self::RegionDisabled => "STS is not active in the region for the target's account",
+            Self::RequestRejected => {
+                "The service refused the request for another reason, which its code tells"
+            }
+            Self::ServiceUnavailable => "The service had an error of its own, after all attempts",
+            Self::ConnectionFailed => "No connection could be made, or it broke",
+            Self::InvalidResponse => {
+                "The answer was cut short or does not have its documented form"
+            }
+            Self::InvalidConfiguration => {
+                "The request could not be made, as the endpoint is invalid"
+            }
+        }
+    }
+
+    /// Whether the same call may succeed later although nobody has changed anything.
+    pub fn is_retryable(self) -> bool {
+        match self {
+            Self::Throttled
+            | Self::Timeout
+            | Self::ExpiredCredentials
+            | Self::CredentialsUnavailable
+            | Self::ServiceUnavailable
+            | Self::ConnectionFailed
+            | Self::InvalidResponse => true,
+            Self::AssumeRoleDenied
+            | Self::ListBucketsDenied
+            | Self::WrongAccount
+            | Self::CredentialsRejected
+            | Self::RegionDisabled
+            | Self::RequestRejected
+            | Self::InvalidConfiguration => false,
+        }
+    }
+}
+
+impl fmt::Display for FailureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why an account could not be listed.
+///
+/// `Display` is one line: what was tried, in which account, with AWS's code, message and request id. The
+/// [`hint`](Self::hint) is apart, and so is the chain of causes, `Error::source`. Neither of them, and not `Debug`
+/// either, holds a secret. Cloning is cheap.
+#[derive(Clone)]
+pub struct Failure(Arc<Details>);
+
+#[derive(Debug, Clone)]
+struct Details {
+    phase: Phase,
+    kind: FailureKind,
+    role: RoleArn,
+    code: Option<String>,
+    message: Option<String>,
+    request_id: Option<String>,
+    /// What happened, where it was not AWS that said no.
+    explanation: Cow<'static, str>,
+    hint: Option<String>,
+    partial: Partial,
+    cause: Option<Arc<Cause>>,
+}
+
+/// The buckets of the pages before the failure.
+#[derive(Clone, Default)]
+struct Partial(Vec<Bucket>);
+
+impl fmt::Debug for Partial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} buckets", self.0.len())
+    }
+}
+
+impl Failure {
+    /// What was under way.
+    pub fn phase(&self) -> Phase {
+        self.0.phase
+    }
+
+    /// What kind of failure it is.
+    pub fn kind(&self) -> FailureKind {
+        self.0.kind
+    }
+
+    /// The target's account.
+    pub fn account(&self) -> &AccountId {
+        &self.0.role.account
+    }
+
+    /// The role that was, or was to be, assumed.
+    pub fn role(&self) -> &RoleArn {
+        &self.0.role
+    }
+
+    /// AWS's own error code, such as `AccessDenied`, where there was an answer that had one.
+    pub fn code(&self) -> Option<&str> {
+        self.0.code.as_deref()
+    }
+
+    /// AWS's own message, on one line of at most about 2,000 bytes.
+    pub fn message(&self) -> Option<&str> {
+        self.0.message.as_deref()
+    }
+
+    /// AWS's id of the request, by which its support finds it.
+    pub fn request_id(&self) -> Option<&str> {
+        self.0.request_id.as_deref()
+    }
+
+    /// What a person could look at. It names possibilities, as AWS does not say which one it is.
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// Whether the same call may succeed later although nobody has changed anything.
+    pub fn is_retryable(&self) -> bool {
+        self.0.kind.is_retryable()
+    }
+
+    /// The buckets of the pages that had come before the failure; empty in most cases.
+    pub fn partial(&self) -> &[Bucket] {
+        &self.0.partial.0
+    }
+
+    pub(crate) fn with_partial(mut self, buckets: Vec<Bucket>) -> Self {
+        if !buckets.is_empty() {
+            Arc::make_mut(&mut self.0).partial = Partial(buckets);
+        }
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Details {
+            phase,
+            role,
+            code,
+            message,
+            request_id,
+            explanation,
+            ..
+        } = &*self.0;
+        match phase {
+            Phase::Assume => write!(
+                f,
+                "Failed to assume the role `{role}` in account {}: ",
+                role.account
+            )?,
+            Phase::List => write!(
+                f,
+                "Failed to list the buckets of account {} as the role `{role}`: ",
+                role.account
+            )?,
+        }
+        match (code, message) {
+            (Some(code), Some(message)) => write!(f, "{code}: {message}")?,
+            (Some(code), None) => write!(f, "{code}: {explanation}")?,
+            (None, Some(message)) => write!(f, "{explanation}: {message}")?,
+            (None, None) => f.write_str(explanation)?,
+        }
+        match request_id {
+            Some(id) => write!(f, " (request id {id})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Details {
+            phase,
+            kind,
+            role,
+            code,
+            message,
+            request_id,
+            explanation,
+            hint,
+            partial,
+            cause,
+        } = &*self.0;
+        f.debug_struct("Failure")
+            .field("phase", phase)
+            .field("kind", kind)
+            .field("role", &role.to_string())
+            .field("code", code)
+            .field("message", message)
+            .field("request_id", request_id)
+            .field("explanation", explanation)
+            .field("hint", hint)
+            .field("partial", partial)
+            .field("cause", cause)
+            .finish()
+    }
+}
+
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.cause.as_deref().map(|cause| cause as _)
+    }
+}
+
+/// Turns what happened into a [`Failure`]. The one place that knows AWS's codes and the SDK's errors.
+pub(crate) struct FailureBuilder {
+    phase: Phase,
+    role: RoleArn,
+    external_id: Option<ExternalId>,
+    region: Region,
+}
+
+impl FailureBuilder {
+    pub(crate) fn new(
+        phase: Phase,
+        role: RoleArn,
+        external_id: Option<ExternalId>,
+        region: Region,
+    ) -> Self {
+        Self {
+            phase,
+            role,
+            external_id,
+            region,
+        }
+    }
+
+    /// The deadline of the call passed.
+    pub(crate) fn deadline(self) -> Failure {
+        self.build(What::new(
+            FailureKind::Timeout,
+            "the call's deadline was reached",
+        ))
+    }
+
+    /// The session in `answer` is another account's.
+    pub(crate) fn wrong_account(self, account: &AccountId, answer: &impl RequestId) -> Failure {
+        let explanation = format!("the session that STS issued belongs to account {account}");
+        self.build(What {
+            request_id: answer.request_id().map(one_line),
+            ..What::new(FailureKind::WrongAccount, explanation)
+        })
+    }
+
+    /// `answer` does not have its documented form: `what` is wrong with it.
+    pub(crate) fn invalid_response(self, what: &str, answer: &impl RequestId) -> Failure {
+        let explanation = format!("the answer is not what it should be: {what}");
+        self.build(What {
+            request_id: answer.request_id().map(one_line),
+            ..What::new(FailureKind::InvalidResponse, explanation)
+        })
+    }
+
+    /// What the SDK reports.
+    pub(crate) fn sdk<E>(self, error: &SdkError<E, HttpResponse>) -> Failure
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let cause = Error::source(error).map(Cause::of);
+        let (kind, explanation) = self.explain(error, cause.as_ref());
+        let metadata = error.as_service_error().map(ProvideErrorMetadata::meta);
+        let text = |text: &str| Some(one_line(text)).filter(|text| !text.is_empty());
+        self.build(What {
+            code: metadata.and_then(ErrorMetadata::code).and_then(text),
+            message: metadata.and_then(ErrorMetadata::message).and_then(text),
+            request_id: metadata
+                .and_then(RequestId::request_id)
+                .or_else(|| error.raw_response().and_then(RequestId::request_id))
+                .and_then(text),
+            cause,
+            ..What::new(kind, explanation)
+        })
+    }
+
+    fn explain<E>(
+        &self,
+        error: &SdkError<E, HttpResponse>,
+        cause: Option<&Cause>,
+    ) -> (FailureKind, String)
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let root = cause.map_or("", Cause::root);
+        let too_late = || {
+            // Above it stands which of the timeouts it was, below it only that there was one.
+            let which = cause
+                .and_then(|cause| cause.texts().find(|text| text.contains("timeout occurred")));
+            (
+                FailureKind::Timeout,
+                format!("no answer in time: {}", which.unwrap_or(root)),
+            )
+        };
+        let unreadable = || {
+            (
+                FailureKind::InvalidResponse,
+                format!("the answer could not be read: {root}"),
+            )
+        };
+        match error {
+            _ if has_cause::<CredentialsError>(error) => (
+                FailureKind::CredentialsUnavailable,
+                format!("no credentials to ask with could be obtained: {root}"),
+            ),
+            SdkError::ConstructionFailure(_) => not_made(root),
+            SdkError::DispatchFailure(_)
+                if has_cause::<HttpError>(error) || has_cause::<ResolveEndpointError>(error) =>
+            {
+                not_made(root)
+            }
+            SdkError::TimeoutError(_) => too_late(),
+            SdkError::DispatchFailure(failure) if failure.is_timeout() => too_late(),
+            SdkError::ResponseError(_) => unreadable(),
+            SdkError::ServiceError(answer) => {
+                let status = answer.raw().status().as_u16();
+                match kind_of_answer(self.phase, status, answer.err().code()) {
+                    FailureKind::InvalidResponse => unreadable(),
+                    kind => (
+                        kind,
+                        format!("the service answered with HTTP status {status}"),
+                    ),
+                }
+            }
+            // `DispatchFailure`, and what a later SDK may add.
+            _ => (
+                FailureKind::ConnectionFailed,
+                format!("no connection could be made, or it broke: {root}"),
+            ),
+        }
+    }
+
+    fn build(self, what: What) -> Failure {
+        let hint = hint::hint(&Circumstances {
+            phase: self.phase,
+            kind: what.kind,
+            role: &self.role,
+            external_id: self.external_id.as_ref(),
+            region: &self.region,
+            code: what.code.as_deref(),
+            message: what.message.as_deref(),
+        });
+        Failure(Arc::new(Details {
+            phase: self.phase,
+            kind: what.kind,
+            role: self.role,
+            code: what.code,
+            message: what.message,
+            request_id: what.request_id,
+            explanation: what.explanation,
+            hint,
+            partial: Partial::default(),
+            cause: what.cause.map(Arc::new),
+        }))
+    }
+}
+
+/// What happened, wherever it did.
+struct What {
+    kind: FailureKind,
+    explanation: Cow<'static, str>,
+    code: Option<String>,
+    message: Option<String>,
+    request_id: Option<String>,
+    cause: Option<Cause>,
+}
+
+impl What {
+    fn new(kind: FailureKind, explanation: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            kind,
+            explanation: explanation.into(),
+            code: None,
+            message: None,
+            request_id: None,
+            cause: None,
+        }
+    }
+}
+
+fn not_made(root: &str) -> (FailureKind, String) {
+    (
+        FailureKind::InvalidConfiguration,
+        format!("the request could not be made: {root}"),
+    )
+}
+
+/// What an answer with an error means.
+///
+/// Neither service models the errors that matter (`AccessDenied` above all), so the codes are matched as text: those of
+/// the STS API reference ("Common Error Types"), the S3 API reference ("Error responses"), and for throttling those of
+/// aws-runtime 1.10 (`THROTTLING_ERRORS`).
+fn kind_of_answer(phase: Phase, status: u16, code: Option<&str>) -> FailureKind {
+    let denied = match phase {
+        Phase::Assume => FailureKind::AssumeRoleDenied,
+        Phase::List => FailureKind::ListBucketsDenied,
+    };
+    match code.unwrap_or_default() {
+        "AccessDenied" | "AccessDeniedException" | "AllAccessDisabled" | "NotAuthorized" => denied,
+        "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "RequestLimitExceeded"
+        | "TooManyRequestsException"
+        | "BandwidthLimitExceeded"
+        | "SlowDown" => FailureKind::Throttled,
+        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired" => {
+            FailureKind::ExpiredCredentials
+        }
+        "InvalidClientTokenId"
+        | "InvalidAccessKeyId"
+        | "InvalidToken"
+        | "InvalidSecurity"
+        | "UnrecognizedClientException"
+        | "MissingAuthenticationToken"
+        | "IncompleteSignature"
+        | "SignatureDoesNotMatch"
+        | "InvalidSignatureException"
+        | "AuthFailure"
+        | "RequestTimeTooSkewed" => FailureKind::CredentialsRejected,
+        "RegionDisabledException" => FailureKind::RegionDisabled,
+        "RequestTimeout" | "RequestTimeoutException" => FailureKind::Timeout,
+        // S3 reports some of its own errors with status 200.
+        "InternalError" | "InternalFailure" | "ServiceUnavailable" => {
+            FailureKind::ServiceUnavailable
+        }
+        _ => match (status, code) {
+            (429, _) => FailureKind::Throttled,
+            (500.., _) => FailureKind::ServiceUnavailable,
+            (403, None) => denied,
+            (200..=299, None) => FailureKind::InvalidResponse,
+            _ => FailureKind::RequestRejected,
+        },
+    }
+}
+
+/// Whether an error of type `E` is in the chain.
+fn has_cause<E: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |&error| error.source()).any(<dyn Error>::is::<E>)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_follows_the_code_and_then_the_status() {
+        use FailureKind::*;
+        for (status, code, kind) in [
+            (403, Some("AccessDenied"), AssumeRoleDenied),
+            (403, None, AssumeRoleDenied),
+            (403, Some("ExpiredToken"), ExpiredCredentials),
+            (400, Some("ExpiredTokenException"), ExpiredCredentials),
+            (403, Some("SignatureDoesNotMatch"), CredentialsRejected),
+            (400, Some("Throttling"), Throttled),
+            (429, None, Throttled),
+            (503, Some("SlowDown"), Throttled),
+            (503, Some("ServiceUnavailable"), ServiceUnavailable),
+            (200, Some("InternalError"), ServiceUnavailable),
+            (502, None, ServiceUnavailable),
+            (400, Some("RequestTimeout"), Timeout),
+            (403, Some("RegionDisabledException"), RegionDisabled),
+            (200, None, InvalidResponse),
+            (400, Some("NoSuchCode"), RequestRejected),
+            (400, None, RequestRejected),
+            (301, Some("PermanentRedirect"), RequestRejected),
+        ] {
+            assert_eq!(
+                kind_of_answer(Phase::Assume, status, code),
+                kind,
+                "{status} {code:?}"
+            );
+        }
+        let denied = kind_of_answer(Phase::List, 403, Some("AccessDenied"));
+        assert_eq!(denied, ListBucketsDenied);
+    }
+}

@@ -1,0 +1,194 @@
+//! What a person could look at after a failure.
+//!
+//! AWS does not say which of several policies refused, nor whether a role exists at all, so a hint lists what it may
+//! be. Only where AWS's message names the kind of policy (IAM user guide, "Troubleshoot access denied error messages")
+//! does it say so.
+
+use contract::{ExternalId, Region, RoleArn};
+
+use crate::{FailureKind, Phase};
+
+/// What is known of a failure.
+pub(crate) struct Circumstances<'a> {
+    pub(crate) phase: Phase,
+    pub(crate) kind: FailureKind,
+    pub(crate) role: &'a RoleArn,
+    pub(crate) external_id: Option<&'a ExternalId>,
+    pub(crate) region: &'a Region,
+    pub(crate) code: Option<&'a str>,
+    pub(crate) message: Option<&'a str>,
+}
+
+/// A hint, where there is something to say.
+pub(crate) fn hint(circumstances: &Circumstances<'_>) -> Option<String> {
+    let Circumstances {
+        phase,
+        kind,
+        role,
+        region,
+        code,
+        message,
+        ..
+    } = circumstances;
+    let account = &role.account;
+    let service = match phase {
+        Phase::Assume => "STS",
+        Phase::List => "S3",
+    };
+    let hint = match (kind, phase) {
+        (FailureKind::AssumeRoleDenied | FailureKind::ListBucketsDenied, _)
+            if let Some(policy) = message.and_then(explicit_deny) =>
+        {
+            format!(
+                "AWS says that an explicit deny in {policy} refuses it: nothing that another \
+                 policy allows can outweigh it"
+            )
+        }
+        (FailureKind::AssumeRoleDenied, _) => assume_role_denied(circumstances),
+        (FailureKind::ListBucketsDenied, _) => format!(
+            "the policies of the role `{}` in account {account} may not allow \
+             s3:ListAllMyBuckets on `*`, a permissions boundary of that role may not, or a \
+             service or resource control policy of its organization may deny it (one that denies \
+             regions, too: {region} was asked)",
+            role.role
+        ),
+        (FailureKind::Throttled, Phase::Assume) => {
+            "STS counts the requests of the calling account in the region: fewer at a time may help"
+                .to_owned()
+        }
+        (FailureKind::Throttled, Phase::List) => {
+            format!("account {account} may have many callers of S3's ListBuckets at this time")
+        }
+        (FailureKind::Timeout, _) => format!(
+            "{service} may be slow or out of reach (a function in a VPC reaches it only through a \
+             NAT gateway or an interface endpoint), or the time allowed may be too short"
+        ),
+        (FailureKind::ConnectionFailed, _) => format!(
+            "{service} may be out of reach (a function in a VPC reaches it only through a NAT \
+             gateway or an interface endpoint); where AWS_ENDPOINT_URL is set, nothing may be \
+             listening there"
+        ),
+        (FailureKind::WrongAccount, _) => {
+            "an endpoint that is not AWS's own, a proxy or an emulator, may have answered for the \
+             wrong account; nothing was listed"
+                .to_owned()
+        }
+        (FailureKind::ExpiredCredentials, Phase::Assume) => {
+            "the credentials of the caller itself have expired: a Lambda has new ones in a new \
+             execution environment, and a person signs in again"
+                .to_owned()
+        }
+        (FailureKind::ExpiredCredentials, Phase::List) => {
+            "the session expired twice within one call: the sessions may be very short, or the \
+             clock here wrong"
+                .to_owned()
+        }
+        (FailureKind::CredentialsRejected, _) if *code == Some("RequestTimeTooSkewed") => {
+            "the clock here may be wrong".to_owned()
+        }
+        (FailureKind::CredentialsRejected, Phase::Assume) => {
+            "the credentials of the caller itself may be deleted, mistyped, or of another partition"
+                .to_owned()
+        }
+        (FailureKind::CredentialsRejected, Phase::List) => format!(
+            "the region {region} may not be enabled in account {account}, or the session may have \
+             been revoked"
+        ),
+        (FailureKind::CredentialsUnavailable, _) => {
+            "a Lambda has its execution role's credentials in its environment; elsewhere there may \
+             be no profile, or its sign-in may have expired"
+                .to_owned()
+        }
+        (FailureKind::RegionDisabled, _) => format!(
+            "STS may have to be activated in {region} for account {account} (IAM console, account \
+             settings), or another region be used"
+        ),
+        (FailureKind::InvalidResponse, _) => {
+            "a proxy on the way, or an endpoint that is not AWS's own, may have spoilt the answer"
+                .to_owned()
+        }
+        (FailureKind::InvalidConfiguration, _) => {
+            "AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL_S3 may not be a URL"
+                .to_owned()
+        }
+        (FailureKind::RequestRejected | FailureKind::ServiceUnavailable, _) => return None,
+    };
+    Some(hint)
+}
+
+fn assume_role_denied(circumstances: &Circumstances<'_>) -> String {
+    let Circumstances {
+        role,
+        external_id,
+        message,
+        ..
+    } = circumstances;
+    let caller = message
+        .and_then(caller)
+        .unwrap_or_else(|| "the caller".to_owned());
+    let external_id = match external_id {
+        Some(id) => format!("may ask for another external ID than the configured `{id}`"),
+        None => "may ask for an external ID, and none is configured".to_owned(),
+    };
+    format!(
+        "the role may not exist in account {} (its name is case-sensitive, and its path belongs to \
+         it); its trust policy may not name {caller}, or {external_id}; or {caller} may lack \
+         sts:AssumeRole on `{role}`. A role made within the last minute may only need time",
+        role.account
+    )
+}
+
+/// Who was refused, where the message begins as AWS's do: `User: ARN is not authorized to perform: …`.
+fn caller(message: &str) -> Option<String> {
+    let arn = message.split("User: ").nth(1)?.split_whitespace().next()?;
+    let mut fields = arn.splitn(6, ':').skip(4);
+    let (account, resource) = (fields.next()?, fields.next()?);
+    // The ARN of a role's session does not hold the role's path.
+    match resource.split('/').collect::<Vec<_>>()[..] {
+        ["assumed-role", role, _] => Some(format!("the role `{role}` of account {account}")),
+        _ => Some(format!("`{arn}`")),
+    }
+}
+
+/// The kind of policy that denies explicitly, where the message says so: `… with an explicit deny in a service control
+/// policy`.
+fn explicit_deny(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("with an explicit deny in ")?;
+    let end = rest.find("policy")? + "policy".len();
+    let policy = rest[..end].trim();
+    (policy.len() < 60).then_some(policy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_caller_is_who_aws_says_it_is() {
+        assert_eq!(
+            caller("User: arn:aws:sts::111111111111:assumed-role/X/y is not authorized to perform: sts:AssumeRole").unwrap(),
+            "the role `X` of account 111111111111"
+        );
+        assert_eq!(
+            caller("User: arn:aws:iam::111111111111:user/a/b is not authorized").unwrap(),
+            "`arn:aws:iam::111111111111:user/a/b`"
+        );
+        for message in ["", "Access Denied", "User: ", "User: somebody is not"] {
+            assert_eq!(caller(message), None, "{message}");
+        }
+    }
+
+    #[test]
+    fn the_policy_is_what_aws_says_it_is() {
+        assert_eq!(
+            explicit_deny(
+                "User: x is not authorized to perform: s3:ListAllMyBuckets with an explicit deny in a service control policy: arn:aws:organizations::1:policy/p"
+            ),
+            Some("a service control policy")
+        );
+        assert_eq!(
+            explicit_deny("because no identity-based policy allows the s3:ListAllMyBuckets action"),
+            None
+        );
+    }
+}

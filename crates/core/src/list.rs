@@ -1,0 +1,102 @@
+//! The second phase: the account's buckets, from S3.
+
+use std::collections::HashSet;
+
+use aws_sdk_s3::config::{Builder, IdentityCache};
+use aws_smithy_types::DateTime;
+use contract::Target;
+
+use crate::{
+    Clients,
+    failure::{Failure, Phase},
+    session::Session,
+};
+
+/// The page size that is asked for: the most that `ListBuckets` allows, so the fewest round trips.
+///
+/// It is sent with every page. A request without it is refused when the account's quota of buckets is above 10,000, and
+/// each bucket's region is in the answer only when a valid parameter is in the request (S3 API reference, `ListBuckets`).
+const PAGE_SIZE: i32 = 10_000;
+
+/// How many empty pages in a row are followed. One may happen; a service that sends them for ever must not hold us.
+const MOST_EMPTY_PAGES: u32 = 100;
+
+/// A bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bucket {
+    /// Its name.
+    pub name: String,
+    /// The region it lies in, where S3 says so.
+    pub region: Option<String>,
+    /// When it was created, where S3 says so.
+    pub created: Option<DateTime>,
+}
+
+/// Appends every bucket of the account to `buckets`, and returns the number of pages.
+///
+/// The pages are followed by hand: the SDK's paginator drops a call's own credentials.
+pub(crate) async fn list(
+    clients: &Clients,
+    target: &Target,
+    session: &Session,
+    buckets: &mut Vec<Bucket>,
+) -> Result<u32, Failure> {
+    let failure = || clients.failure(Phase::List, target);
+    let mut pages = 0;
+    let mut empty_pages = 0;
+    let mut seen = HashSet::new();
+    let mut token: Option<String> = None;
+    loop {
+        let mut page = clients
+            .s3
+            .list_buckets()
+            .max_buckets(PAGE_SIZE)
+            .set_continuation_token(token)
+            .customize()
+            .config_override(session_only(session))
+            .send()
+            .await
+            .map_err(|error| failure().sdk(&error))?;
+        pages += 1;
+
+        let invalid = |what, page: &_| failure().invalid_response(what, page);
+        let found = page.buckets.take().unwrap_or_default();
+        empty_pages = if found.is_empty() { empty_pages + 1 } else { 0 };
+        buckets.reserve(found.len());
+        for bucket in found {
+            buckets.push(Bucket {
+                name: bucket
+                    .name
+                    .ok_or_else(|| invalid("it has a bucket without a name", &page))?,
+                region: bucket.bucket_region,
+                created: bucket.creation_date,
+            });
+        }
+
+        let Some(next) = page
+            .continuation_token
+            .take()
+            .filter(|next| !next.is_empty())
+        else {
+            return Ok(pages);
+        };
+        if empty_pages > MOST_EMPTY_PAGES {
+            return Err(invalid("one empty page follows the other", &page));
+        }
+        if !seen.insert(next.clone()) {
+            return Err(invalid(
+                "it repeats a continuation token, so following it would never end",
+                &page,
+            ));
+        }
+        token = Some(next);
+    }
+}
+
+/// What a call brings along: the session, and no identity cache. The SDK would make one for the call, to serve its
+/// retries (aws-sdk-s3 1.157, `ConfigOverrideRuntimePlugin`); what is already here needs none.
+fn session_only(session: &Session) -> Builder {
+    Builder::new()
+        .credentials_provider(session.provider())
+        .identity_cache(IdentityCache::no_cache())
+}

@@ -1,0 +1,221 @@
+//! The sessions that STS has issued, by target.
+//!
+//! Kept here and not in the SDK's identity cache: that one holds 64 and evicts any, so that with more targets nearly
+//! every call asks STS again (aws-smithy-runtime 1.16, `LazyCacheBuilder::max_partitions`).
+//!
+//! A session costs about one kilobyte, most of it the session token. The clock is the configuration's, so that tests
+//! need not wait.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+use aws_smithy_async::time::SharedTimeSource;
+use contract::Target;
+
+use crate::Failure;
+
+/// How long before its end a session is renewed, so that it does not end within a call. AWS's SDKs take the same five
+/// minutes for a Lambda's own credentials.
+const AHEAD: Duration = Duration::from_mins(5);
+
+/// The shortest session that STS issues (STS API reference, `AssumeRole`: `DurationSeconds`). One that lives shorter
+/// comes from an emulator; renewed ahead of its end it would be renewed on every call, so it is used to its end.
+const SHORTEST: Duration = Duration::from_mins(15);
+
+/// After an attempt to renew a session ahead of its end has failed, the old one is used for so long, or to its end,
+/// before the next attempt.
+const PAUSE: Duration = Duration::from_secs(30);
+
+/// What STS has issued.
+pub(crate) struct Issued {
+    pub(crate) credentials: Credentials,
+    pub(crate) expires_at: SystemTime,
+}
+
+/// A session of a target's role.
+#[derive(Clone)]
+pub(crate) struct Session {
+    provider: SharedCredentialsProvider,
+    /// Which of the cache's sessions it is.
+    number: u64,
+    renew_at: SystemTime,
+    expires_at: SystemTime,
+}
+
+impl Session {
+    /// What the S3 client takes for a call.
+    pub(crate) fn provider(&self) -> SharedCredentialsProvider {
+        self.provider.clone()
+    }
+}
+
+/// Where a session came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// It was there.
+    Cache,
+    /// STS issued it during this call.
+    Assumed,
+}
+
+/// The sessions by target.
+pub(crate) struct Sessions {
+    clock: SharedTimeSource,
+    issued: AtomicU64,
+    slots: RwLock<HashMap<Target, Arc<Slot>>>,
+}
+
+/// The place of one target's session.
+#[derive(Default)]
+struct Slot {
+    session: Mutex<Option<Session>>,
+    /// Held while STS is asked, so that it is asked once. In it, how the last attempt failed.
+    gate: tokio::sync::Mutex<Option<(u64, Failure)>>,
+    /// How many attempts have ended in a failure.
+    failures: AtomicU64,
+}
+
+impl Sessions {
+    pub(crate) fn new(clock: SharedTimeSource) -> Self {
+        Self {
+            clock,
+            issued: AtomicU64::new(0),
+            slots: RwLock::default(),
+        }
+    }
+
+    /// The session of `target`: a cached one, or what `assume` obtains.
+    ///
+    /// Those who ask for the same target while STS is being asked wait for that answer, be it a session or a failure;
+    /// while the old session is still good, they take it instead.
+    pub(crate) async fn get<F>(
+        &self,
+        target: &Target,
+        assume: impl FnOnce() -> F,
+    ) -> Result<(Session, Origin), Failure>
+    where
+        F: Future<Output = Result<Issued, Failure>>,
+    {
+        let slot = self.slot(target);
+        let failures_before = slot.failures.load(Ordering::Acquire);
+        let old = slot.current(self.clock.now());
+        let mut gate = match &old {
+            Some(session) if self.clock.now() < session.renew_at => {
+                return Ok((session.clone(), Origin::Cache));
+            }
+            Some(session) => match slot.gate.try_lock() {
+                Ok(gate) => gate,
+                Err(_) => return Ok((session.clone(), Origin::Cache)),
+            },
+            None => slot.gate.lock().await,
+        };
+        // Somebody may have been here while we waited.
+        if let Some(session) = slot
+            .current(self.clock.now())
+            .filter(|session| self.clock.now() < session.renew_at)
+        {
+            return Ok((session, Origin::Cache));
+        }
+        if let Some((number, failure)) = &*gate
+            && *number > failures_before
+        {
+            return Err(failure.clone());
+        }
+        match (assume().await, old) {
+            (Ok(issued), _) => {
+                *gate = None;
+                let session = self.session(issued);
+                slot.put(Some(session.clone()));
+                Ok((session, Origin::Assumed))
+            }
+            (Err(failure), Some(mut session)) => {
+                tracing::warn!(%failure, "the session could not be renewed ahead of its end: the old one is used");
+                session.renew_at = self.clock.now() + PAUSE;
+                slot.put(Some(session.clone()));
+                Ok((session, Origin::Cache))
+            }
+            (Err(failure), None) => {
+                let number = slot.failures.fetch_add(1, Ordering::AcqRel) + 1;
+                *gate = Some((number, failure.clone()));
+                Err(failure)
+            }
+        }
+    }
+
+    /// Forgets `session`, unless another has taken its place.
+    pub(crate) fn discard(&self, target: &Target, session: &Session) {
+        let slot = self.slot(target);
+        let mut current = slot.lock();
+        if current
+            .as_ref()
+            .is_some_and(|current| current.number == session.number)
+        {
+            *current = None;
+        }
+    }
+
+    fn session(&self, issued: Issued) -> Session {
+        let now = self.clock.now();
+        let lifetime = issued
+            .expires_at
+            .duration_since(now)
+            .unwrap_or(Duration::ZERO);
+        let ahead = if lifetime < SHORTEST {
+            Duration::ZERO
+        } else {
+            AHEAD
+        };
+        Session {
+            provider: SharedCredentialsProvider::new(issued.credentials),
+            number: self.issued.fetch_add(1, Ordering::Relaxed),
+            renew_at: issued.expires_at - ahead,
+            expires_at: issued.expires_at,
+        }
+    }
+
+    fn slot(&self, target: &Target) -> Arc<Slot> {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = slots.get(target) {
+            return Arc::clone(slot);
+        }
+        drop(slots);
+        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(slots.entry(target.clone()).or_default())
+    }
+}
+
+impl Slot {
+    /// The session, unless its time is over.
+    fn current(&self, now: SystemTime) -> Option<Session> {
+        self.lock()
+            .as_ref()
+            .filter(|session| now < session.expires_at)
+            .cloned()
+    }
+
+    fn put(&self, session: Option<Session>) {
+        *self.lock() = session;
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Session>> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        let cached = slots.values().filter(|slot| slot.lock().is_some()).count();
+        f.debug_struct("Sessions")
+            .field("cached", &cached)
+            .finish_non_exhaustive()
+    }
+}

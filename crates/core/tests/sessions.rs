@@ -1,0 +1,246 @@
+//! Sessions: when STS is asked, and when it is not.
+
+mod common;
+
+use std::time::{Duration, SystemTime};
+
+use aws_smithy_async::test_util::ManualTimeSource;
+use common::{ACCOUNT, clients, clients_at, fake, list, target};
+use cross_account::{FailureKind, Phase, list_buckets};
+use fake_aws::{Account, Action, FakeAws, Fault};
+
+fn minutes(count: u64) -> Duration {
+    Duration::from_secs(60 * count)
+}
+
+fn clock() -> ManualTimeSource {
+    ManualTimeSource::new(SystemTime::now())
+}
+
+/// The access keys that pages were asked for with.
+fn keys(fake: &FakeAws) -> Vec<String> {
+    fake.requests()
+        .into_iter()
+        .filter(|request| request.action == Action::ListBuckets)
+        .map(|request| request.access_key)
+        .collect()
+}
+
+#[tokio::test]
+async fn a_session_is_renewed_five_minutes_ahead_of_its_end() {
+    let fake = fake(Account::new());
+    let clock = clock();
+    let clients = clients_at(&fake, clock.clone());
+    list(&clients).await.unwrap();
+
+    clock.advance(minutes(54));
+    assert_eq!(list(&clients).await.unwrap().timings.assume, None);
+    assert_eq!(fake.counts().assume, 1);
+
+    clock.advance(minutes(2));
+    assert!(list(&clients).await.unwrap().timings.assume.is_some());
+    assert_eq!(fake.counts().assume, 2);
+
+    let keys = keys(&fake);
+    assert_eq!(keys[0], keys[1]);
+    assert_ne!(
+        keys[1], keys[2],
+        "the call that renewed it used the new session"
+    );
+}
+
+#[tokio::test]
+async fn while_it_cannot_be_renewed_the_old_session_serves_to_its_end() {
+    let fake = fake(
+        Account::new()
+            .on_assume([Fault::None])
+            .always_on_assume(Fault::Denied),
+    );
+    let clock = clock();
+    let clients = clients_at(&fake, clock.clone());
+    list(&clients).await.unwrap();
+
+    clock.advance(minutes(56));
+    list(&clients).await.unwrap();
+    list(&clients).await.unwrap();
+    assert_eq!(
+        fake.counts().assume,
+        2,
+        "not asked again with every call: the first, and one renewal"
+    );
+    clock.advance(minutes(1));
+    list(&clients).await.unwrap();
+    assert_eq!(fake.counts().assume, 3, "but after a pause");
+
+    clock.advance(minutes(4));
+    let failure = list(&clients).await.unwrap_err();
+    assert_eq!(failure.kind(), FailureKind::AssumeRoleDenied);
+}
+
+#[tokio::test]
+async fn a_session_of_a_few_seconds_is_used_to_its_end() {
+    let fake = fake(Account::new().session_seconds(10));
+    let clock = clock();
+    let clients = clients_at(&fake, clock.clone());
+    for _ in 0..5 {
+        list(&clients).await.unwrap();
+    }
+    clock.advance(Duration::from_secs(7));
+    list(&clients).await.unwrap();
+    assert_eq!(fake.counts().assume, 1);
+    clock.advance(minutes(1));
+    list(&clients).await.unwrap();
+    assert_eq!(fake.counts().assume, 2);
+}
+
+#[tokio::test]
+async fn a_session_that_is_over_when_it_comes_is_used_once() {
+    let fake = fake(Account::new().session_seconds(0));
+    let clients = clients(&fake);
+    for calls in 1..=3 {
+        list(&clients).await.unwrap();
+        assert_eq!(fake.counts().assume, calls);
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_s3_calls_expired_is_replaced_within_the_call() {
+    let fake = fake(Account::new().buckets(3));
+    let clients = clients(&fake);
+    list(&clients).await.unwrap();
+    fake.revoke_sessions(ACCOUNT);
+    fake.reset_counts();
+
+    let listing = list(&clients).await.unwrap();
+    assert_eq!(listing.buckets.len(), 3);
+    assert!(listing.timings.assume.is_some());
+    let counts = fake.counts();
+    assert_eq!((counts.assume, counts.list), (1, 2));
+    let keys = keys(&fake);
+    assert_ne!(keys[0], keys[1]);
+
+    fake.reset_counts();
+    list(&clients).await.unwrap();
+    assert_eq!(fake.counts().assume, 0, "the new session is kept");
+}
+
+#[tokio::test]
+async fn a_session_that_expires_between_two_pages_is_replaced_and_no_bucket_lost_or_twice() {
+    let fake = fake(
+        Account::new()
+            .buckets(25)
+            .page_cap(10)
+            .on_list([Fault::None, Fault::Expired]),
+    );
+    let listing = list(&clients(&fake)).await.unwrap();
+    let names: Vec<_> = listing
+        .buckets
+        .iter()
+        .map(|bucket| bucket.name.as_str())
+        .collect();
+    let expected: Vec<_> = (0..25).map(|index| format!("bucket-{index:06}")).collect();
+    assert_eq!(names, expected);
+    assert_eq!(listing.timings.pages, 3);
+    let counts = fake.counts();
+    assert_eq!((counts.assume, counts.list), (2, 5));
+}
+
+#[tokio::test]
+async fn a_second_expiry_within_a_call_is_a_failure_and_not_a_loop() {
+    let fake = fake(Account::new().always_on_list(Fault::Expired));
+    let clients = clients(&fake);
+    let failure = list(&clients).await.unwrap_err();
+    assert_eq!(failure.kind(), FailureKind::ExpiredCredentials);
+    assert_eq!(failure.phase(), Phase::List);
+    let counts = fake.counts();
+    assert_eq!((counts.assume, counts.list), (2, 2));
+    assert!(
+        format!("{clients:?}").contains("cached: 0"),
+        "what has expired is not kept"
+    );
+}
+
+#[tokio::test]
+async fn a_cached_session_that_s3_does_not_know_is_replaced_once_and_a_new_one_is_not() {
+    let unknown = Fault::Error {
+        status: 403,
+        code: "InvalidAccessKeyId",
+        message: "The AWS Access Key Id you provided does not exist in our records.",
+    };
+    let fake = fake(
+        Account::new()
+            .on_list([Fault::None, unknown.clone()])
+            .always_on_list(Fault::None),
+    );
+    let clients = clients(&fake);
+    list(&clients).await.unwrap();
+    list(&clients).await.unwrap();
+    assert_eq!(fake.counts().assume, 2);
+
+    fake.set_account(ACCOUNT, Account::new().always_on_list(unknown));
+    fake.reset_counts();
+    let failure = list(&clients).await.unwrap_err();
+    assert_eq!(failure.kind(), FailureKind::CredentialsRejected);
+    let counts = fake.counts();
+    assert_eq!((counts.assume, counts.list), (1, 2));
+}
+
+#[tokio::test]
+async fn one_request_serves_all_who_wait_for_the_same_session() {
+    let fake = fake(Account::new().assume_latency(Duration::from_millis(50)));
+    let clients = clients(&fake);
+    let call = || list(&clients);
+    let all = tokio::join!(call(), call(), call(), call(), call());
+    for listing in [all.0, all.1, all.2, all.3, all.4] {
+        listing.unwrap();
+    }
+    let counts = fake.counts();
+    assert_eq!((counts.assume, counts.list), (1, 5));
+}
+
+#[tokio::test]
+async fn one_refusal_serves_all_who_wait_and_the_next_call_asks_again() {
+    let fake = fake(
+        Account::new()
+            .assume_latency(Duration::from_millis(50))
+            .always_on_assume(Fault::Denied),
+    );
+    let clients = clients(&fake);
+    let call = || list(&clients);
+    let all = tokio::join!(call(), call(), call());
+    for listing in [all.0, all.1, all.2] {
+        assert_eq!(listing.unwrap_err().kind(), FailureKind::AssumeRoleDenied);
+    }
+    assert_eq!(fake.counts().assume, 1);
+    call().await.unwrap_err();
+    assert_eq!(fake.counts().assume, 2);
+}
+
+#[tokio::test]
+async fn a_waiting_call_goes_on_when_the_first_one_gives_up() {
+    let fake = fake(Account::new().on_assume([Fault::Hang]));
+    let clients = clients(&fake);
+    let target = target();
+    let soon = tokio::time::Instant::now() + Duration::from_millis(50);
+    let (first, second) = tokio::join!(
+        list_buckets(&clients, &target, Some(soon)),
+        list_buckets(&clients, &target, None)
+    );
+    assert_eq!(first.unwrap_err().kind(), FailureKind::Timeout);
+    second.unwrap();
+    assert_eq!(fake.counts().assume, 2);
+}
+
+#[tokio::test]
+async fn targets_that_differ_in_the_external_id_alone_have_sessions_of_their_own() {
+    let fake = fake(Account::new());
+    let clients = clients(&fake);
+    for id in [None, Some("one"), Some("two"), Some("one"), None] {
+        let target = contract::Target {
+            external_id: id.map(|id| id.parse().unwrap()),
+            ..target()
+        };
+        list_buckets(&clients, &target, None).await.unwrap();
+    }
+    assert_eq!(fake.counts().assume, 3);
+}

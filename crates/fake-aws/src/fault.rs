@@ -1,0 +1,67 @@
+//! What can be ordered to go wrong.
+
+use std::time::Duration;
+
+/// How one request is answered other than it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// Not at all: as it should be. A gap in a list of faults.
+    None,
+    /// `AccessDenied`, with AWS's own wording.
+    Denied,
+    /// `Throttling` of STS, `SlowDown` of S3.
+    Throttled,
+    /// `ExpiredToken`.
+    Expired,
+    /// The service's own error, HTTP status 500.
+    Internal,
+    /// Any other error.
+    Error {
+        /// The HTTP status.
+        status: u16,
+        /// AWS's code.
+        code: &'static str,
+        /// AWS's message.
+        message: &'static str,
+    },
+    /// The right answer, so much later than the account's latency.
+    Slow(Duration),
+    /// No answer, ever.
+    Hang,
+    /// The connection is reset (TCP RST) before an answer.
+    Reset,
+    /// The answer breaks off in the middle, and the connection with it.
+    BrokenOff,
+    /// The first half of the answer, and then nothing, on an open connection.
+    Stalled,
+    /// The first half of the answer, as if it were all of it.
+    Truncated,
+    /// An answer that is not XML, with HTTP status 200.
+    Garbage,
+    /// `AssumeRole` only: a session of the account with this id.
+    WrongAccount(&'static str),
+    /// `ListBuckets` only: the page, with the continuation token that was sent, or `again`.
+    RepeatToken,
+    /// `ListBuckets` only: a page without buckets, with a token that leads on.
+    EmptyPage,
+}
+
+/// Which requests meet which fault.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Script {
+    /// The first requests, in order.
+    pub(crate) first: Vec<Fault>,
+    /// All that follow.
+    pub(crate) then: Option<Fault>,
+}
+
+impl Script {
+    /// The fault of request `number`, counted from 0.
+    pub(crate) fn fault(&self, number: u64) -> &Fault {
+        usize::try_from(number)
+            .ok()
+            .and_then(|number| self.first.get(number))
+            .or(self.then.as_ref())
+            .unwrap_or(&Fault::None)
+    }
+}

@@ -1,0 +1,432 @@
+//! The server: connections, routing, counting.
+
+use std::{
+    collections::HashMap,
+    error::Error as _,
+    future::poll_fn,
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread::{self, JoinHandle},
+};
+
+use http_body_util::BodyExt as _;
+use hyper::{Method, Response, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+};
+
+use crate::{
+    account::Account,
+    body::Body,
+    query::Query,
+    record::{Action, Counts, Request},
+    s3,
+    session::Session,
+    sts,
+};
+
+/// A running STS and S3. Dropping it stops it.
+#[derive(Debug)]
+pub struct FakeAws {
+    address: SocketAddr,
+    world: Arc<World>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What a [`FakeAws`] is made of.
+#[derive(Debug)]
+pub struct Builder {
+    accounts: HashMap<String, Arc<Account>>,
+    every_account: Option<Arc<Account>>,
+    caller: Caller,
+    records: bool,
+    address: SocketAddr,
+}
+
+/// Who asks, where the credentials are none that were issued here.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) account: String,
+    pub(crate) role: String,
+    pub(crate) session: String,
+}
+
+impl Caller {
+    pub(crate) fn arn(&self) -> String {
+        format!(
+            "arn:aws:sts::{}:assumed-role/{}/{}",
+            self.account, self.role, self.session
+        )
+    }
+}
+
+/// All that the requests share.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) caller: Caller,
+    every_account: Option<Arc<Account>>,
+    accounts: RwLock<HashMap<String, Arc<State>>>,
+    records: bool,
+    requests: Mutex<Vec<Request>>,
+    assume: AtomicU64,
+    list: AtomicU64,
+    connections: AtomicU64,
+}
+
+/// An account in use.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) account: Arc<Account>,
+    pub(crate) assumed: AtomicU64,
+    pub(crate) listed: AtomicU64,
+    pub(crate) issued: AtomicU64,
+    /// Sessions with a lower number have been revoked.
+    pub(crate) valid_from: AtomicU64,
+}
+
+impl State {
+    fn new(account: Arc<Account>) -> Self {
+        Self {
+            account,
+            assumed: AtomicU64::new(0),
+            listed: AtomicU64::new(0),
+            issued: AtomicU64::new(0),
+            valid_from: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Builder {
+    /// An account with the given id (12 digits).
+    #[must_use]
+    pub fn account(mut self, id: impl Into<String>, account: Account) -> Self {
+        self.accounts.insert(id.into(), Arc::new(account));
+        self
+    }
+
+    /// How every account behaves that is not named by [`account`](Self::account). They share its pages, so that
+    /// thousands with 10,000 buckets each cost little. Without it, an unknown account's roles cannot be assumed.
+    #[must_use]
+    pub fn every_account(mut self, account: Account) -> Self {
+        self.every_account = Some(Arc::new(account));
+        self
+    }
+
+    /// Who the caller is: any credentials that were not issued here. Default: the session `list` of
+    /// `MyLambdaExecutionRole` in account 111111111111.
+    #[must_use]
+    pub fn caller(mut self, account: &str, role: &str, session: &str) -> Self {
+        self.caller = Caller {
+            account: account.to_owned(),
+            role: role.to_owned(),
+            session: session.to_owned(),
+        };
+        self
+    }
+
+    /// Keeps no record of the requests, only counts: for benchmarks.
+    #[must_use]
+    pub fn without_record(mut self) -> Self {
+        self.records = false;
+        self
+    }
+
+    /// The port to listen on, of 127.0.0.1. Default: any free one.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.address.set_port(port);
+        self
+    }
+
+    /// Starts it, on a thread of its own.
+    ///
+    /// # Errors
+    /// The port is taken, or the machine refuses a socket or a thread.
+    pub fn start(self) -> io::Result<FakeAws> {
+        let listener = std::net::TcpListener::bind(self.address)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let world = Arc::new(World {
+            caller: self.caller,
+            every_account: self.every_account,
+            accounts: RwLock::new(
+                self.accounts
+                    .into_iter()
+                    .map(|(id, account)| (id, Arc::new(State::new(account))))
+                    .collect(),
+            ),
+            records: self.records,
+            requests: Mutex::default(),
+            assume: AtomicU64::new(0),
+            list: AtomicU64::new(0),
+            connections: AtomicU64::new(0),
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let (stop, stopped) = oneshot::channel();
+        let shared = Arc::clone(&world);
+        let thread = thread::Builder::new()
+            .name("fake-aws".to_owned())
+            .spawn(move || {
+                runtime.block_on(async {
+                    tokio::select! {
+                        () = accept(listener, shared) => {}
+                        _ = stopped => {}
+                    }
+                });
+            })?;
+        Ok(FakeAws {
+            address,
+            world,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+}
+
+impl FakeAws {
+    /// Begins to describe one.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder {
+            accounts: HashMap::new(),
+            every_account: None,
+            caller: Caller {
+                account: "111111111111".to_owned(),
+                role: "MyLambdaExecutionRole".to_owned(),
+                session: "list".to_owned(),
+            },
+            records: true,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+        }
+    }
+
+    /// The URL of both services, for `AWS_ENDPOINT_URL`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What was asked for, all accounts together.
+    pub fn counts(&self) -> Counts {
+        let World {
+            assume,
+            list,
+            connections,
+            ..
+        } = &*self.world;
+        Counts {
+            assume: assume.load(Ordering::SeqCst),
+            list: list.load(Ordering::SeqCst),
+            connections: connections.load(Ordering::SeqCst),
+        }
+    }
+
+    /// Sets the counts to zero and forgets the requests. Sessions stay.
+    pub fn reset_counts(&self) {
+        let World {
+            assume,
+            list,
+            connections,
+            ..
+        } = &*self.world;
+        for count in [assume, list, connections] {
+            count.store(0, Ordering::SeqCst);
+        }
+        self.world.lock_requests().clear();
+    }
+
+    /// The requests in the order they came.
+    pub fn requests(&self) -> Vec<Request> {
+        self.world.lock_requests().clone()
+    }
+
+    /// Puts another behaviour in the place of an account's. Its sessions stay valid; its faults begin anew.
+    pub fn set_account(&self, id: impl Into<String>, account: Account) {
+        let id = id.into();
+        let state = State::new(Arc::new(account));
+        let mut accounts = self
+            .world
+            .accounts
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(old) = accounts.get(&id) {
+            state
+                .issued
+                .store(old.issued.load(Ordering::SeqCst), Ordering::SeqCst);
+            state
+                .valid_from
+                .store(old.valid_from.load(Ordering::SeqCst), Ordering::SeqCst);
+        }
+        accounts.insert(id, Arc::new(state));
+    }
+
+    /// Ends all sessions of an account: S3 answers `ExpiredToken` to them.
+    pub fn revoke_sessions(&self, account: &str) {
+        if let Some(state) = self.world.state(account) {
+            let issued = state.issued.load(Ordering::SeqCst);
+            state.valid_from.store(issued, Ordering::SeqCst);
+        }
+    }
+}
+
+impl Drop for FakeAws {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // It has nothing to report: a panic there has been printed.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl World {
+    /// The account with this id, where there is one.
+    pub(crate) fn state(&self, id: &str) -> Option<Arc<State>> {
+        let accounts = self.accounts.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(state) = accounts.get(id) {
+            return Some(Arc::clone(state));
+        }
+        drop(accounts);
+        let account = Arc::clone(self.every_account.as_ref()?);
+        let mut accounts = self
+            .accounts
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        Some(Arc::clone(
+            accounts
+                .entry(id.to_owned())
+                .or_insert_with(|| Arc::new(State::new(account))),
+        ))
+    }
+
+    fn record(&self, request: &Request) {
+        match request.action {
+            Action::AssumeRole => self.assume.fetch_add(1, Ordering::SeqCst),
+            Action::ListBuckets => self.list.fetch_add(1, Ordering::SeqCst),
+            Action::GetCallerIdentity => 0,
+        };
+        if self.records {
+            self.lock_requests().push(request.clone());
+        }
+    }
+
+    fn lock_requests(&self) -> std::sync::MutexGuard<'_, Vec<Request>> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The connection is to be reset.
+#[derive(Debug)]
+pub(crate) struct Reset;
+
+impl std::fmt::Display for Reset {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("reset on order")
+    }
+}
+
+impl std::error::Error for Reset {}
+
+async fn accept(listener: std::net::TcpListener, world: Arc<World>) {
+    let Ok(listener) = TcpListener::from_std(listener) else {
+        return;
+    };
+    loop {
+        // An error concerns the one connection (or a lack of descriptors, which passes).
+        if let Ok((stream, _)) = listener.accept().await {
+            let number = world.connections.fetch_add(1, Ordering::SeqCst) + 1;
+            tokio::spawn(serve(stream, number, Arc::clone(&world)));
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, number: u64, world: Arc<World>) {
+    // Without effect where it fails; an answer is then slower.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(|request| Box::pin(answer(&world, number, request)));
+    let mut connection = http1::Builder::new()
+        .header_read_timeout(None)
+        .serve_connection(TokioIo::new(stream), service);
+    let ended = poll_fn(|context| connection.poll_without_shutdown(context)).await;
+    let stream = connection.into_parts().io.into_inner();
+    if ended.is_err_and(|error| {
+        error
+            .source()
+            .is_some_and(<dyn std::error::Error>::is::<Reset>)
+    }) {
+        // The kernel sends RST instead of FIN when it is closed.
+        let _ = stream.set_zero_linger();
+    }
+}
+
+async fn answer(
+    world: &World,
+    connection: u64,
+    request: hyper::Request<Incoming>,
+) -> Result<Response<Body>, Reset> {
+    let (head, body) = request.into_parts();
+    let access_key = access_key(&head.headers).unwrap_or_default().to_owned();
+    let token = head
+        .headers
+        .get("x-amz-security-token")
+        .and_then(|token| token.to_str().ok())
+        .map(ToOwned::to_owned);
+    if head.method == Method::POST {
+        let Ok(body) = body.collect().await else {
+            return Err(Reset);
+        };
+        let query = Query::parse(&body.to_bytes());
+        let role = query.get("RoleArn").and_then(sts::Role::parse);
+        let action = match query.get("Action") {
+            Some("AssumeRole") => Action::AssumeRole,
+            Some("GetCallerIdentity") => Action::GetCallerIdentity,
+            _ => return Ok(sts::invalid_action()),
+        };
+        let account = match (action, &role) {
+            (Action::AssumeRole, Some(role)) => role.account.clone(),
+            _ => account_of(world, &access_key).to_owned(),
+        };
+        let request = Request {
+            action,
+            account,
+            access_key,
+            connection,
+            query,
+        };
+        world.record(&request);
+        match action {
+            Action::GetCallerIdentity => Ok(sts::get_caller_identity(world, &request)),
+            _ => sts::assume_role(world, &request, role).await,
+        }
+    } else {
+        let request = Request {
+            action: Action::ListBuckets,
+            account: account_of(world, &access_key).to_owned(),
+            access_key,
+            connection,
+            query: Query::parse(head.uri.query().unwrap_or_default().as_bytes()),
+        };
+        world.record(&request);
+        s3::list_buckets(world, &request, token.as_deref()).await
+    }
+}
+
+/// The account that credentials belong to.
+fn account_of<'a>(world: &'a World, access_key: &'a str) -> &'a str {
+    Session::of(access_key).map_or(&world.caller.account, |session| session.account)
+}
+
+/// The access key of a signature: `AWS4-HMAC-SHA256 Credential=KEY/20261122/us-east-1/s3/aws4_request, …`.
+fn access_key(headers: &hyper::HeaderMap) -> Option<&str> {
+    let authorization = headers.get("authorization")?.to_str().ok()?;
+    let (_, credential) = authorization.split_once("Credential=")?;
+    credential.split('/').next()
+}

@@ -1,0 +1,165 @@
+//! What the fake refuses, seen on the wire: a test is worth no more than the service it runs against.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "for tests, where clippy sees no test function"
+)]
+
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+};
+
+use fake_aws::{Account, FakeAws, Fault};
+
+const ACCOUNT: &str = "222222222222";
+
+fn fake(account: Account) -> FakeAws {
+    FakeAws::builder()
+        .account(ACCOUNT, account)
+        .start()
+        .unwrap()
+}
+
+/// Sends one request and reads the answer to its end.
+fn send(fake: &FakeAws, request: &str) -> String {
+    let endpoint = fake.endpoint();
+    let mut stream = TcpStream::connect(endpoint.strip_prefix("http://").unwrap()).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn assume(fake: &FakeAws, parameters: &str) -> String {
+    let body = format!(
+        "Action=AssumeRole&RoleArn=arn%3Aaws%3Aiam%3A%3A{ACCOUNT}%3Arole%2FReader&RoleSessionName=x{parameters}"
+    );
+    send(
+        fake,
+        &format!(
+            "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        ),
+    )
+}
+
+/// The text of an element.
+fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+    rest.split_once(&format!("</{name}>")).map(|(text, _)| text)
+}
+
+fn list(fake: &FakeAws, query: &str, access_key: &str, token: &str) -> String {
+    send(
+        fake,
+        &format!(
+            "GET /?{query} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-amz-security-token: {token}\r\n\
+             authorization: AWS4-HMAC-SHA256 Credential={access_key}/20261122/us-east-1/s3/aws4_request\r\n\r\n"
+        ),
+    )
+}
+
+#[test]
+fn a_session_is_good_with_its_own_token_alone_and_until_it_is_revoked() {
+    let fake = fake(Account::new().buckets(1));
+    let first = assume(&fake, "");
+    let second = assume(&fake, "");
+    let [one, two] = [&first, &second].map(|session| {
+        (
+            element(session, "AccessKeyId").unwrap(),
+            element(session, "SessionToken").unwrap(),
+        )
+    });
+    assert_ne!(one, two);
+    let page = "max-buckets=10000";
+    assert!(list(&fake, page, one.0, one.1).contains("<Name>bucket-000000</Name>"));
+    assert!(list(&fake, page, one.0, two.1).contains("<Code>InvalidToken</Code>"));
+    assert!(list(&fake, page, "ASIA3333333333330000", one.1).contains("InvalidAccessKeyId"));
+
+    fake.revoke_sessions(ACCOUNT);
+    assert!(list(&fake, page, two.0, two.1).contains("<Code>ExpiredToken</Code>"));
+    let third = assume(&fake, "");
+    let (key, token) = (
+        element(&third, "AccessKeyId").unwrap(),
+        element(&third, "SessionToken").unwrap(),
+    );
+    assert!(list(&fake, page, key, token).contains("HTTP/1.1 200"));
+}
+
+#[test]
+fn pages_have_the_limits_of_s3() {
+    let fake = fake(Account::new().buckets(10_001));
+    let session = assume(&fake, "");
+    let (key, token) = (
+        element(&session, "AccessKeyId").unwrap(),
+        element(&session, "SessionToken").unwrap(),
+    );
+    for refused in [
+        "x-id=ListBuckets",
+        "max-buckets=0",
+        "max-buckets=10001",
+        "max-buckets=x",
+        "max-buckets=10&continuation-token=nonsense",
+    ] {
+        let answer = list(&fake, refused, key, token);
+        assert!(answer.contains("HTTP/1.1 400"), "{refused}: {answer}");
+    }
+    let page = list(&fake, "max-buckets=10000", key, token);
+    assert_eq!(page.matches("<Bucket>").count(), 10_000);
+    let next = element(&page, "ContinuationToken").unwrap();
+    let next = next
+        .replace('+', "%2B")
+        .replace('/', "%2F")
+        .replace('=', "%3D");
+    let rest = list(
+        &fake,
+        &format!("max-buckets=10000&continuation-token={next}"),
+        key,
+        token,
+    );
+    assert_eq!(rest.matches("<Bucket>").count(), 1);
+    assert_eq!(element(&rest, "ContinuationToken"), None);
+}
+
+#[test]
+fn a_trust_policy_can_ask_for_a_role_and_an_external_id() {
+    let fake = fake(Account::new().role("Reader").external_id("a/b"));
+    assert!(assume(&fake, "").contains("<Code>AccessDenied</Code>"));
+    assert!(assume(&fake, "&ExternalId=other").contains("<Code>AccessDenied</Code>"));
+    assert!(assume(&fake, "&ExternalId=a%2Fb").contains("<SessionToken>"));
+    fake.set_account(ACCOUNT, Account::new().role("Other"));
+    assert!(assume(&fake, "").contains("<Code>AccessDenied</Code>"));
+}
+
+#[test]
+fn unknown_accounts_refuse_unless_all_are_known() {
+    let nobody = FakeAws::builder().start().unwrap();
+    assert!(assume(&nobody, "").contains("<Code>AccessDenied</Code>"));
+    let everybody = FakeAws::builder()
+        .every_account(Account::new().on_assume([Fault::Throttled]))
+        .start()
+        .unwrap();
+    assert!(assume(&everybody, "").contains("<Code>Throttling</Code>"));
+    assert!(assume(&everybody, "").contains("<SessionToken>"));
+    assert_eq!(everybody.counts().assume, 2);
+    assert_eq!(everybody.counts().connections, 2);
+}
+
+#[test]
+fn it_knows_who_is_asking() {
+    let fake = fake(Account::new());
+    let body = "Action=GetCallerIdentity&Version=2011-06-15";
+    let answer = send(
+        &fake,
+        &format!(
+            "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        ),
+    );
+    assert_eq!(element(&answer, "Account"), Some("111111111111"));
+    assert_eq!(
+        element(&answer, "Arn"),
+        Some("arn:aws:sts::111111111111:assumed-role/MyLambdaExecutionRole/list")
+    );
+}
