@@ -1,0 +1,155 @@
+//! The SDK's configuration, from the variables that Lambda sets.
+//!
+//! Lambda hands a function its execution role's credentials and its region in environment variables (Lambda developer
+//! guide, "Defined runtime environment variables"), so nothing else is looked at: no profile, no metadata service. For
+//! emulators, VPC endpoints and FIPS the variables of the AWS SDKs and Tools reference guide work as they do elsewhere:
+//! `AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_STS`, `AWS_ENDPOINT_URL_S3`, `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`,
+//! `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`.
+
+use std::{collections::HashMap, str::FromStr};
+
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_types::{
+    SdkConfig,
+    service_config::{LoadServiceConfig, ServiceConfigKey},
+};
+use contract::{ConfigurationFault, Region};
+
+const ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
+
+/// What the SDK needs to know.
+///
+/// # Errors
+/// Every fault: a region or credentials that are missing, as they are when this runs outside of Lambda.
+pub(crate) fn from_environment(
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Result<SdkConfig, Vec<ConfigurationFault>> {
+    let required = |variable: &'static str| {
+        lookup(variable)
+            .filter(|value| !value.is_empty())
+            .ok_or(ConfigurationFault::Missing(variable))
+    };
+    let region = required("AWS_REGION").and_then(|text| {
+        Region::from_str(&text).map_err(|source| ConfigurationFault::Invalid {
+            variable: "AWS_REGION",
+            source,
+        })
+    });
+    let key_id = required("AWS_ACCESS_KEY_ID");
+    let secret = required("AWS_SECRET_ACCESS_KEY");
+    let (region, key_id, secret) = match (region, key_id, secret) {
+        (Ok(region), Ok(key_id), Ok(secret)) => (region, key_id, secret),
+        (region, key_id, secret) => {
+            let faults = [region.err(), key_id.err(), secret.err()];
+            return Err(faults.into_iter().flatten().collect());
+        }
+    };
+    let token = lookup("AWS_SESSION_TOKEN").filter(|token| !token.is_empty());
+    // They outlive the process: Lambda gives each environment its own, and ends it before they expire.
+    let credentials = Credentials::new(key_id, secret, token, None, "Environment");
+
+    let is_on =
+        |variable: &str| lookup(variable).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let mut builder = SdkConfig::builder()
+        .region(aws_types::region::Region::new(region.to_string()))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(cross_account::http_client())
+        .sleep_impl(TokioSleep::new());
+    builder.set_use_fips(is_on("AWS_USE_FIPS_ENDPOINT").then_some(true));
+    builder.set_use_dual_stack(is_on("AWS_USE_DUALSTACK_ENDPOINT").then_some(true));
+    if !is_on("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") {
+        builder.set_endpoint_url(lookup(ENDPOINT_URL).filter(|url| !url.is_empty()));
+        builder.set_service_config(Some(EndpointUrls::from_environment(&lookup)));
+    }
+    Ok(builder.build())
+}
+
+/// The endpoints of single services.
+#[derive(Debug)]
+struct EndpointUrls(HashMap<&'static str, String>);
+
+impl EndpointUrls {
+    fn from_environment(lookup: impl Fn(&str) -> Option<String>) -> Self {
+        let url = |service| {
+            let url = lookup(&format!("{ENDPOINT_URL}_{service}"))?;
+            (!url.is_empty()).then_some((service, url))
+        };
+        Self(["STS", "S3"].into_iter().filter_map(url).collect())
+    }
+}
+
+impl LoadServiceConfig for EndpointUrls {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        let url = self.0.get(key.service_id()).cloned();
+        url.filter(|_| key.env() == ENDPOINT_URL)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LAMBDA: [(&str, &str); 4] = [
+        ("AWS_REGION", "eu-central-1"),
+        ("AWS_ACCESS_KEY_ID", "ASIAEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "very-secret-example"),
+        ("AWS_SESSION_TOKEN", "session-token-example"),
+    ];
+
+    fn read(more: &[(&str, &str)]) -> Result<SdkConfig, Vec<ConfigurationFault>> {
+        let variables: HashMap<&str, &str> = LAMBDA.iter().chain(more).copied().collect();
+        from_environment(|name| variables.get(name).map(|&value| value.to_owned()))
+    }
+
+    fn endpoint_of(config: &SdkConfig, service: &str) -> Option<String> {
+        let key = ServiceConfigKey::builder()
+            .service_id(service)
+            .env(ENDPOINT_URL)
+            .profile("endpoint_url")
+            .build()
+            .unwrap();
+        config.service_config()?.load_config(key)
+    }
+
+    #[test]
+    fn what_lambda_sets_is_enough() {
+        let config = read(&[]).unwrap();
+        assert_eq!(config.region().unwrap().as_ref(), "eu-central-1");
+        assert_eq!(config.endpoint_url(), None);
+        assert_eq!(endpoint_of(&config, "STS"), None);
+        assert!(config.credentials_provider().is_some());
+    }
+
+    #[test]
+    fn every_missing_variable_is_a_fault() {
+        let faults = from_environment(|_| None).unwrap_err();
+        assert_eq!(faults.len(), 3, "{faults:?}");
+        let faults = read(&[("AWS_REGION", "moon-east-1")]).unwrap_err();
+        assert!(faults[0].to_string().contains("AWS_REGION"), "{faults:?}");
+    }
+
+    #[test]
+    fn endpoints_by_the_rules_of_the_sdks() {
+        let both = [
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
+            ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:2"),
+        ];
+        let config = read(&both).unwrap();
+        assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:1"));
+        assert_eq!(endpoint_of(&config, "S3").unwrap(), "http://127.0.0.1:2");
+        assert_eq!(endpoint_of(&config, "STS"), None);
+
+        let ignored = ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true");
+        let config = read(&[both[0], both[1], ignored]).unwrap();
+        assert_eq!(config.endpoint_url(), None);
+        assert_eq!(endpoint_of(&config, "S3"), None);
+    }
+
+    #[test]
+    fn nothing_secret_is_shown() {
+        let shown = format!("{:?}", read(&[]).unwrap());
+        assert!(!shown.contains("very-secret-example"), "{shown}");
+        assert!(!shown.contains("session-token-example"), "{shown}");
+    }
+}

@@ -1,0 +1,284 @@
+//! The log: one line an event, JSON unless `AWS_LAMBDA_LOG_FORMAT` says `Text`, on standard output.
+//!
+//! A line has `timestamp` (RFC 3339) and `level`, by which Lambda files and filters it (Lambda developer guide,
+//! "Log-level filtering"; without a valid timestamp it files every line as INFO), then `message`, what was said besides,
+//! and the `requestId` of the invocation, all at the top: CloudWatch Logs Insights finds them without a path.
+//!
+//! Written here rather than with tracing-subscriber's own formatter, which puts the request id into a nested `span` and
+//! would need a crate for the time.
+
+use std::{
+    fmt,
+    io::{self, Write as _},
+    time::SystemTime,
+};
+
+use aws_smithy_types::{DateTime, date_time};
+use contract::{LogLevel, variable::LOG_LEVEL};
+use serde::{Serializer as _, ser::SerializeMap as _};
+use serde_json::{Value, json};
+use tracing::{
+    Event, Level, Subscriber,
+    field::{Field, Visit},
+    level_filters::LevelFilter,
+    span,
+};
+use tracing_subscriber::{
+    Layer, Registry,
+    filter::Targets,
+    layer::{Context, SubscriberExt as _},
+    registry::LookupSpan,
+    util::SubscriberInitExt as _,
+};
+
+use crate::panics;
+
+/// Starts the log. What is wrong with `LOG_LEVEL` is for the configuration to tell: until then the default serves.
+pub(crate) fn start(lookup: impl Fn(&str) -> Option<String>) {
+    let format = match lookup("AWS_LAMBDA_LOG_FORMAT") {
+        Some(format) if format.eq_ignore_ascii_case("text") => Format::Text,
+        _ => Format::Json,
+    };
+    Registry::default()
+        .with(filter(level(lookup)))
+        .with(Lines(format))
+        .init();
+    panics::log_panics();
+}
+
+/// Lambda's own setting wins over the stage's. Its `FATAL` has no counterpart; errors are the nearest.
+fn level(lookup: impl Fn(&str) -> Option<String>) -> LogLevel {
+    let parse = |text: String| match text.as_str() {
+        "FATAL" => Some(LogLevel::Error),
+        text => text.parse().ok(),
+    };
+    lookup("AWS_LAMBDA_LOG_LEVEL")
+        .and_then(parse)
+        .or_else(|| lookup(LOG_LEVEL).and_then(parse))
+        .unwrap_or_default()
+}
+
+/// Our own crates speak at the level asked for, the others at most at `warn`, unless more than `info` is asked for.
+fn filter(level: LogLevel) -> Targets {
+    let (ours, others) = match level {
+        LogLevel::Trace => (LevelFilter::TRACE, LevelFilter::TRACE),
+        LogLevel::Debug => (LevelFilter::DEBUG, LevelFilter::DEBUG),
+        LogLevel::Info => (LevelFilter::INFO, LevelFilter::WARN),
+        LogLevel::Warn => (LevelFilter::WARN, LevelFilter::WARN),
+        LogLevel::Error => (LevelFilter::ERROR, LevelFilter::ERROR),
+    };
+    Targets::new()
+        .with_default(others)
+        .with_target("handler", ours)
+        .with_target("cross_account", ours)
+        // Its one span, at INFO, carries the request id, which belongs to every line whatever its level.
+        .with_target("lambda_runtime::layers::trace", ours.max(LevelFilter::INFO))
+        // With `LOG_SENSITIVE_BODIES` set it would print answers as they are, that of AssumeRole with its secrets.
+        .with_target(
+            "aws_smithy_runtime::client::orchestrator::http",
+            LevelFilter::OFF,
+        )
+        // It repeats every failure, as Debug text.
+        .with_target("lambda_runtime::layers::panic", LevelFilter::OFF)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Json,
+    Text,
+}
+
+/// Writes each event as a line.
+struct Lines(Format);
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
+    fn on_new_span(
+        &self,
+        attributes: &span::Attributes<'_>,
+        id: &span::Id,
+        context: Context<'_, S>,
+    ) {
+        let mut fields = Fields::default();
+        attributes.record(&mut fields);
+        if let Some(span) = context.span(id) {
+            span.extensions_mut().insert(fields);
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        for span in context.event_scope(event).into_iter().flatten() {
+            if let Some(outer) = span.extensions().get::<Fields>() {
+                fields.add_missing(outer);
+            }
+        }
+        let now = SystemTime::now();
+        let (level, target) = (*event.metadata().level(), event.metadata().target());
+        let line = match self.0 {
+            Format::Json => json_line(now, level, target, &fields),
+            Format::Text => text_line(now, level, target, &fields),
+        };
+        // There is nowhere to complain of a log that cannot be written.
+        let _ = io::stdout().lock().write_all(&line);
+    }
+}
+
+/// What an event or a span says, in its order.
+#[derive(Debug, Default)]
+struct Fields(Vec<(&'static str, Value)>);
+
+impl Fields {
+    /// The inner one wins where both say something.
+    fn add_missing(&mut self, outer: &Self) {
+        for (name, value) in &outer.0 {
+            if !self.has(name) {
+                self.0.push((name, value.clone()));
+            }
+        }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| *known == name)
+    }
+
+    fn add(&mut self, field: &Field, value: Value) {
+        self.0.push((field.name(), value));
+    }
+}
+
+impl Visit for Fields {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.add(field, json!(value));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.add(field, json!(value));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.add(field, json!(value));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.add(field, json!(value));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.add(field, json!(value));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.add(field, json!(format!("{value:?}")));
+    }
+}
+
+fn json_line(now: SystemTime, level: Level, target: &str, fields: &Fields) -> Vec<u8> {
+    let mut line = Vec::with_capacity(512);
+    // Cannot fail: the keys are strings, and memory is written to.
+    let _ = (|| {
+        let mut serializer = serde_json::Serializer::new(&mut line);
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("timestamp", &timestamp(now))?;
+        map.serialize_entry("level", level.as_str())?;
+        // The SDK has events that only have fields.
+        if !fields.has("message") {
+            map.serialize_entry("message", "")?;
+        }
+        for (name, value) in &fields.0 {
+            map.serialize_entry(name, value)?;
+        }
+        map.serialize_entry("target", target)?;
+        map.end()
+    })();
+    line.push(b'\n');
+    line
+}
+
+fn text_line(now: SystemTime, level: Level, target: &str, fields: &Fields) -> Vec<u8> {
+    let mut line = format!("{} {level} {target}:", timestamp(now));
+    for (name, value) in &fields.0 {
+        line.push(' ');
+        match value {
+            // As it is, but on one line.
+            Value::String(message) if *name == "message" => line += &message.replace('\n', "\\n"),
+            value => line.extend([name, "=", &value.to_string()]),
+        }
+    }
+    line.push('\n');
+    line.into_bytes()
+}
+
+/// RFC 3339, in milliseconds.
+fn timestamp(now: SystemTime) -> String {
+    let since = now
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    let milliseconds = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+    DateTime::from_millis(milliseconds)
+        .fmt(date_time::Format::DateTime)
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn fields() -> Fields {
+        Fields(vec![
+            ("message", json!("two\nlines")),
+            ("account", json!("022222222222")),
+            ("listMs", json!(1.5)),
+        ])
+    }
+
+    fn moment() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123)
+    }
+
+    #[test]
+    fn a_line_of_json() {
+        let line = json_line(moment(), Level::INFO, "handler", &fields());
+        assert_eq!(
+            String::from_utf8(line).unwrap(),
+            "{\"timestamp\":\"2023-11-14T22:13:20.123Z\",\"level\":\"INFO\",\"message\":\"two\\nlines\",\
+             \"account\":\"022222222222\",\"listMs\":1.5,\"target\":\"handler\"}\n"
+        );
+    }
+
+    #[test]
+    fn a_line_of_text() {
+        let line = text_line(moment(), Level::WARN, "handler", &fields());
+        assert_eq!(
+            String::from_utf8(line).unwrap(),
+            "2023-11-14T22:13:20.123Z WARN handler: two\\nlines account=\"022222222222\" listMs=1.5\n"
+        );
+    }
+
+    #[test]
+    fn lambdas_level_wins() {
+        let level = |lambda: Option<&str>, stage: Option<&str>| {
+            level(|name| {
+                match name {
+                    "AWS_LAMBDA_LOG_LEVEL" => lambda,
+                    _ => stage,
+                }
+                .map(str::to_owned)
+            })
+        };
+        assert_eq!(level(None, None), LogLevel::Info);
+        assert_eq!(level(None, Some("debug")), LogLevel::Debug);
+        assert_eq!(level(Some("WARN"), Some("debug")), LogLevel::Warn);
+        assert_eq!(level(Some("FATAL"), None), LogLevel::Error);
+        assert_eq!(level(Some("loud"), Some("warn")), LogLevel::Warn);
+    }
+
+    #[test]
+    fn the_inner_span_wins() {
+        let mut inner = Fields(vec![("requestId", json!("1"))]);
+        inner.add_missing(&Fields(vec![("requestId", json!("2")), ("a", json!(1))]));
+        assert_eq!(inner.0, [("requestId", json!("1")), ("a", json!(1))]);
+    }
+}

@@ -1,0 +1,357 @@
+//! The function as Lambda runs it: a process, the runtime API, and STS and S3 on loopback.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may fail anywhere"
+)]
+
+mod support;
+
+use std::time::Duration;
+
+use fake_aws::{Account, Counts, FakeAws, Fault};
+use runtime_api::OutcomeKind;
+use support::{Function, Setup, TARGET};
+
+fn aws(account: Account) -> FakeAws {
+    FakeAws::builder().account(TARGET, account).start().unwrap()
+}
+
+async fn function(aws: &FakeAws) -> Function {
+    Setup::new(&aws.endpoint()).start().await
+}
+
+#[tokio::test]
+async fn the_buckets_of_the_target_are_the_answer() {
+    let aws = aws(Account::new().named_buckets(["bucket-b", "bucket-a"]));
+    let mut function = function(&aws).await;
+    let outcome = function.invoke("{}").await;
+    assert_eq!(outcome.kind, OutcomeKind::Response);
+    assert_eq!(
+        outcome.text,
+        r#"{"statusCode":200,"body":"[\"bucket-b\",\"bucket-a\"]"}"#
+    );
+
+    let requests = aws.requests();
+    assert_eq!(
+        requests[0].parameter("RoleArn"),
+        Some("arn:aws:iam::222222222222:role/MyS3ReadRole")
+    );
+    assert_eq!(
+        requests[0].parameter("RoleSessionName"),
+        Some("list-s3-buckets")
+    );
+    assert_eq!(requests[0].parameter("ExternalId"), None);
+
+    let line = function.stop().await.line("listed");
+    assert_eq!(line["level"], "INFO");
+    assert_eq!(line["requestId"], "request-1");
+    assert_eq!(line["account"], TARGET);
+    assert_eq!(line["buckets"], 2);
+    assert_eq!(line["pages"], 1);
+    assert_eq!(line["cached"], false);
+    for duration in ["assumeMs", "listMs", "durationMs"] {
+        assert!(line[duration].as_f64().unwrap() > 0.0, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn no_bucket_is_lost_over_many_pages() {
+    let aws = aws(Account::new().buckets(2_500).page_cap(1_000));
+    let outcome = function(&aws).await.invoke("{}").await;
+    let answer = outcome.json();
+    let names: Vec<String> = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    assert_eq!(names.len(), 2_500);
+    assert_eq!(aws.counts().list, 3);
+}
+
+#[tokio::test]
+async fn no_buckets_are_an_empty_list() {
+    let aws = aws(Account::new());
+    let outcome = function(&aws).await.invoke("{}").await;
+    assert_eq!(outcome.text, r#"{"statusCode":200,"body":"[]"}"#);
+}
+
+#[tokio::test]
+async fn any_event_will_do_and_none_changes_the_target() {
+    let aws = aws(Account::new().buckets(1));
+    let mut function = function(&aws).await;
+    let deep = "[".repeat(5_000) + &"]".repeat(5_000);
+    for event in [
+        "{}",
+        "null",
+        "",
+        "[1, 2]",
+        "42",
+        "true",
+        "\"text\"",
+        r#"{"key1": "value1", "detail": {"a": [[], {}]}}"#,
+        r#"{"TARGET_ACCOUNT_ID": "333333333333", "role": "Admin"}"#,
+        &deep,
+    ] {
+        let outcome = function.invoke(event).await;
+        assert_eq!(
+            outcome.kind,
+            OutcomeKind::Response,
+            "{event}: {}",
+            outcome.text
+        );
+    }
+    assert!(
+        aws.requests()
+            .iter()
+            .all(|request| request.account == TARGET || request.account == "111111111111")
+    );
+}
+
+#[tokio::test]
+async fn a_warm_call_asks_sts_nothing_and_opens_no_connection() {
+    let aws = aws(Account::new().buckets(3));
+    let mut function = function(&aws).await;
+    function.invoke("{}").await;
+    aws.reset_counts();
+    for _ in 0..5 {
+        assert_eq!(function.invoke("{}").await.kind, OutcomeKind::Response);
+    }
+    assert_eq!(
+        aws.counts(),
+        Counts {
+            assume: 0,
+            list: 5,
+            connections: 0
+        }
+    );
+    let log = function.stop().await;
+    let cached = log
+        .lines()
+        .iter()
+        .filter(|line| line["cached"] == true)
+        .count();
+    assert_eq!(cached, 5, "{}", log.out);
+}
+
+#[tokio::test]
+async fn the_external_id_and_a_roles_path_are_used() {
+    let account = Account::new()
+        .role("team/Reader")
+        .external_id("audit:2026")
+        .buckets(1);
+    let aws = aws(account);
+    let setup = Setup::new(&aws.endpoint())
+        .with("S3_READ_ROLE", "team/Reader")
+        .with("EXTERNAL_ID", "audit:2026");
+    assert_eq!(
+        setup.start().await.invoke("{}").await.kind,
+        OutcomeKind::Response
+    );
+
+    let without = Setup::new(&aws.endpoint()).with("S3_READ_ROLE", "team/Reader");
+    let outcome = without.start().await.invoke("{}").await;
+    assert_eq!(outcome.error_type().unwrap(), "AssumeRoleDenied");
+}
+
+#[tokio::test]
+async fn a_refusal_is_an_error_that_a_person_understands() {
+    let aws = aws(Account::new().always_on_assume(Fault::Denied));
+    let mut function = function(&aws).await;
+    let outcome = function.invoke("{}").await;
+    assert_eq!(outcome.kind, OutcomeKind::Error);
+    assert_eq!(outcome.error_type().unwrap(), "AssumeRoleDenied");
+    let message = outcome.error_message().unwrap();
+    for part in [
+        "arn:aws:iam::222222222222:role/MyS3ReadRole",
+        "AccessDenied",
+        "sts-222222222222-1",
+        "\nhint: ",
+    ] {
+        assert!(message.contains(part), "{part} is not in: {message}");
+    }
+
+    // The process lives on, and the refusal is not remembered.
+    aws.set_account(TARGET, Account::new().buckets(1));
+    assert_eq!(function.invoke("{}").await.kind, OutcomeKind::Response);
+
+    let log = function.stop().await;
+    let errors: Vec<_> = log
+        .lines()
+        .into_iter()
+        .filter(|line| line["level"] == "ERROR")
+        .collect();
+    let [line] = &errors[..] else {
+        panic!("a failure is one line: {errors:#?}");
+    };
+    assert_eq!(line["requestId"], "request-1");
+    assert_eq!(line["errorType"], "AssumeRoleDenied");
+    assert_eq!(line["account"], TARGET);
+    assert_eq!(line["phase"], "assume");
+    assert_eq!(line["code"], "AccessDenied");
+    assert_eq!(line["serviceRequestId"], "sts-222222222222-1");
+    assert_eq!(line["retryable"], false);
+    assert!(line["hint"].is_string(), "{line}");
+    assert!(line["durationMs"].is_number(), "{line}");
+}
+
+#[tokio::test]
+async fn a_listing_refused_is_told_apart() {
+    let aws = aws(Account::new().always_on_list(Fault::Denied));
+    let mut function = function(&aws).await;
+    assert_eq!(
+        function.invoke("{}").await.error_type().unwrap(),
+        "ListBucketsDenied"
+    );
+    let log = function.stop().await;
+    assert!(log.out.contains(r#""phase":"list""#), "{}", log.out);
+}
+
+#[tokio::test]
+async fn a_call_ends_before_lambda_ends_it() {
+    for (account, phase) in [
+        (Account::new().always_on_assume(Fault::Hang), "assume"),
+        (Account::new().always_on_list(Fault::Hang), "list"),
+    ] {
+        let aws = aws(account);
+        let mut function = function(&aws).await;
+        let limit = Duration::from_secs(2);
+        let outcome = function.invoke_within("{}", limit).await;
+        assert_eq!(outcome.error_type().unwrap(), "Timeout");
+        assert!(outcome.after < limit, "{:?}", outcome.after);
+        assert!(outcome.after > limit / 2, "{:?}", outcome.after);
+        let lines = function.stop().await.lines();
+        assert_eq!(lines[0]["phase"], phase);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_over_6_mb_is_an_error_that_says_so() {
+    let account = Account::new().numbered_buckets(&"x".repeat(50), 110_000);
+    let aws = aws(account);
+    let outcome = function(&aws).await.invoke("{}").await;
+    assert_eq!(outcome.error_type().unwrap(), "ResponseTooLarge");
+    let message = outcome.error_message().unwrap();
+    assert!(message.contains("110000 buckets"), "{message}");
+    assert!(message.contains("at most 6291556"), "{message}");
+}
+
+#[tokio::test]
+async fn an_answer_just_under_6_mb_is_carried() {
+    let account = Account::new().numbered_buckets(&"x".repeat(50), 100_000);
+    let aws = aws(account);
+    let outcome = function(&aws).await.invoke("{}").await;
+    assert_eq!(outcome.kind, OutcomeKind::Response);
+    assert!(outcome.text.len() > 6_000_000, "{}", outcome.text.len());
+}
+
+#[tokio::test]
+async fn every_fault_of_the_configuration_is_in_one_init_error() {
+    let mut function = Setup::new("http://127.0.0.1:9")
+        .with("TARGET_ACCOUNT_ID", "12345678901")
+        .without("S3_READ_ROLE")
+        .with("LOG_LEVEL", "loud")
+        .without("AWS_REGION")
+        .start()
+        .await;
+    let outcome = function.outcome().await;
+    assert_eq!(outcome.kind, OutcomeKind::InitError);
+    assert_eq!(outcome.error_type().unwrap(), "InvalidConfiguration");
+    assert_eq!(
+        outcome.error_type_header.as_deref(),
+        Some("InvalidConfiguration")
+    );
+    assert!(outcome.json()["stackTrace"].as_array().unwrap().is_empty());
+    let message = outcome.error_message().unwrap();
+    for part in [
+        "TARGET_ACCOUNT_ID",
+        "`012345678901`",
+        "S3_READ_ROLE is not set",
+        "LOG_LEVEL",
+        "AWS_REGION is not set",
+    ] {
+        assert!(message.contains(part), "{part} is not in: {message}");
+    }
+    let (status, log) = function.ended().await;
+    assert!(!status.success());
+    let lines = log.lines();
+    assert_eq!(lines.len(), 1, "{}", log.out);
+    assert_eq!(lines[0]["errorType"], "InvalidConfiguration");
+    assert_eq!(lines[0]["level"], "ERROR");
+}
+
+#[tokio::test]
+async fn the_level_that_lambda_sets_wins() {
+    let aws = aws(Account::new().buckets(1));
+    let mut quiet = Setup::new(&aws.endpoint())
+        .with("LOG_LEVEL", "error")
+        .start()
+        .await;
+    quiet.invoke("{}").await;
+    assert_eq!(quiet.stop().await.out, "");
+
+    let mut loud = Setup::new(&aws.endpoint())
+        .with("LOG_LEVEL", "error")
+        .with("AWS_LAMBDA_LOG_LEVEL", "DEBUG")
+        .start()
+        .await;
+    loud.invoke("{}").await;
+    let lines = loud.stop().await.lines();
+    assert!(
+        lines.iter().any(|line| line["level"] == "DEBUG"),
+        "{lines:#?}"
+    );
+    assert!(lines.iter().any(|line| line["message"] == "listed"));
+}
+
+#[tokio::test]
+async fn an_error_has_its_request_id_at_any_level() {
+    let aws = aws(Account::new().always_on_assume(Fault::Denied));
+    let mut function = Setup::new(&aws.endpoint())
+        .with("AWS_LAMBDA_LOG_LEVEL", "ERROR")
+        .start()
+        .await;
+    function.invoke("{}").await;
+    let lines = function.stop().await.lines();
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    assert_eq!(lines[0]["requestId"], "request-1");
+}
+
+#[tokio::test]
+async fn text_where_lambda_wants_text() {
+    let aws = aws(Account::new().buckets(1));
+    let mut function = Setup::new(&aws.endpoint())
+        .with("AWS_LAMBDA_LOG_FORMAT", "Text")
+        .start()
+        .await;
+    function.invoke("{}").await;
+    let log = function.stop().await;
+    assert!(
+        log.out.contains(" INFO handler::function: listed account="),
+        "{}",
+        log.out
+    );
+    assert!(log.out.contains("requestId=\"request-1\""), "{}", log.out);
+}
+
+#[tokio::test]
+async fn no_secret_is_logged_at_the_finest_level() {
+    for account in [
+        Account::new().buckets(2),
+        Account::new().always_on_assume(Fault::Denied),
+        Account::new().always_on_assume(Fault::Truncated),
+        Account::new().always_on_list(Fault::Denied),
+        Account::new().always_on_list(Fault::Garbage),
+    ] {
+        let aws = aws(account);
+        let mut function = Setup::new(&aws.endpoint())
+            .with("AWS_LAMBDA_LOG_LEVEL", "TRACE")
+            // The SDK's own switches for more.
+            .with("LOG_SENSITIVE_BODIES", "true")
+            .with("LOG_SIGNABLE_BODY", "true")
+            .start()
+            .await;
+        let limit = Duration::from_secs(8);
+        function.invoke_within("{}", limit).await;
+        function.invoke_within("{}", limit).await;
+        let log = function.stop().await;
+        assert!(log.lines().len() > 10, "{}", log.out);
+    }
+}

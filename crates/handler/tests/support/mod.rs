@@ -1,0 +1,197 @@
+//! The real binary as a process, under Lambda's Runtime API on loopback.
+
+use std::{
+    collections::BTreeMap,
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
+
+use runtime_api::{Outcome, RuntimeApi};
+use serde_json::Value;
+use tokio::{
+    io::AsyncReadExt as _,
+    process::{Child, Command},
+    task::JoinHandle,
+    time::timeout,
+};
+
+pub(crate) const TARGET: &str = "222222222222";
+pub(crate) const SECRET_KEY: &str = "the-functions-secret-access-key";
+pub(crate) const SESSION_TOKEN: &str = "the-functions-session-token";
+/// What these of the sessions begin with that the fake issues.
+const SESSIONS_SECRET_KEY: &str = "FakeSecretKey";
+const SESSIONS_TOKEN: &str = "FakeSessionToken";
+
+/// The environment that the function gets: what Lambda sets, the seed's two variables, and nothing else.
+pub(crate) struct Setup {
+    variables: BTreeMap<String, String>,
+}
+
+impl Setup {
+    /// With the services at `endpoint`, a loopback address.
+    pub(crate) fn new(endpoint: &str) -> Self {
+        assert!(endpoint.starts_with("http://127.0.0.1:"));
+        let variables = [
+            ("AWS_LAMBDA_FUNCTION_NAME", "list"),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "ASIAFUNCTION"),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
+            ("AWS_SESSION_TOKEN", SESSION_TOKEN),
+            ("AWS_ENDPOINT_URL", endpoint),
+            ("TARGET_ACCOUNT_ID", TARGET),
+            ("S3_READ_ROLE", "MyS3ReadRole"),
+        ];
+        Self {
+            variables: variables
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+        }
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.variables.remove(name).unwrap();
+        self
+    }
+
+    /// Starts the runtime API and the function.
+    pub(crate) async fn start(self) -> Function {
+        let api = RuntimeApi::start().await.unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_handler"))
+            .env_clear()
+            .envs(self.variables)
+            .env("AWS_LAMBDA_RUNTIME_API", api.address().to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        let mut stderr = child.stderr.take().unwrap();
+        let output = tokio::spawn(async move {
+            let (mut out, mut err) = (String::new(), String::new());
+            let (a, b) = tokio::join!(
+                stdout.read_to_string(&mut out),
+                stderr.read_to_string(&mut err)
+            );
+            a.unwrap();
+            b.unwrap();
+            (out, err)
+        });
+        Function { child, api, output }
+    }
+}
+
+/// A running function.
+pub(crate) struct Function {
+    child: Child,
+    api: RuntimeApi,
+    output: JoinHandle<(String, String)>,
+}
+
+impl Function {
+    pub(crate) async fn invoke(&mut self, payload: &str) -> Outcome {
+        self.invoke_within(payload, Duration::from_secs(30)).await
+    }
+
+    /// `limit` is the function's timeout: Lambda would end it then.
+    pub(crate) async fn invoke_within(&mut self, payload: &str, limit: Duration) -> Outcome {
+        let outcome = self.api.invoke(payload, limit).await;
+        outcome.expect("the function posts something in time")
+    }
+
+    /// What it posts without an event.
+    pub(crate) async fn outcome(&mut self) -> Outcome {
+        let outcome = self.api.outcome(Duration::from_secs(40)).await;
+        outcome.expect("the function posts something in time")
+    }
+
+    /// Stops the function; what it logged.
+    pub(crate) async fn stop(mut self) -> Log {
+        self.child.kill().await.unwrap();
+        let (out, err) = self.output.await.unwrap();
+        Log { out, err }
+    }
+
+    /// Waits for the function's own end.
+    pub(crate) async fn ended(mut self) -> (ExitStatus, Log) {
+        let status = timeout(Duration::from_secs(20), self.child.wait())
+            .await
+            .expect("the function ends by itself")
+            .unwrap();
+        (status, self.stop().await)
+    }
+}
+
+/// What a function wrote.
+pub(crate) struct Log {
+    pub(crate) out: String,
+    err: String,
+}
+
+impl Log {
+    /// The lines, each of which must be an object with a time, a level and a message, and no secret anywhere.
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        self.assert_no_secret();
+        assert_eq!(self.err, "", "nothing goes around the log");
+        let lines: Vec<Value> = self
+            .out
+            .lines()
+            .map(|line| {
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+            })
+            .collect();
+        for line in &lines {
+            let timestamp = line["timestamp"].as_str().unwrap();
+            assert!(is_rfc_3339(timestamp), "{line}");
+            assert!(line["level"].is_string(), "{line}");
+            assert!(line["message"].is_string(), "{line}");
+        }
+        lines
+    }
+
+    /// The one line with this message.
+    pub(crate) fn line(&self, message: &str) -> Value {
+        let lines = self.lines();
+        let mut found = lines.iter().filter(|line| line["message"] == message);
+        let line = found.next().unwrap_or_else(|| panic!("{lines:#?}"));
+        assert!(found.next().is_none(), "{lines:#?}");
+        line.clone()
+    }
+
+    /// Neither the function's own credentials nor those of a session, which the fake makes recognisable.
+    pub(crate) fn assert_no_secret(&self) {
+        for text in [&self.out, &self.err] {
+            for secret in [
+                SECRET_KEY,
+                SESSION_TOKEN,
+                SESSIONS_SECRET_KEY,
+                SESSIONS_TOKEN,
+            ] {
+                if let Some(at) = text.find(secret) {
+                    let from = at.saturating_sub(600);
+                    panic!("{secret} in: {}", &text[from..at + secret.len()]);
+                }
+            }
+        }
+    }
+}
+
+fn is_rfc_3339(text: &str) -> bool {
+    let (Some(date), Some(time)) = (text.get(..11), text.get(11..)) else {
+        return false;
+    };
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    date.ends_with('T')
+        && date[..10].split('-').all(digits)
+        && time.ends_with('Z')
+        && time[..time.len() - 1].split([':', '.']).all(digits)
+        && time.split(':').count() == 3
+}
