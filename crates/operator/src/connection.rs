@@ -1,0 +1,84 @@
+//! How AWS is reached: credentials, timeouts, certificates.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, ensure};
+use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::base64;
+use contract::Region;
+use rustls::RootCertStore;
+use rustls_pki_types::{CertificateDer, pem::PemObject as _};
+
+use crate::files;
+
+/// Everything a client of one region needs, by the rules of the AWS CLI.
+pub(crate) async fn open(region: &Region) -> Result<SdkConfig> {
+    // The SDK sets a connect timeout alone. A person waits, so: a few seconds each, and three attempts.
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .operation_attempt_timeout(Duration::from_secs(15))
+        .operation_timeout(Duration::from_secs(45))
+        .build();
+    Ok(aws_config::defaults(BehaviorVersion::latest())
+        .region(aws_config::Region::new(region.to_string()))
+        .http_client(http_client()?)
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard())
+        .load()
+        .await)
+}
+
+/// The workspace's HTTP client, or one that trusts what `AWS_CA_BUNDLE` names.
+///
+/// The SDK does not know that variable of the AWS CLI; `SSL_CERT_FILE`, which takes the place of the system's
+/// certificates, works without doing anything here, and wins.
+fn http_client() -> Result<SharedHttpClient> {
+    let bundle = env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty());
+    match bundle {
+        Some(path) if env::var_os("SSL_CERT_FILE").is_none() => trusting(&PathBuf::from(path)),
+        _ => Ok(cross_account::http_client()),
+    }
+}
+
+/// A client that trusts the certificates in `bundle` and no others, as the AWS CLI does.
+fn trusting(bundle: &Path) -> Result<SharedHttpClient> {
+    let usable = files::read(bundle)
+        .and_then(|pem| usable_certificates(&pem))
+        .with_context(|| format!("AWS_CA_BUNDLE, `{}`, cannot be used", bundle.display()))?;
+    let context = TlsContext::builder()
+        .with_trust_store(TrustStore::empty().with_pem_certificate(usable))
+        .build()?;
+    Ok(Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .tls_context(context)
+        .build_https())
+}
+
+/// The certificates of `pem` that rustls accepts as roots, as PEM again.
+///
+/// The trust store panics on one that it cannot parse, and company bundles hold such (X.509 version 1).
+fn usable_certificates(pem: &[u8]) -> Result<Vec<u8>> {
+    let mut usable = String::new();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate = certificate.context("not in PEM form")?;
+        let text = base64::encode(&certificate);
+        if RootCertStore::empty().add(certificate).is_ok() {
+            usable.extend([
+                "-----BEGIN CERTIFICATE-----\n",
+                &text,
+                "\n-----END CERTIFICATE-----\n",
+            ]);
+        }
+    }
+    ensure!(!usable.is_empty(), "no usable certificate in it");
+    Ok(usable.into_bytes())
+}

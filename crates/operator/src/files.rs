@@ -1,0 +1,14 @@
+//! The one place that reads files: the template, and the certificates that `AWS_CA_BUNDLE` names.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the operator's own such place; that of xtask is not in its tree"
+)]
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+/// The file's content; an error names the file.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("failed to read `{}`", path.display()))
+}

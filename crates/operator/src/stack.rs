@@ -1,0 +1,191 @@
+//! A CloudFormation stack, and how it is watched.
+
+use std::{
+    collections::BTreeMap,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::{Context as _, Result};
+use aws_sdk_cloudformation::{
+    Client,
+    error::ProvideErrorMetadata,
+    types::{self, ResourceStatus, StackEvent, StackStatus},
+};
+
+use crate::{failure, patience::wait_for};
+
+/// What CloudFormation tells of a stack.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    /// The stack's ARN: unlike the name, it still finds the stack after its deletion.
+    pub(crate) id: String,
+    pub(crate) status: StackStatus,
+    pub(crate) outputs: BTreeMap<String, String>,
+}
+
+impl Stack {
+    /// The stack of this name or id, if there is one.
+    pub(crate) async fn find(client: &Client, name_or_id: &str) -> Result<Option<Self>> {
+        let answer = client.describe_stacks().stack_name(name_or_id).send().await;
+        match answer {
+            Ok(answer) => answer
+                .stacks
+                .unwrap_or_default()
+                .into_iter()
+                .next()
+                .map(Self::from_sdk)
+                .transpose(),
+            Err(error) if is_missing(error.as_service_error()) => Ok(None),
+            Err(error) => Err(failure::of(&format!("describe stack `{name_or_id}`"))(error).into()),
+        }
+    }
+
+    fn from_sdk(stack: types::Stack) -> Result<Self> {
+        Ok(Self {
+            id: stack.stack_id.context("a stack without an id")?,
+            status: stack.stack_status.context("a stack without a status")?,
+            outputs: stack
+                .outputs
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|output| Some((output.output_key?, output.output_value?)))
+                .collect(),
+        })
+    }
+
+    /// Watches the stack with this id until nothing happens to it any more.
+    pub(crate) async fn settled(client: &Client, id: &str) -> Result<Self> {
+        wait_for(&format!("stack `{id}`"), async || {
+            let stack = Self::find(client, id)
+                .await?
+                .with_context(|| format!("stack `{id}` is gone"))?;
+            Ok(stack.is_settled().then_some(stack))
+        })
+        .await
+    }
+
+    /// Whether CloudFormation has finished with it, well or not.
+    pub(crate) fn is_settled(&self) -> bool {
+        !self.status.as_str().ends_with("_IN_PROGRESS")
+    }
+}
+
+/// CloudFormation has no code of its own for a stack that does not exist (CloudFormation API reference,
+/// `DescribeStacks`: a validation error).
+fn is_missing(error: Option<&impl ProvideErrorMetadata>) -> bool {
+    error.is_some_and(|error| {
+        error.code() == Some("ValidationError")
+            && error
+                .message()
+                .is_some_and(|message| message.contains("does not exist"))
+    })
+}
+
+/// Why the operation with this request token failed: what each failed resource said, oldest first.
+///
+/// # Errors
+/// The events cannot be read.
+pub(crate) async fn reasons(client: &Client, id: &str, token: &str) -> Result<Vec<String>> {
+    let mut pages = client
+        .describe_stack_events()
+        .stack_name(id)
+        .into_paginator()
+        .send();
+    let mut reasons = Vec::new();
+    'newest_first: while let Some(page) = pages.next().await {
+        let page = page.map_err(failure::of(&format!("read the events of stack `{id}`")))?;
+        for event in page.stack_events() {
+            if event.client_request_token() != Some(token) {
+                break 'newest_first;
+            }
+            reasons.extend(reason(event));
+        }
+    }
+    reasons.reverse();
+    Ok(reasons)
+}
+
+/// The reason of a failure; none where the resource was only stopped because another had failed.
+fn reason(event: &StackEvent) -> Option<String> {
+    let status = event.resource_status()?;
+    let reason = event.resource_status_reason()?;
+    let failed = matches!(
+        status,
+        ResourceStatus::CreateFailed
+            | ResourceStatus::UpdateFailed
+            | ResourceStatus::DeleteFailed
+            | ResourceStatus::RollbackFailed
+            | ResourceStatus::UpdateRollbackFailed
+    );
+    let stopped = reason.contains("cancelled");
+    let resource = event.logical_resource_id().unwrap_or("the stack");
+    (failed && !stopped).then(|| {
+        format!(
+            "{resource} ({}): {status}: {reason}",
+            event.resource_type().unwrap_or("?")
+        )
+    })
+}
+
+/// The message of an operation that CloudFormation did not bring to its end.
+pub(crate) fn failed(name: &str, status: &StackStatus, reasons: &[String]) -> String {
+    let mut message = match status {
+        StackStatus::DeleteComplete => {
+            format!("stack `{name}` could not be created, and what was made of it is deleted again")
+        }
+        StackStatus::UpdateRollbackComplete => {
+            format!("stack `{name}` could not be updated, and is as it was before")
+        }
+        status => format!("stack `{name}` ended in {status}"),
+    };
+    for reason in reasons {
+        message += "\n  ";
+        message += reason;
+    }
+    message
+}
+
+/// Names the change set and marks the events it causes: unique enough for one stack, and readable in the console.
+pub(crate) fn request_token() -> String {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    format!("operator-{}", now.as_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(status: ResourceStatus, reason: &str) -> StackEvent {
+        StackEvent::builder()
+            .logical_resource_id("ReadRole")
+            .resource_type("AWS::IAM::Role")
+            .resource_status(status)
+            .resource_status_reason(reason)
+            .build()
+    }
+
+    #[test]
+    fn only_the_first_causes_are_reasons() {
+        assert_eq!(
+            reason(&event(ResourceStatus::CreateFailed, "Invalid principal")).unwrap(),
+            "ReadRole (AWS::IAM::Role): CREATE_FAILED: Invalid principal"
+        );
+        let stopped = event(ResourceStatus::CreateFailed, "Resource creation cancelled");
+        assert_eq!(reason(&stopped), None);
+        let started = event(ResourceStatus::CreateInProgress, "User Initiated");
+        assert_eq!(reason(&started), None);
+    }
+
+    #[test]
+    fn a_failure_names_every_reason() {
+        let message = failed(
+            "roles",
+            &StackStatus::DeleteComplete,
+            &["A: no".to_owned(), "B: no".to_owned()],
+        );
+        assert!(message.contains("could not be created"), "{message}");
+        assert!(message.ends_with("\n  A: no\n  B: no"), "{message}");
+    }
+}
