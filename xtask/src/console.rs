@@ -4,6 +4,7 @@
 
 use std::{
     io::{self, IsTerminal, Write},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -19,9 +20,45 @@ pub(crate) fn result(text: &str) -> io::Result<()> {
     output.flush()
 }
 
-/// Prints a line for a person to standard error.
+/// Prints a line for a person to standard error, above the spinner where there is one.
 pub(crate) fn note(text: &str) {
-    eprintln!("{text}");
+    match &*spinner() {
+        Some(spinner) => spinner.suspend(|| eprintln!("{text}")),
+        None => eprintln!("{text}"),
+    }
+}
+
+/// Takes the spinner off the screen: nothing more will happen.
+pub(crate) fn end_progress() {
+    if let Some(spinner) = spinner().take() {
+        spinner.finish_and_clear();
+    }
+}
+
+/// The spinner on the screen.
+fn spinner() -> MutexGuard<'static, Option<ProgressBar>> {
+    static SPINNER: Mutex<Option<ProgressBar>> = Mutex::new(None);
+    SPINNER.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Rows as aligned columns, two spaces apart.
+pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let line = |row: &[String; N]| {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
 }
 
 /// Whether a person is at the other end of standard input and standard error, and can be asked.
@@ -50,35 +87,31 @@ pub(crate) fn ask(question: &str) -> io::Result<String> {
 pub(crate) struct Step {
     label: String,
     started: Instant,
-    spinner: Option<ProgressBar>,
 }
 
 impl Step {
     /// Announces the step: `Building the function`.
     pub(crate) fn begin(label: impl Into<String>) -> Self {
         let label = label.into();
-        let spinner = io::stderr().is_terminal().then(|| {
+        end_progress();
+        if io::stderr().is_terminal() {
             let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})");
-            let spinner = ProgressBar::new_spinner().with_message(label.clone());
-            spinner.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-            spinner.enable_steady_tick(Duration::from_millis(120));
-            spinner
-        });
-        if spinner.is_none() {
+            let bar = ProgressBar::new_spinner().with_message(label.clone());
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            bar.enable_steady_tick(Duration::from_millis(120));
+            *spinner() = Some(bar);
+        } else {
             eprintln!("{label} …");
         }
         Self {
             label,
             started: Instant::now(),
-            spinner,
         }
     }
 
     /// The step is done; `outcome` is what it came to.
     pub(crate) fn done(self, outcome: &str) {
-        if let Some(spinner) = &self.spinner {
-            spinner.finish_and_clear();
-        }
+        end_progress();
         let separator = if outcome.is_empty() { "" } else { ": " };
         eprintln!(
             "{}{separator}{outcome} ({:.1} s)",
@@ -90,8 +123,6 @@ impl Step {
 
 impl Drop for Step {
     fn drop(&mut self) {
-        if let Some(spinner) = &self.spinner {
-            spinner.finish_and_clear();
-        }
+        end_progress();
     }
 }

@@ -1,4 +1,8 @@
-//! Whose fault a failure is: it decides the exit status, in `main` and nowhere else.
+//! Whose fault a failure is, and how it is told: the exit status is chosen here and nowhere else.
+
+use std::{io, process::ExitCode};
+
+use crate::{console, environment::Diagnostics};
 
 /// The input is at fault (flags, variables file, template): exit status 2. Every other error is exit status 1.
 ///
@@ -6,3 +10,34 @@
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct InputFault(pub(crate) String);
+
+/// A check found something to mend and has told it already: exit status 1, and nothing more to say.
+#[derive(Debug, thiserror::Error)]
+#[error("already told")]
+pub(crate) struct AlreadyTold;
+
+/// Tells the person, and gives the exit status.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    if let Some(diagnostics) = error.downcast_ref::<Diagnostics>() {
+        // They carry their own form, with the lines of the file.
+        console::note(&diagnostics.render(console::has_colours()));
+        return ExitCode::from(2);
+    }
+    if error.is::<AlreadyTold>() {
+        return ExitCode::FAILURE;
+    }
+    if error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    {
+        // `… | head`: nobody reads on, which is no failure worth a message.
+        return ExitCode::FAILURE;
+    }
+    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+    console::note(&format!("error: {}", causes.join("\n  caused by: ")));
+    if error.is::<InputFault>() {
+        ExitCode::from(2)
+    } else {
+        ExitCode::FAILURE
+    }
+}

@@ -7,7 +7,7 @@
 
 use std::{
     fs,
-    io::{self, Write},
+    io::{self, Read, Write},
     path::Path,
 };
 
@@ -19,6 +19,29 @@ use anyhow::{Context, Result};
 /// The file cannot be read.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("Failed to read `{}`", path.display()))
+}
+
+/// The first `most` bytes of an ordinary file. A folder or a device is refused before it is opened.
+///
+/// # Errors
+/// It is no ordinary file, or cannot be read.
+pub(crate) fn read_at_most(path: &Path, most: usize) -> Result<Vec<u8>> {
+    let read = || -> io::Result<Vec<u8>> {
+        let kind = fs::metadata(path)?.file_type();
+        if !kind.is_file() {
+            let what = if kind.is_dir() {
+                "it is a folder"
+            } else {
+                "it is no file"
+            };
+            return Err(io::Error::other(what));
+        }
+        let mut bytes = Vec::new();
+        let limit = u64::try_from(most).unwrap_or(u64::MAX);
+        fs::File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    read().with_context(|| format!("Failed to read `{}`", path.display()))
 }
 
 /// The bytes of a file, or nothing where there is none.
@@ -76,6 +99,26 @@ pub(crate) fn remove_folder(path: &Path) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Locks a file, making it and its folder, until the answer is dropped or this process ends, however it ends. `waiting` is
+/// called where another process holds the lock.
+///
+/// # Errors
+/// The file cannot be made or locked.
+pub(crate) fn lock(path: &Path, waiting: impl FnOnce()) -> Result<fs::File> {
+    let lock = || -> io::Result<fs::File> {
+        fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+        let file = fs::File::create(path)?;
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(fs::TryLockError::WouldBlock) => waiting(),
+            Err(fs::TryLockError::Error(error)) => return Err(error),
+        }
+        file.lock()?;
+        Ok(file)
+    };
+    lock().with_context(|| format!("Failed to lock `{}`", path.display()))
 }
 
 /// The names in a folder, sorted; none where there is no folder. Names that are not Unicode are shown with `�`.

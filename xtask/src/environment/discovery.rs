@@ -1,0 +1,207 @@
+//! Which stages there are: those that have a file `variables.STAGE.yml`, or `.yaml`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use contract::Stage;
+
+use super::suggest;
+use crate::{fault::InputFault, files, workspace::Workspace};
+
+/// A file that is named as a stage's.
+struct StageFile {
+    /// The middle of its name.
+    stage: String,
+    /// Its name.
+    name: String,
+}
+
+fn stage_files(workspace: &Workspace) -> Result<Vec<StageFile>> {
+    let names = files::names_in(&workspace.environments())?;
+    let stage_of = |name: &str| {
+        let rest = name.strip_prefix("variables.")?;
+        let stage = rest
+            .strip_suffix(".yml")
+            .or_else(|| rest.strip_suffix(".yaml"))?;
+        Some(stage.to_owned())
+    };
+    Ok(names
+        .into_iter()
+        .filter_map(|name| {
+            let stage = stage_of(&name)?;
+            Some(StageFile { stage, name })
+        })
+        .collect())
+}
+
+/// The stages of the workspace, sorted by name.
+///
+/// # Errors
+/// A file whose middle is no stage name, or two files for one stage: all of them at once.
+pub(crate) fn stages(workspace: &Workspace) -> Result<Vec<Stage>> {
+    let folder = workspace.shown(&workspace.environments());
+    let mut stages: Vec<Stage> = Vec::new();
+    let mut faults = Vec::new();
+    let files = stage_files(workspace)?;
+    for file in &files {
+        match file.stage.parse::<Stage>() {
+            Ok(stage) => stages.push(stage),
+            Err(error) => faults.push(format!(
+                "{folder}/{}: {error}\nhelp: rename the file: {}",
+                file.name.escape_debug(),
+                error.hint().unwrap_or_default()
+            )),
+        }
+    }
+    stages.sort();
+    for pair in stages.windows(2).filter(|pair| pair[0] == pair[1]) {
+        faults.push(twice(&folder, &pair[0]));
+    }
+    if faults.is_empty() {
+        Ok(stages)
+    } else {
+        Err(InputFault(faults.join("\n\n")).into())
+    }
+}
+
+fn twice(folder: &str, stage: &Stage) -> String {
+    format!(
+        "the stage `{stage}` has two files: {folder}/variables.{stage}.yml and {folder}/variables.{stage}.yaml\nhelp: remove one of them"
+    )
+}
+
+/// The file of the stage that a person named.
+///
+/// # Errors
+/// A name that is no stage's, or no stage of this workspace (then those there are, are listed), or two files for it.
+pub(super) fn find(workspace: &Workspace, name: &str) -> Result<(Stage, PathBuf)> {
+    let folder = workspace.shown(&workspace.environments());
+    let files = stage_files(workspace)?;
+    let mut known: Vec<&str> = files
+        .iter()
+        .map(|file| file.stage.as_str())
+        .filter(|stage| stage.parse::<Stage>().is_ok())
+        .collect();
+    known.sort_unstable();
+    known.dedup();
+    let list = if known.is_empty() {
+        format!("help: {folder}/ has no stage yet: write {folder}/variables.dev.yml")
+    } else {
+        let meant = suggest::closest(&name.to_ascii_lowercase(), known.iter().copied())
+            .map_or_else(String::new, |stage| format!("; did you mean `{stage}`?"));
+        format!("help: the stages are {}{meant}", known.join(", "))
+    };
+    let stage: Stage = name.parse().map_err(|error: contract::InvalidValue| {
+        let hint = error.hint().unwrap_or_default();
+        InputFault(format!("{error}: {hint}\n{list}"))
+    })?;
+    let found: Vec<&StageFile> = files.iter().filter(|file| file.stage == name).collect();
+    match found[..] {
+        [] => Err(InputFault(format!(
+            "there is no stage `{stage}`: neither {folder}/variables.{stage}.yml nor .yaml exists\n{list}"
+        ))
+        .into()),
+        [file] => Ok((stage, workspace.environments().join(&file.name))),
+        _ => Err(InputFault(twice(&folder, &stage)).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn workspace(files: &[&str]) -> (tempfile::TempDir, Workspace) {
+        let folder = tempfile::tempdir().unwrap();
+        for name in files {
+            let path = folder.path().join("environments").join(name);
+            files::write(&path, b"").unwrap();
+        }
+        let workspace = Workspace::locate(Some(folder.path())).unwrap();
+        (folder, workspace)
+    }
+
+    fn fault<T: std::fmt::Debug>(result: Result<T>) -> String {
+        result
+            .unwrap_err()
+            .downcast::<InputFault>()
+            .unwrap()
+            .to_string()
+    }
+
+    #[test]
+    fn stages_are_the_middles_of_the_names() {
+        let (_folder, workspace) = workspace(&[
+            "variables.prod.yaml",
+            "variables.dev.yml",
+            "variables.schema.json",
+            "variables.dev.yml.bak",
+            "variables.yml",
+            "notes.md",
+            ".variables.old.yml",
+        ]);
+        let names: Vec<String> = stages(&workspace)
+            .unwrap()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(names, ["dev", "prod"]);
+        let (stage, path) = find(&workspace, "prod").unwrap();
+        assert_eq!(stage.as_str(), "prod");
+        assert!(path.ends_with("environments/variables.prod.yaml"));
+    }
+
+    #[test]
+    fn every_bad_name_is_told_at_once() {
+        let (_folder, workspace) = workspace(&[
+            "variables.a_b.yml",
+            "variables..yml",
+            "variables.dev.yml",
+            "variables.dev.yaml",
+            "variables.a.b.yml",
+        ]);
+        insta::assert_snapshot!(fault(stages(&workspace)), @"
+        environments/variables..yml: stage `` is not a stage name
+        help: rename the file: a stage has 1 to 32 letters, digits and hyphens, and starts with a letter
+
+        environments/variables.a.b.yml: stage `a.b` is not a stage name
+        help: rename the file: a stage has 1 to 32 letters, digits and hyphens, and starts with a letter
+
+        environments/variables.a_b.yml: stage `a_b` is not a stage name
+        help: rename the file: a stage has 1 to 32 letters, digits and hyphens, and starts with a letter
+
+        the stage `dev` has two files: environments/variables.dev.yml and environments/variables.dev.yaml
+        help: remove one of them
+        ");
+        insta::assert_snapshot!(fault(find(&workspace, "dev")), @"
+        the stage `dev` has two files: environments/variables.dev.yml and environments/variables.dev.yaml
+        help: remove one of them
+        ");
+    }
+
+    #[test]
+    fn a_stage_that_there_is_not() {
+        let (_folder, workspace) = workspace(&["variables.dev.yml", "variables.prod.yml"]);
+        insta::assert_snapshot!(fault(find(&workspace, "prd")), @"
+        there is no stage `prd`: neither environments/variables.prd.yml nor .yaml exists
+        help: the stages are dev, prod; did you mean `prod`?
+        ");
+        insta::assert_snapshot!(fault(find(&workspace, "../x")), @"
+        stage `../x` is not a stage name: a stage has 1 to 32 letters, digits and hyphens, and starts with a letter
+        help: the stages are dev, prod
+        ");
+        insta::assert_snapshot!(fault(find(&workspace, "")), @"
+        stage `` is not a stage name: a stage has 1 to 32 letters, digits and hyphens, and starts with a letter
+        help: the stages are dev, prod
+        ");
+    }
+
+    #[test]
+    fn a_workspace_without_stages() {
+        let (_folder, workspace) = workspace(&[]);
+        assert_eq!(stages(&workspace).unwrap(), []);
+        insta::assert_snapshot!(fault(find(&workspace, "dev")), @"
+        there is no stage `dev`: neither environments/variables.dev.yml nor .yaml exists
+        help: environments/ has no stage yet: write environments/variables.dev.yml
+        ");
+    }
+}

@@ -1,0 +1,202 @@
+//! A stage's variables file, parsed: an [`Environment`] is valid, or every problem of the file is told at once.
+
+mod check;
+mod diagnostics;
+mod discovery;
+mod keys;
+mod leaf;
+mod plain;
+mod schedule;
+pub(crate) mod schema;
+mod suggest;
+mod syntax;
+mod text;
+mod tree;
+mod values;
+mod variables;
+
+use std::collections::HashSet;
+
+use anyhow::Result;
+use contract::{FunctionConfiguration, LogLevel, Partition, RoleArn, RoleName, Stage, Target};
+
+use self::{
+    check::Checker,
+    diagnostics::{Lines, Problem},
+    tree::{Content, Node},
+    values::Service,
+};
+use crate::{fault::InputFault, files, workspace::Workspace};
+
+pub(crate) use diagnostics::Diagnostics;
+pub(crate) use discovery::stages;
+pub(crate) use values::{Architecture, ReservedConcurrency};
+pub(crate) use variables::Variables;
+
+/// A stage with its variables, valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Environment {
+    /// The stage.
+    pub(crate) stage: Stage,
+    /// The file it was read from, as a person reads it: `environments/variables.dev.yml`.
+    pub(crate) source: String,
+    /// What the file says, the defaults filled in.
+    pub(crate) variables: Variables,
+}
+
+impl Environment {
+    /// The partition of every ARN: the region's.
+    pub(crate) fn partition(&self) -> Partition {
+        self.variables.region.partition()
+    }
+
+    /// The role that the function runs as.
+    pub(crate) fn execution_role_arn(&self) -> RoleArn {
+        self.admin_role(&self.variables.lambda_execution_role)
+    }
+
+    /// The role that CloudFormation provisions the stack with, where the stage names one.
+    pub(crate) fn deployment_role_arn(&self) -> Option<RoleArn> {
+        let role = self.variables.deployment_role.as_ref()?;
+        Some(self.admin_role(role))
+    }
+
+    fn admin_role(&self, role: &RoleName) -> RoleArn {
+        RoleArn {
+            partition: self.partition(),
+            account: self.variables.admin_account_id.clone(),
+            role: role.clone(),
+        }
+    }
+
+    /// The account to list, with the role to assume there.
+    pub(crate) fn target(&self) -> Target {
+        Target {
+            account: self.variables.target_account_id.clone(),
+            role: self.variables.s3_read_role.clone(),
+            external_id: self.variables.external_id.clone(),
+        }
+    }
+
+    /// What the function is told. A log level that is the default is left out: the seed's form has two variables.
+    pub(crate) fn function_configuration(&self) -> FunctionConfiguration {
+        let level = self.variables.function.log_level;
+        FunctionConfiguration {
+            target: self.target(),
+            log_level: (level != LogLevel::default()).then_some(level),
+        }
+    }
+
+    /// The name of the CloudFormation stack, as the Serverless Framework makes it.
+    pub(crate) fn stack_name(&self) -> String {
+        format!("{}-{}", self.variables.service, self.stage)
+    }
+
+    /// The name of the Lambda function, as the Serverless Framework makes it.
+    pub(crate) fn function_name(&self) -> String {
+        function_name(&self.variables.service, &self.stage)
+    }
+}
+
+/// Reads and checks the file of a stage that a person named.
+///
+/// # Errors
+/// An [`InputFault`] where there is no such stage or its file cannot be read, [`Diagnostics`] where it is not valid.
+pub(crate) fn load(workspace: &Workspace, stage: &str) -> Result<Environment> {
+    let (stage, path) = discovery::find(workspace, stage)?;
+    // One more than the limit, so that a file over it is told from one at it.
+    let bytes = files::read_at_most(&path, text::LARGEST + 1).map_err(|error| {
+        InputFault(format!(
+            "{error:#}\nhelp: a stage's variables stand in a file that you may read"
+        ))
+    })?;
+    Ok(parse(&workspace.shown(&path), stage, &bytes)?)
+}
+
+/// Checks the bytes of a stage's file; `source` is how a person calls it.
+///
+/// # Errors
+/// Every problem of the file.
+pub(crate) fn parse(source: &str, stage: Stage, bytes: &[u8]) -> Result<Environment, Diagnostics> {
+    let refused = |text: &str, problems| Diagnostics::new(source, text.to_owned(), problems);
+    let text = text::read(bytes).map_err(|problem| refused("", vec![*problem]))?;
+    let tree = tree::read(&text.parsed);
+    let found = Checker::run::<Variables>(&text.shown, &tree);
+    let too_long = name_too_long(&stage, tree.root.as_ref());
+    let lines = Lines::in_text(&text.shown);
+    let mut problems = text.unreadable;
+    // A character that could not be read is no ground to judge the rest of its line by, nor is a tab to judge how far
+    // its line is indented.
+    let unreadable: HashSet<usize> = problems
+        .iter()
+        .map(|problem| problem.line(&lines))
+        .collect();
+    let tabbed: HashSet<usize> = text.tabbed.iter().map(|tab| lines.of(tab.start)).collect();
+    let of_the_tree = tree.problems.into_iter();
+    let found = of_the_tree
+        .filter(|problem| !tabbed.contains(&problem.line(&lines)))
+        .chain(text.tabs)
+        .chain(found)
+        .chain(too_long);
+    problems.extend(found.filter(|problem| !unreadable.contains(&problem.line(&lines))));
+    if !problems.is_empty() {
+        return Err(refused(&text.shown, problems));
+    }
+    let variables = serde_yaml::from_str(&text.shown)
+        .map_err(|error| refused(&text.shown, vec![unread(&text.shown, &error)]))?;
+    Ok(Environment {
+        stage,
+        source: source.to_owned(),
+        variables,
+    })
+}
+
+/// The function is named after the service and the stage, and Lambda limits that name (Lambda API reference,
+/// `CreateFunction`).
+fn name_too_long(stage: &Stage, root: Option<&Node>) -> Option<Problem> {
+    const LONGEST: usize = 64;
+    let Content::Map(entries) = &root?.content else {
+        return None;
+    };
+    let (_, value) = entries
+        .iter()
+        .find(|(key, _)| key.word() == Some("service"))?;
+    let service: Service = value.word()?.parse().ok()?;
+    let name = function_name(&service, stage);
+    let longest = (LONGEST + service.as_str().len()).saturating_sub(name.len());
+    (name.len() > LONGEST).then(|| {
+        Problem::at(
+            value.span.clone(),
+            "`service` is too long for the function's name",
+            format!("{} characters", service.as_str().len()),
+        )
+        .note(format!(
+            "the function would be called `{name}`: {} characters, and Lambda allows {LONGEST}",
+            name.len()
+        ))
+        .help(format!(
+            "with the stage `{stage}`, a service may have {longest} characters"
+        ))
+    })
+}
+
+/// As the Serverless Framework makes it.
+fn function_name(service: &Service, stage: &Stage) -> String {
+    format!("{service}-{stage}-list_s3")
+}
+
+/// Two YAML readers do not agree on the file: `serde_yaml` refuses what the check found to be right.
+fn unread(text: &str, error: &serde_yaml::Error) -> Problem {
+    let title = format!("not YAML to every reader: {error}");
+    let help = "write one `key: value` a line, as in the shipped files";
+    match error.location() {
+        Some(location) => {
+            let at = text.floor_char_boundary(location.index());
+            Problem::at(at..at, title, "here").help(help)
+        }
+        None => Problem::file(title).help(help),
+    }
+}
+
+#[cfg(test)]
+mod tests;

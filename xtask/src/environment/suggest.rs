@@ -1,0 +1,64 @@
+//! What a person probably meant.
+
+/// The candidate that is close enough to `word` to be meant, if one is.
+pub(super) fn closest<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .filter(|(similarity, _)| *similarity > 0.84)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, candidate)| candidate)
+}
+
+/// A name as the keys are written: `adminAccountId`, `admin_account_id` and `Admin-Account-ID` are `admin-account-id`.
+pub(super) fn kebab_case(name: &str) -> String {
+    let mut kebab = String::with_capacity(name.len() + 4);
+    let mut after_lower = false;
+    for character in name.trim_matches([' ', '_']).chars() {
+        if character.is_uppercase() && after_lower {
+            kebab.push('-');
+        }
+        after_lower = character.is_lowercase();
+        match character {
+            '_' | ' ' | '.' => kebab.push('-'),
+            other => kebab.extend(other.to_lowercase()),
+        }
+    }
+    kebab
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_in_other_styles() {
+        for name in [
+            "adminAccountId",
+            "admin_account_id",
+            "Admin-Account-ID",
+            "ADMIN_ACCOUNT_ID",
+            "AdminAccountID",
+        ] {
+            assert_eq!(kebab_case(name), "admin-account-id");
+        }
+    }
+
+    #[test]
+    fn what_is_close_is_meant_and_what_is_far_is_not() {
+        let keys = ["target-account-id", "s3-read-role", "region", "memory"];
+        for (word, meant) in [
+            ("target-account", Some("target-account-id")),
+            ("s3-role", Some("s3-read-role")),
+            ("regions", Some("region")),
+            ("memory-size", Some("memory")),
+            ("colour", None),
+            ("x", None),
+        ] {
+            assert_eq!(closest(word, keys), meant, "{word}");
+        }
+    }
+}

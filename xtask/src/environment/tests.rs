@@ -1,0 +1,437 @@
+//! Files in, variables or problems out: adding a case is adding a file under `tests/fixtures/variables`.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+fn dev() -> Stage {
+    "dev".parse().unwrap()
+}
+
+fn parsed(text: &str) -> Result<Environment, Diagnostics> {
+    parse("environments/variables.dev.yml", dev(), text.as_bytes())
+}
+
+/// Runs `check` on each file of a folder, the snapshots beside the fixtures.
+macro_rules! for_each_file {
+    ($folder:literal, $check:expr) => {
+        insta::with_settings!({
+            snapshot_path => concat!("../../tests/snapshots/variables/", $folder),
+            prepend_module_to_snapshot => false,
+            omit_expression => true,
+        }, {
+            insta::glob!("../../tests/fixtures/variables", concat!($folder, "/*.yml"), |path| {
+                let bytes = files::read(path).unwrap();
+                let name = path.file_name().unwrap().to_string_lossy();
+                let check: fn(Result<Environment, Diagnostics>) = $check;
+                check(parse(&name, dev(), &bytes));
+            });
+        });
+    };
+}
+
+#[test]
+fn bad_files() {
+    for_each_file!("bad", |outcome| {
+        let diagnostics = outcome.expect_err("the file is valid");
+        let text = diagnostics.render(false);
+        assert!(
+            text.matches("help: ").count() >= diagnostics.count(),
+            "{text}"
+        );
+        insta::assert_snapshot!("problems", text);
+    });
+}
+
+#[test]
+fn good_files() {
+    for_each_file!("good", |outcome| {
+        let environment = outcome.unwrap_or_else(|problems| panic!("{problems}"));
+        insta::assert_debug_snapshot!("variables", environment.variables);
+    });
+}
+
+#[test]
+fn the_seed() {
+    let bytes = include_bytes!("../../../environments/variables.dev.yml");
+    let seed = parse("variables.dev.yml", dev(), bytes).unwrap();
+    assert_eq!(seed.function_name(), "List-S3-Buckets-dev-list_s3");
+    assert_eq!(
+        seed.execution_role_arn().to_string(),
+        "arn:aws:iam::111111111111:role/MyLambdaExecutionRole"
+    );
+    assert_eq!(seed.function_configuration().to_environment().len(), 2);
+}
+
+/// The whole folder of shipped files is valid, and each names the schema in its first line.
+#[test]
+fn the_shipped_files() {
+    let workspace = Workspace::locate(None).unwrap();
+    let stages = stages(&workspace).unwrap();
+    assert_eq!(
+        stages,
+        ["dev", "prod"].map(|stage| stage.parse::<Stage>().unwrap())
+    );
+    for stage in &stages {
+        let environment =
+            load(&workspace, stage.as_str()).unwrap_or_else(|error| panic!("{error}"));
+        let bytes = files::read(&workspace.root().join(&environment.source)).unwrap();
+        assert!(bytes.starts_with(b"# yaml-language-server: $schema=variables.schema.json\n"));
+        assert_eq!(environment.variables.protected, stage.as_str() == "prod");
+    }
+}
+
+/// `cargo xtask check --fix` writes it.
+#[test]
+fn the_schema_is_fresh() {
+    let workspace = Workspace::locate(None).unwrap();
+    let path = workspace.environments().join("variables.schema.json");
+    let kept = String::from_utf8(files::read(&path).unwrap()).unwrap();
+    assert_eq!(kept, schema::json());
+}
+
+#[test]
+fn the_table_of_the_keys() {
+    insta::with_settings!({ snapshot_path => "../../tests/snapshots/variables" , prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!("table", schema::markdown_table());
+    });
+}
+
+/// What of JSON Schema our schema uses, but for patterns, which an editor checks and the types decide.
+fn refusal(schema: &Value, value: &Value) -> Option<String> {
+    for (keyword, wanted) in schema.as_object().unwrap() {
+        let is_right = match (keyword.as_str(), value) {
+            ("type", _) => match wanted.as_str().unwrap() {
+                "string" => value.is_string(),
+                "integer" => value.is_i64(),
+                "boolean" => value.is_boolean(),
+                "object" => value.is_object(),
+                other => panic!("the type `{other}` is not known here"),
+            },
+            ("enum", _) => wanted.as_array().unwrap().contains(value),
+            ("minimum", _) => value.as_i64() >= wanted.as_i64(),
+            ("maximum", _) => value.as_i64() <= wanted.as_i64(),
+            ("maxLength", Value::String(text)) => {
+                text.chars().count() as u64 <= wanted.as_u64().unwrap()
+            }
+            ("maxProperties", Value::Object(map)) => map.len() as u64 <= wanted.as_u64().unwrap(),
+            ("required", Value::Object(map)) => wanted
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|key| map.contains_key(key.as_str().unwrap())),
+            ("properties" | "additionalProperties", Value::Object(map)) => {
+                for (key, value) in map {
+                    let own = &schema["properties"][key];
+                    let of_others = &schema["additionalProperties"];
+                    let fault = match (own.is_null(), of_others) {
+                        (false, _) => refusal(own, value),
+                        (true, Value::Bool(false)) => Some("unknown".to_owned()),
+                        (true, others) => refusal(others, value),
+                    };
+                    if let Some(fault) = fault {
+                        return Some(format!("{key}: {fault}"));
+                    }
+                }
+                true
+            }
+            // Said to people, left to the types, or about values of another type.
+            (
+                "$schema"
+                | "$comment"
+                | "title"
+                | "description"
+                | "default"
+                | "examples"
+                | "pattern"
+                | "propertyNames"
+                | "maxLength"
+                | "maxProperties"
+                | "required"
+                | "properties"
+                | "additionalProperties",
+                _,
+            ) => true,
+            (other, _) => panic!("the keyword `{other}` is not known here"),
+        };
+        if !is_right {
+            return Some(format!(
+                "`{value}` is not what `{keyword}: {wanted}` allows"
+            ));
+        }
+    }
+    None
+}
+
+/// A file that the parser takes, the schema takes as well; the keys that one asks for, so does the other.
+#[test]
+fn the_schema_agrees_with_the_parser() {
+    let schema: Value = serde_json::from_str(&schema::json()).unwrap();
+    insta::glob!("../../tests/fixtures/variables", "good/*.yml", |path| {
+        let bytes = files::read(path).unwrap();
+        let text = text::read(&bytes).unwrap_or_else(|_| panic!("no text"));
+        let value: Value = serde_yaml::from_str(&text.shown).unwrap();
+        assert_eq!(refusal(&schema, &value), None, "{}", path.display());
+        let parsed = parse("x", dev(), &bytes).unwrap();
+        let again = serde_json::to_value(&parsed.variables).unwrap();
+        assert_eq!(refusal(&schema, &again), None, "{}", path.display());
+    });
+    for key in SEED
+        .lines()
+        .filter_map(|line| line.split_once(": "))
+        .map(|(key, _)| key)
+    {
+        let without: Vec<&str> = SEED.lines().filter(|line| !line.starts_with(key)).collect();
+        let value: Value = serde_yaml::from_str(&without.join("\n")).unwrap();
+        assert!(refusal(&schema, &value).is_some(), "{key}");
+        assert_eq!(parsed(&without.join("\n")).unwrap_err().count(), 1, "{key}");
+    }
+    for (line, value) in [
+        ("colour: blue", json!({ "colour": "blue" })),
+        (
+            "function: { memory: 127 }",
+            json!({ "function": { "memory": 127 } }),
+        ),
+        (
+            "function: { timeout: 901 }",
+            json!({ "function": { "timeout": 901 } }),
+        ),
+        (
+            "function: { colour: blue }",
+            json!({ "function": { "colour": "blue" } }),
+        ),
+        (
+            "function: { log-level: loud }",
+            json!({ "function": { "log-level": "loud" } }),
+        ),
+        ("protected: \"true\"", json!({ "protected": "true" })),
+        ("external-id: 12", json!({ "external-id": 12 })),
+        ("tags: { a: 1 }", json!({ "tags": { "a": 1 } })),
+    ] {
+        let mut whole: Value = serde_yaml::from_str(SEED).unwrap();
+        whole
+            .as_object_mut()
+            .unwrap()
+            .extend(value.as_object().unwrap().clone());
+        assert!(refusal(&schema, &whole).is_some(), "{line}");
+        assert_eq!(
+            parsed(&format!("{SEED}{line}\n")).unwrap_err().count(),
+            1,
+            "{line}"
+        );
+    }
+}
+
+const SEED: &str = "admin-account-id: \"111111111111\"
+lambda-execution-role: MyLambdaExecutionRole
+target-account-id: \"222222222222\"
+s3-read-role: MyS3ReadRole
+";
+
+/// Bits of text that mean something to YAML, to the template engine, to the Serverless Framework or to CloudFormation.
+const BITS: [&str; 44] = [
+    "a",
+    "B7",
+    "0",
+    " ",
+    "  ",
+    "\n",
+    "\n  ",
+    "\t",
+    "\r",
+    "'",
+    "\"",
+    "''",
+    "\\",
+    "\\n",
+    "\\x41",
+    "${x}",
+    "${",
+    "}",
+    "{{ x }}",
+    "{%",
+    "%}",
+    "{#",
+    "!Ref x",
+    "!!str ",
+    "&a ",
+    "*a",
+    "<<",
+    ": ",
+    ":",
+    " #",
+    "#",
+    "- ",
+    "?",
+    ",",
+    "[",
+    "]",
+    "{",
+    "|",
+    ">",
+    "\u{85}",
+    "\u{2028}",
+    "ü",
+    "\nregion: eu-west-1\n",
+    "~",
+];
+
+/// A sequence of numbers that is the same in every run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % bound
+    }
+}
+
+/// Whatever stands in a value is refused, or is that value, exactly; and nothing else changes by it.
+#[test]
+fn nothing_can_be_injected() {
+    let seed = parsed(SEED).unwrap().variables;
+    let mut numbers = Numbers(7);
+    let pairs = BITS
+        .iter()
+        .flat_map(|one| BITS.iter().map(move |other| format!("{one}{other}")));
+    let random: Vec<String> = (0..1_500)
+        .map(|_| {
+            (0..3 + numbers.below(4))
+                .map(|_| BITS[numbers.below(BITS.len())])
+                .collect()
+        })
+        .collect();
+    let mut taken = 0;
+    for text in pairs.chain(random) {
+        for quote in ["", "\"", "'"] {
+            let file = format!("{SEED}external-id: {quote}{text}{quote}\n");
+            let Ok(environment) = parsed(&file) else {
+                continue;
+            };
+            taken += 1;
+            let id = environment.variables.external_id.clone().unwrap();
+            // Without quotes, a comment and a further line are YAML's, and no part of the value.
+            let is_plain = quote.is_empty();
+            if !is_plain || !text.contains(['#', '\n', '\r']) {
+                let wanted = if is_plain { text.trim() } else { &text };
+                assert_eq!(id.as_str(), wanted, "{file}");
+            }
+            let mut rest = environment.variables;
+            rest.external_id = None;
+            if !text.contains("\nregion: eu-west-1\n") {
+                assert_eq!(rest, seed, "{file}");
+            }
+            let file =
+                format!("{SEED}tags:\n  {quote}{text}{quote}: x\n  x: {quote}{text}{quote}\n");
+            let Ok(environment) = parsed(&file) else {
+                continue;
+            };
+            for (key, value) in environment.variables.tags.iter() {
+                let is_known = |tag: &str| tag == "x" || tag == text || is_plain;
+                assert!(
+                    is_known(&key.to_string()) && is_known(&value.to_string()),
+                    "{file}"
+                );
+            }
+        }
+    }
+    assert!(taken > 50, "{taken}");
+}
+
+/// Whether `serde_yaml` read what was checked: each scalar of the tree is the value under the same keys.
+fn agrees(node: &Node, value: &Value) -> bool {
+    match (&node.content, value) {
+        (Content::Map(entries), Value::Object(map)) => entries.iter().all(|(key, node)| {
+            let value = map.get(key.word().unwrap());
+            // An empty map of tags is as good as none.
+            value.map_or_else(
+                || matches!(&node.content, Content::Map(tags) if tags.is_empty()),
+                |value| agrees(node, value),
+            )
+        }),
+        (Content::Scalar { text, .. }, Value::String(value)) => text == value,
+        (Content::Scalar { text, .. }, other) => {
+            serde_json::from_str(text).is_ok_and(|text: Value| text == *other)
+        }
+        _ => false,
+    }
+}
+
+/// No file makes the check panic, no fault goes without a word on how to mend it, and what is taken is what was checked.
+#[test]
+fn any_bytes_can_be_told_about() {
+    let base = [SEED, "function:\n  memory: 512\n  schedule: rate(5 minutes)\ntags:\n  team: \"ä\"\nprotected: true\n"].concat();
+    let mut numbers = Numbers(11);
+    let mut taken = 0;
+    for _ in 0..1_500 {
+        let mut bytes = base.clone().into_bytes();
+        for _ in 0..=numbers.below(4) {
+            let at = numbers.below(bytes.len().max(1));
+            match numbers.below(4) {
+                0 if !bytes.is_empty() => bytes[at] = u8::try_from(numbers.below(256)).unwrap(),
+                1 => drop(bytes.splice(at..at, BITS[numbers.below(BITS.len())].bytes())),
+                2 => drop(bytes.splice(
+                    at.min(bytes.len())..(at + numbers.below(20)).min(bytes.len()),
+                    [],
+                )),
+                _ => bytes.truncate(at.max(1)),
+            }
+        }
+        match parse("x", dev(), &bytes) {
+            Ok(environment) => {
+                let tree = tree::read(&String::from_utf8(bytes).unwrap());
+                let value = serde_json::to_value(environment.variables).unwrap();
+                assert!(agrees(&tree.root.unwrap(), &value), "{value}");
+                taken += 1;
+            }
+            Err(diagnostics) => {
+                let text = diagnostics.render(true);
+                let mends = text.matches("help").count();
+                assert!(mends >= diagnostics.count(), "{text}");
+            }
+        }
+    }
+    assert!(taken > 0, "{taken}");
+}
+
+#[test]
+fn a_file_that_is_too_large() {
+    let file = format!("{SEED}{}", "# x\n".repeat(text::LARGEST / 4));
+    insta::assert_snapshot!(parsed(&file).unwrap_err(), @"
+    error: the file is too large: more than 8 MiB
+    --> environments/variables.dev.yml:1:1
+     = help: is it a variables file? The seed's form has five lines
+
+    1 problem in environments/variables.dev.yml; nothing was written
+    ");
+}
+
+#[test]
+fn a_stage_that_cannot_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    files::make_folder(&folder.path().join("environments/variables.dev.yml")).unwrap();
+    let workspace = Workspace::locate(Some(folder.path())).unwrap();
+    let error = load(&workspace, "dev").unwrap_err();
+    let fault = error.downcast::<InputFault>().unwrap().to_string();
+    let root = workspace.root().display().to_string();
+    insta::assert_snapshot!(fault.replace(&root, "…"), @"
+    Failed to read `…/environments/variables.dev.yml`: it is a folder
+    help: a stage's variables stand in a file that you may read
+    ");
+}
+
+/// Time grows with the file, not with its square.
+#[test]
+fn many_problems_take_no_longer_than_they_must() {
+    let started = std::time::Instant::now();
+    let lines: Vec<String> = (0..4_000)
+        .map(|line| format!("key-{line}: [a, b]\n"))
+        .collect();
+    let diagnostics = parsed(&format!("{SEED}{}", lines.concat())).unwrap_err();
+    assert_eq!(diagnostics.count(), 4_000);
+    drop(diagnostics.render(false));
+    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+}

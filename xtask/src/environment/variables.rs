@@ -1,0 +1,135 @@
+//! The variables file as types: the one definition of every key.
+//!
+//! Each field's name is the key (in kebab-case), its documentation the key's (in the JSON Schema, in editors, in the
+//! README), its type the values it takes, and its `serde(default)` what holds when it is left out. Reading, the check,
+//! "did you mean", the schema and the README's table all follow from here.
+
+use contract::{AccountId, ExternalId, LogLevel, Region, RoleName};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    keys::keys,
+    schedule::Schedule,
+    values::{
+        Architecture, LogRetention, Memory, ReservedConcurrency, Service, Tags, Timeout, Tracing,
+    },
+};
+
+keys! {
+    /// What a stage is made from: environments/variables.STAGE.yml
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+    #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+    pub(crate) struct Variables {
+        /// The account that the function is deployed in. Always in quotes: as a number it would lose its leading zeros
+        /// (AWS Account Management guide, "View AWS account identifiers").
+        #[schemars(extend("$comment" = "12 digits, in quotes"), example = &"111111111111")]
+        pub(crate) admin_account_id: AccountId,
+
+        /// The role in the Admin account that the function runs as, its execution role: its name, with its path if it
+        /// has one; no ARN (IAM API reference, `CreateRole`).
+        #[schemars(extend("$comment" = "`NAME` or `path/NAME`"), example = &"MyLambdaExecutionRole")]
+        pub(crate) lambda_execution_role: RoleName,
+
+        /// The account whose buckets are listed. Always in quotes, as `admin-account-id`.
+        #[schemars(extend("$comment" = "12 digits, in quotes"), example = &"222222222222")]
+        pub(crate) target_account_id: AccountId,
+
+        /// The role in the Target account that the function assumes, which may list the buckets: its name, with its path
+        /// if it has one; no ARN (IAM API reference, `CreateRole`).
+        #[schemars(extend("$comment" = "`NAME` or `path/NAME`"), example = &"MyS3ReadRole")]
+        pub(crate) s3_read_role: RoleName,
+
+        /// The region that the function is deployed in. The partition of every ARN follows from it (AWS General
+        /// Reference, "Regional endpoints").
+        #[schemars(extend("$comment" = "a region's name, such as `eu-central-1`"))]
+        #[serde(default = "Region::us_east_1")]
+        pub(crate) region: Region,
+
+        /// The external ID that the Target role's trust policy asks for. It is not a secret (STS API reference,
+        /// `AssumeRole`).
+        #[schemars(
+            with = "ExternalId",
+            extend("$comment" = "2 to 1224 letters, digits and `_ + = , . @ : / -`")
+        )]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub(crate) external_id: Option<ExternalId>,
+
+        /// The role in the Admin account that CloudFormation provisions the stack with; without one it uses whoever
+        /// deploys (CloudFormation user guide, "CloudFormation service role").
+        #[schemars(with = "RoleName", extend("$comment" = "`NAME` or `path/NAME`"))]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub(crate) deployment_role: Option<RoleName>,
+
+        /// The name of the service. The CloudFormation stack is called `SERVICE-STAGE`, the function
+        /// `SERVICE-STAGE-list_s3`, which may have 64 characters (Lambda API reference, `CreateFunction`; CloudFormation
+        /// API reference, `CreateStack`).
+        #[schemars(extend("$comment" = "2 or more letters, digits and hyphens, starting with a letter"))]
+        #[serde(default)]
+        pub(crate) service: Service,
+
+        /// Whether `deploy` and `remove` ask for the stage's name to be typed first.
+        #[serde(default)]
+        pub(crate) protected: bool,
+
+        /// Tags of the function: at most 49, as the Serverless Framework adds one. A key has 1 to 128 ASCII letters, digits, spaces and `_ . : / = + -` and
+        /// does not start with `aws:`; a value up to 256 letters, digits, spaces and `_ . : / = + - @` (Lambda
+        /// developer guide, "Using tags on Lambda functions"; of a key's characters, the Serverless Framework's schema
+        /// refuses `@` and those beyond ASCII).
+        #[schemars(extend("$comment" = "text to text"))]
+        #[serde(default, skip_serializing_if = "Tags::is_empty")]
+        pub(crate) tags: Tags,
+
+        /// How the function is set up.
+        #[serde(default)]
+        pub(crate) function: Function,
+    }
+}
+
+keys! {
+    /// How the function is set up.
+    #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+    #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+    #[schemars(inline)]
+    pub(crate) struct Function {
+        /// Memory in MB. The share of a processor grows with it: the default has twice that of Lambda's own 128 MB, which
+        /// shortens the TLS handshakes of a cold start (Lambda developer guide, "Configure Lambda function memory").
+        #[schemars(extend("$comment" = "128 to 10240"))]
+        pub(crate) memory: Memory,
+
+        /// Seconds until Lambda ends a call (Lambda developer guide, "Configure Lambda function timeout").
+        #[schemars(extend("$comment" = "1 to 900"))]
+        pub(crate) timeout: Timeout,
+
+        /// The processor that the function is built for; building for `arm64` needs the Rust target
+        /// `aarch64-unknown-linux-gnu` (Lambda developer guide, "Selecting and configuring an instruction set
+        /// architecture").
+        pub(crate) architecture: Architecture,
+
+        /// Days until CloudWatch deletes a log line (CloudWatch Logs API reference, `PutRetentionPolicy`; its 1096 is
+        /// left out, as the Serverless Framework's schema refuses it).
+        pub(crate) log_retention_days: LogRetention,
+
+        /// How much the function logs: the level named and everything more severe (Lambda developer guide, "Log-level
+        /// filtering").
+        pub(crate) log_level: LogLevel,
+
+        /// AWS X-Ray: `active` samples calls and needs `xray:PutTraceSegments` and `xray:PutTelemetryRecords` on the
+        /// execution role; `pass-through` follows the caller's decision (Lambda API reference, `TracingConfig`).
+        pub(crate) tracing: Tracing,
+
+        /// When to call the function by itself (EventBridge user guide, "Creating a scheduled rule"); times are UTC.
+        #[schemars(
+            with = "Schedule",
+            extend("$comment" = "`rate(1 hour)`, `rate(5 minutes)` or `cron(0 12 * * ? *)`")
+        )]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub(crate) schedule: Option<Schedule>,
+
+        /// How many calls may run at once, set aside from the account's quota (1,000 unless raised, of which 100 stay
+        /// unreserved); 0 stops the function (Lambda API reference, `PutFunctionConcurrency`).
+        #[schemars(with = "ReservedConcurrency", extend("$comment" = "0 or more"))]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub(crate) reserved_concurrency: Option<ReservedConcurrency>,
+    }
+}
