@@ -8,14 +8,20 @@
 
 use std::{
     ffi::OsString,
+    fs::File,
+    io::{self, IsTerminal, Write},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+    process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio},
 };
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Signal, kill_process_group};
 
-use crate::console;
+use crate::{
+    console,
+    interrupt::{self, Pending, Undo},
+};
 
 /// A program with its arguments, yet to be started.
 #[derive(Debug, Clone)]
@@ -26,6 +32,8 @@ pub(crate) struct Program {
     bare: bool,
     folder: Option<PathBuf>,
     quiet: bool,
+    /// What a person calls it, and how many arguments are part of that.
+    name: Option<(String, usize)>,
 }
 
 impl Program {
@@ -38,6 +46,7 @@ impl Program {
             bare: false,
             folder: None,
             quiet: false,
+            name: None,
         }
     }
 
@@ -62,6 +71,17 @@ impl Program {
         self
     }
 
+    /// Sets environment variables, and takes those away that have no value.
+    pub(crate) fn envs<N: Into<OsString>, V: Into<OsString>>(
+        mut self,
+        variables: impl IntoIterator<Item = (N, Option<V>)>,
+    ) -> Self {
+        let variables = variables.into_iter();
+        self.variables
+            .extend(variables.map(|(name, value)| (name.into(), value.map(Into::into))));
+        self
+    }
+
     /// Starts from an empty environment: what `env` sets is all there is.
     pub(crate) fn bare(mut self) -> Self {
         self.bare = true;
@@ -71,6 +91,12 @@ impl Program {
     /// Runs in `folder`.
     pub(crate) fn in_folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.folder = Some(folder.into());
+        self
+    }
+
+    /// Is shown to a person as `name`, which stands for the path and the arguments so far.
+    pub(crate) fn called(mut self, name: impl Into<String>) -> Self {
+        self.name = Some((name.into(), self.arguments.len()));
         self
     }
 
@@ -92,10 +118,13 @@ impl Program {
                 format!("'{}'", text.replace('\'', r"'\''"))
             }
         };
-        let words = std::iter::once(self.path.as_os_str())
-            .chain(self.arguments.iter().map(OsString::as_os_str));
-        words
-            .map(|word| quoted(&word.to_string_lossy()))
+        let (name, hidden) = self
+            .name
+            .clone()
+            .unwrap_or_else(|| (quoted(&self.path.to_string_lossy()), 0));
+        let arguments = self.arguments.iter().skip(hidden);
+        std::iter::once(name)
+            .chain(arguments.map(|argument| quoted(&argument.to_string_lossy())))
             .collect::<Vec<_>>()
             .join(" ")
     }
@@ -109,6 +138,22 @@ impl Program {
         self.expect_success(status)
     }
 
+    /// Runs it to its end; what it prints is shown only if it fails.
+    ///
+    /// # Errors
+    /// It cannot be started, or fails.
+    pub(crate) fn run_quietly(&self) -> Result<()> {
+        let Collected {
+            status,
+            stdout,
+            stderr,
+        } = self.collect()?;
+        if !status.success() {
+            console::note(&format!("{}{}", stdout, stderr.trim_end()));
+        }
+        self.expect_success(status)
+    }
+
     /// Runs it to its end with its standard output as ours: its results are the person's.
     ///
     /// # Errors
@@ -116,7 +161,8 @@ impl Program {
     pub(crate) fn run_for_results(&self) -> Result<()> {
         let mut command = self.command();
         command.stdout(Stdio::inherit());
-        self.expect_success(command.status().with_context(|| self.not_started())?)
+        let status = self.to_its_end(command)?.status;
+        self.expect_success(status)
     }
 
     /// Runs it to its end, its output on standard error, and tells how it ended.
@@ -124,7 +170,7 @@ impl Program {
     /// # Errors
     /// It cannot be started.
     pub(crate) fn status(&self) -> Result<ExitStatus> {
-        self.command().status().with_context(|| self.not_started())
+        Ok(self.to_its_end(self.command())?.status)
     }
 
     /// Runs it to its end and takes its standard output; its standard error comes through.
@@ -132,12 +178,9 @@ impl Program {
     /// # Errors
     /// It cannot be started, fails, or prints what is not UTF-8.
     pub(crate) fn capture(&self) -> Result<String> {
-        let output = self
-            .command()
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .output()
-            .with_context(|| self.not_started())?;
+        let mut command = self.command();
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let output = self.to_its_end(command)?;
         self.expect_success(output.status)?;
         String::from_utf8(output.stdout)
             .with_context(|| format!("`{}` printed what is not UTF-8", self.shown()))
@@ -148,12 +191,26 @@ impl Program {
     /// # Errors
     /// It cannot be started.
     pub(crate) fn collect(&self) -> Result<Collected> {
-        let output = self
-            .command()
+        self.collect_with(Stdio::null())
+    }
+
+    /// As [`collect`](Self::collect), under a lock that the program shares (as its standard input): should this process
+    /// be killed, the lock holds until the program has ended too.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub(crate) fn collect_under(&self, lock: &File) -> Result<Collected> {
+        let lock = lock.try_clone().context("Failed to share a lock")?;
+        self.collect_with(lock.into())
+    }
+
+    fn collect_with(&self, input: Stdio) -> Result<Collected> {
+        let mut command = self.command();
+        command
+            .stdin(input)
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .output()
-            .with_context(|| self.not_started())?;
+            .stderr(Stdio::piped());
+        let output = self.to_its_end(command)?;
         Ok(Collected {
             status: output.status,
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -166,7 +223,7 @@ impl Program {
     ///
     /// # Errors
     /// It cannot be started.
-    pub(crate) fn start(&self, log: std::fs::File) -> Result<Started> {
+    pub(crate) fn start(&self, log: File) -> Result<Started> {
         let mut command = self.command();
         let errors = log.try_clone().context("Failed to share the log file")?;
         command
@@ -176,7 +233,37 @@ impl Program {
             .process_group(0);
         let mut child = command.spawn().with_context(|| self.not_started())?;
         let input = child.stdin.take();
-        Ok(Started { child, input })
+        let undo = Undo::KillGroup(child.id());
+        let mut started = Started {
+            child,
+            input,
+            undo: None,
+        };
+        started.undo = Some(interrupt::on_interrupt(undo)?);
+        Ok(started)
+    }
+
+    /// Runs `command` to its end; an interrupt of ours ends it too.
+    fn to_its_end(&self, mut command: Command) -> Result<Output> {
+        // With a terminal, the interrupt key reaches the whole foreground group, which the child has to be in to read
+        // from it. Without one, a group of its own lets us end the child's own children too.
+        let grouped = !io::stdin().is_terminal();
+        if grouped {
+            command.process_group(0);
+        }
+        let child = command.spawn().with_context(|| self.not_started())?;
+        let undo = if grouped {
+            Undo::EndGroup(child.id())
+        } else {
+            Undo::EndProcess(child.id())
+        };
+        let pending = interrupt::on_interrupt(undo)?;
+        let output = child
+            .wait_with_output()
+            .with_context(|| format!("Failed to wait for `{}`", self.shown()))?;
+        drop(pending);
+        interrupt::stop_here_if_interrupted();
+        Ok(output)
     }
 
     fn command(&self) -> Command {
@@ -229,12 +316,22 @@ pub(crate) struct Started {
     child: Child,
     /// Held open: its end tells the program that we are gone.
     input: Option<ChildStdin>,
+    undo: Option<Pending>,
 }
 
 impl Started {
     /// Its process id, which is its group's too.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Writes a line to its standard input.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub(crate) fn tell(&mut self, line: &str) -> Result<()> {
+        let input = self.input.as_mut().context("The process takes no input")?;
+        writeln!(input, "{line}").context("Failed to write to a process")
     }
 
     /// Whether it has ended by itself, and how.
@@ -245,6 +342,19 @@ impl Started {
         self.child
             .try_wait()
             .context("Failed to ask after a process")
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // The group first: once its leader has been waited for, its number may be another's. What runs in it keeps
+        // nothing that a gentler end would save.
+        if let Some(group) = interrupt::pid(self.child.id()) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        drop(self.input.take());
+        drop(self.undo.take());
+        let _ = self.child.wait();
     }
 }
 
@@ -260,4 +370,73 @@ fn is_program(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     file.metadata()
         .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{thread, time::Duration};
+
+    use rustix::process::test_kill_process_group;
+
+    use super::*;
+
+    fn shell(script: &str) -> Program {
+        Program::new("/bin/sh").args(["-c", script]).quiet()
+    }
+
+    #[test]
+    fn dropping_what_was_started_ends_its_whole_group() {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let started = shell("trap '' TERM INT; sleep 600 & echo started; wait; sleep 600")
+            .start(log.reopen().unwrap())
+            .unwrap();
+        while !std::fs::read_to_string(log.path())
+            .unwrap()
+            .contains("started")
+        {
+            thread::sleep(Duration::from_millis(5));
+        }
+        let group = interrupt::pid(started.id()).unwrap();
+        assert!(test_kill_process_group(group).is_ok());
+        drop(started);
+        // A killed grandchild stays until whoever has inherited it has taken note.
+        assert!(
+            (0..200).any(|_| {
+                thread::sleep(Duration::from_millis(10));
+                !has_living_member(group.as_raw_nonzero().get())
+            }),
+            "the group is still there"
+        );
+    }
+
+    /// Whether a process of the group is more than a zombie.
+    fn has_living_member(group: i32) -> bool {
+        let list = Program::new("ps")
+            .args(["-A", "-o", "pgid=,stat="])
+            .quiet()
+            .capture()
+            .unwrap();
+        list.lines().any(|line| {
+            let mut words = line.split_whitespace();
+            words.next() == Some(&group.to_string())
+                && !words.next().unwrap_or_default().starts_with('Z')
+        })
+    }
+
+    #[test]
+    fn a_bare_program_gets_no_more_than_it_is_given() {
+        let program = Program::new("/usr/bin/env").bare().env("A", "1").quiet();
+        assert_eq!(program.capture().unwrap(), "A=1\n");
+        let program = shell("echo \"$A-${B-none}\"").env("B", "2");
+        let program = program.envs([("A", Some("1")), ("B", None)]);
+        assert_eq!(program.capture().unwrap(), "1-none\n");
+    }
+
+    #[test]
+    fn a_failure_names_the_command_as_a_person_would_type_it() {
+        let error = shell("exit 3").run().unwrap_err().to_string();
+        assert_eq!(error, "`/bin/sh -c 'exit 3'` failed (exit status: 3)");
+        let missing = Program::new("/no/such program").quiet().run().unwrap_err();
+        assert_eq!(missing.to_string(), "Failed to start `'/no/such program'`");
+    }
 }

@@ -1,0 +1,196 @@
+//! What is undone when a person presses Ctrl-C, or something else asks xtask to end: processes it started, folders it
+//! made for the time being.
+//!
+//! Nothing is set up before the first [`on_interrupt`]: a command that starts nothing pays nothing. A kill that cannot be
+//! caught (SIGKILL) is not handled here; what has to end even then watches the standard input that
+//! [`Program::start`](crate::process::Program::start) gives it.
+
+#![expect(
+    clippy::exit,
+    reason = "an interrupted process ends here, wherever it is; `main` chooses every other exit status"
+)]
+
+use std::{
+    collections::BTreeMap,
+    io,
+    path::PathBuf,
+    process,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process};
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    iterator::Signals,
+};
+
+use crate::{console, files};
+
+/// The signals that ask a process to end; each is an exit status of 128 and its number, as a shell has it. Not SIGHUP:
+/// `nohup` has it ignored, and a process that it ends anyway is as dead as by SIGKILL.
+const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
+
+/// What is undone on an interrupt.
+#[derive(Debug)]
+pub(crate) enum Undo {
+    /// Asks a process to end (SIGTERM), and kills it if it does not.
+    EndProcess(u32),
+    /// Asks a process group to end (SIGTERM), and kills it when its leader has ended or does not.
+    EndGroup(u32),
+    /// Kills a process group (SIGKILL).
+    KillGroup(u32),
+    /// Removes a folder with everything in it.
+    RemoveFolder(PathBuf),
+}
+
+impl Undo {
+    fn run(&self) {
+        // A failure means most often that it is gone already, and nothing can be done about another on the way out.
+        match self {
+            Self::EndProcess(id) => {
+                if let Some(id) = pid(*id) {
+                    let _ = kill_process(id, Signal::TERM);
+                    if !ends_soon(id) {
+                        let _ = kill_process(id, Signal::KILL);
+                    }
+                }
+            }
+            Self::EndGroup(id) => {
+                if let Some(id) = pid(*id) {
+                    let _ = kill_process_group(id, Signal::TERM);
+                    ends_soon(id);
+                    let _ = kill_process_group(id, Signal::KILL);
+                }
+            }
+            Self::KillGroup(id) => {
+                if let Some(id) = pid(*id) {
+                    let _ = kill_process_group(id, Signal::KILL);
+                }
+            }
+            Self::RemoveFolder(path) => {
+                let _ = files::remove_folder(path);
+            }
+        }
+    }
+}
+
+/// Waits until the thread that started the process has taken note of its end, two seconds at most.
+fn ends_soon(id: Pid) -> bool {
+    let deadline = Instant::now() + Duration::from_secs(2);
+    while test_kill_process(id).is_ok() {
+        if Instant::now() > deadline {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    true
+}
+
+/// A process id as the system calls take it.
+pub(crate) fn pid(id: u32) -> Option<Pid> {
+    i32::try_from(id).ok().and_then(Pid::from_raw)
+}
+
+/// Holds an [`Undo`] ready; dropping it takes it back.
+#[derive(Debug)]
+#[must_use = "dropping it takes the undo back"]
+pub(crate) struct Pending(u64);
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if let Some(watch) = WATCH.get() {
+            watch.undos().remove(&self.0);
+        }
+    }
+}
+
+/// Has `undo` done when the process is interrupted, before those that were registered earlier.
+///
+/// # Errors
+/// The system does not let us watch its signals.
+pub(crate) fn on_interrupt(undo: Undo) -> Result<Pending> {
+    let watch = Watch::get()?;
+    let mut undos = watch.undos();
+    let number = undos.last_key_value().map_or(0, |(last, _)| last + 1);
+    undos.insert(number, undo);
+    Ok(Pending(number))
+}
+
+/// Does not return once the process has been interrupted: what a child says when it is interrupted with us is no failure
+/// to report.
+pub(crate) fn stop_here_if_interrupted() {
+    let interrupted = |watch: &Watch| watch.interrupted.load(Ordering::SeqCst);
+    if WATCH.get().is_some_and(interrupted) {
+        loop {
+            thread::park();
+        }
+    }
+}
+
+static WATCH: OnceLock<Watch> = OnceLock::new();
+static STARTING: Mutex<()> = Mutex::new(());
+
+/// The watch over the process's signals.
+#[derive(Debug)]
+struct Watch {
+    undos: Mutex<BTreeMap<u64, Undo>>,
+    /// Set in the signal handler itself, so before any child that got the same signal can have ended.
+    interrupted: Arc<AtomicBool>,
+}
+
+impl Watch {
+    /// The watch, started if it was not.
+    fn get() -> Result<&'static Self> {
+        let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(watch) = WATCH.get() {
+            return Ok(watch);
+        }
+        let interrupted = Self::start().context("Failed to watch for interrupts")?;
+        Ok(WATCH.get_or_init(|| Self {
+            undos: Mutex::default(),
+            interrupted,
+        }))
+    }
+
+    fn start() -> io::Result<Arc<AtomicBool>> {
+        let interrupted = Arc::new(AtomicBool::new(false));
+        for signal in SIGNALS {
+            signal_hook::flag::register(signal, Arc::clone(&interrupted))?;
+        }
+        let mut signals = Signals::new(SIGNALS)?;
+        thread::Builder::new()
+            .name("interrupt".to_owned())
+            .spawn(move || {
+                if let Some(signal) = signals.forever().next() {
+                    end(signal);
+                }
+            })?;
+        Ok(interrupted)
+    }
+
+    fn undos(&self) -> MutexGuard<'_, BTreeMap<u64, Undo>> {
+        self.undos.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Undoes everything, the latest first, and ends the process.
+fn end(signal: i32) -> ! {
+    console::end_progress();
+    console::note(if signal == SIGINT {
+        "Interrupted"
+    } else {
+        "Asked to end"
+    });
+    // Held to the end of the process, so that nothing more is started.
+    let undos = WATCH.get().map(Watch::undos);
+    for undo in undos.iter().flat_map(|undos| undos.values().rev()) {
+        undo.run();
+    }
+    process::exit(128 + signal)
+}
