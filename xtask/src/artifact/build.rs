@@ -1,0 +1,98 @@
+//! cargo-lambda: the release build of the function for Lambda's machines.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+use super::executable::GLIBC;
+use crate::{
+    environment::Architecture,
+    files,
+    process::{self, Program},
+    tools,
+    workspace::Workspace,
+};
+
+/// The executable's bytes, built for `architecture`.
+///
+/// # Errors
+/// The Rust target is not installed, or the build fails.
+pub(super) fn build(workspace: &Workspace, architecture: Architecture) -> Result<Vec<u8>> {
+    let target = target(architecture);
+    require_target(workspace, target)?;
+    let lambda_folder = workspace
+        .target()
+        .join("lambda")
+        .join(architecture.as_str());
+    tools::cargo_lambda(workspace)?
+        .args([
+            "build",
+            "--release",
+            "--locked",
+            "--package",
+            "handler",
+            "--bin",
+            "handler",
+        ])
+        .args([
+            "--target",
+            &format!("{target}.{GLIBC}"),
+            "--output-format",
+            "binary",
+        ])
+        .args([Path::new("--lambda-dir"), &lambda_folder])
+        .env("CARGO_TARGET_DIR", workspace.target())
+        .env("CARGO_ENCODED_RUSTFLAGS", path_mappings().join("\u{1f}"))
+        .without_env("RUSTFLAGS")
+        .in_folder(workspace.root())
+        .run()?;
+    files::read(&lambda_folder.join("handler").join("bootstrap"))
+}
+
+fn target(architecture: Architecture) -> &'static str {
+    match architecture {
+        Architecture::X86 => "x86_64-unknown-linux-gnu",
+        Architecture::Arm64 => "aarch64-unknown-linux-gnu",
+    }
+}
+
+/// The compiler leaves the paths of the dependencies' sources in panic messages: mapped, they are the same on every
+/// machine. Cargo names the workspace's own sources relative to it, so they need no mapping, which would make every folder
+/// another build to cargo.
+fn path_mappings() -> Vec<String> {
+    cargo_home()
+        .map(|home| format!("--remap-path-prefix={}=/cargo", home.display()))
+        .into_iter()
+        .collect()
+}
+
+fn cargo_home() -> Option<PathBuf> {
+    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo"));
+    std::env::var_os("CARGO_HOME")
+        .filter(|folder| !folder.is_empty())
+        .map(PathBuf::from)
+        .or_else(home)
+}
+
+/// # Errors
+/// The Rust toolchain has no standard library for `target`: says how to get it.
+fn require_target(workspace: &Workspace, target: &str) -> Result<()> {
+    let libraries = Program::new("rustc")
+        .args(["--print", "target-libdir", "--target", target])
+        .in_folder(workspace.root())
+        .quiet()
+        .capture()?;
+    if Path::new(libraries.trim_end()).is_dir() {
+        return Ok(());
+    }
+    let mend = if process::find_program("rustup").is_some() {
+        format!("rustup target add {target}")
+    } else {
+        format!(
+            "install Rust's standard library for {target}, as `rustup target add {target}` would"
+        )
+    };
+    bail!(
+        "The Rust target `{target}` is not installed, and the function cannot be built for it\nhint: {mend}"
+    )
+}

@@ -1,0 +1,75 @@
+//! The function as Lambda takes it: `handler.zip`, with an executable `bootstrap` at its root.
+//!
+//! cargo-lambda builds the executable; the zip is written here, since cargo-lambda's own carries the time of the build.
+//! The same sources give the same bytes, in whichever folder they lie: the archive's date is fixed, and the paths that
+//! the compiler would leave in panic messages are mapped to names that are the same everywhere.
+
+mod archive;
+mod build;
+mod executable;
+
+use std::{fmt::Write, path::PathBuf};
+
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+
+use crate::{console::Step, environment::Environment, files, workspace::Workspace};
+
+/// A built and checked `handler.zip`.
+#[derive(Debug)]
+pub(crate) struct Artifact {
+    /// Where it lies.
+    pub(crate) path: PathBuf,
+    /// The SHA-256 of its bytes, in hexadecimal.
+    pub(crate) sha256: String,
+    /// Its size in bytes.
+    pub(crate) size: usize,
+    /// The size of the executable inside, in bytes.
+    pub(crate) executable_size: usize,
+}
+
+impl Artifact {
+    /// Builds the function for the stage's architecture, checks it, and writes `dist/STAGE/handler.zip`.
+    ///
+    /// # Errors
+    /// The build fails, the Rust target is not installed, or the executable would not run on `provided.al2023`; then an
+    /// earlier `handler.zip` is still there.
+    pub(crate) fn build(workspace: &Workspace, environment: &Environment) -> Result<Self> {
+        let architecture = environment.variables.function.architecture;
+        let executable = build::build(workspace, architecture)?;
+        let step = Step::begin("Checking and packing the function");
+        executable::check(&executable, architecture, workspace.root())
+            .context("Failed to build a function that Lambda can run")?;
+        let bytes = archive::pack(&executable)?;
+        archive::check(&bytes)?;
+        let path = workspace.dist(&environment.stage).join("handler.zip");
+        files::write(&path, &bytes)?;
+        let artifact = Self {
+            path,
+            sha256: hexadecimal(&Sha256::digest(&bytes)),
+            size: bytes.len(),
+            executable_size: executable.len(),
+        };
+        step.done(&format!(
+            "{} ({}, {:.1} MB, {:.1} MB unpacked)",
+            workspace.shown(&artifact.path),
+            architecture.as_str(),
+            megabytes(artifact.size),
+            megabytes(artifact.executable_size)
+        ));
+        Ok(artifact)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
+fn megabytes(bytes: usize) -> f64 {
+    bytes as f64 / 1e6
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a text cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,171 @@
+//! The flags, as they are typed. What they mean is decided by the command they belong to.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// List S3 buckets across AWS accounts from a Lambda function: render, build and deploy it, one stage at a time.
+///
+/// A stage is a file `environments/variables.STAGE.yml`. What is made from it lies in `dist/STAGE`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "xtask",
+    bin_name = "cargo xtask",
+    version,
+    max_term_width = 100,
+    after_help = "Results go to standard output, everything else to standard error.\n\
+                  Exit status: 0 done; 2 the input is at fault (flags, variables file, template); 1 anything else.\n\n\
+                  New here? `cargo xtask demo` shows the whole thing on this machine, with no AWS account."
+)]
+pub(crate) struct Cli {
+    /// The workspace to work on, when it is not the one that this command belongs to
+    #[arg(long, value_name = "FOLDER", global = true, hide_short_help = true)]
+    pub(crate) workspace: Option<PathBuf>,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// One subcommand, one file in `commands`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Render a stage's serverless.yml into dist/STAGE
+    Render(Render),
+    /// Render the IAM roles of both accounts, as CloudFormation templates, into dist/STAGE/roles
+    Roles(Roles),
+    /// Validate the variables files, the templates and what is generated from them; no network, no credentials
+    Check(Check),
+    /// List the stages, their accounts and roles, and whether each is valid
+    Envs(Envs),
+    /// Build the function for Lambda into dist/STAGE/handler.zip, byte for byte reproducible
+    Build(OneStage),
+    /// Render, build, and package as CloudFormation; lint the result; no network, no credentials
+    Package(OneStage),
+    /// Deploy a stage, after checking that you are in its Admin account
+    Deploy(Deploy),
+    /// Invoke the deployed function and print its answer
+    Invoke(Invoke),
+    /// Show what is deployed
+    Info(OneStage),
+    /// Show the deployed function's logs
+    Logs(Logs),
+    /// Remove what is deployed, after checking that you are in the stage's Admin account
+    Remove(Remove),
+    /// Show the whole job on this machine, with no AWS account: an emulator, roles, buckets, a deploy, an invocation
+    Demo,
+    /// Run every check and test of the project, as CI does
+    Test(Test),
+    /// Install the pinned tools into target/tools; the other commands do so by themselves when they miss one
+    Setup,
+    /// Start the emulator that `demo` and the tests use, and keep it running until standard input closes
+    Emulator,
+}
+
+/// The stage to act on.
+#[derive(Debug, Args)]
+pub(crate) struct OneStage {
+    /// The stage: the middle of environments/variables.STAGE.yml
+    #[arg(long, value_name = "STAGE")]
+    pub(crate) env: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Render {
+    #[command(flatten)]
+    pub(crate) stage: OneStage,
+    /// Every stage there is
+    #[arg(long, conflicts_with = "env")]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) mode: RenderMode,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Roles {
+    #[command(flatten)]
+    pub(crate) stage: OneStage,
+    #[command(flatten)]
+    pub(crate) mode: RenderMode,
+}
+
+/// Where rendered text goes; without a flag, into dist/STAGE.
+#[derive(Debug, Args)]
+pub(crate) struct RenderMode {
+    /// Print instead of writing
+    #[arg(long, conflicts_with = "check")]
+    pub(crate) stdout: bool,
+    /// Write nothing; exit 1 with a diff when what is on disk is stale or missing
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) stage: OneStage,
+    /// Write the generated files (the JSON Schema, the README's tables) anew instead of only comparing them
+    #[arg(long)]
+    pub(crate) fix: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Envs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Deploy {
+    #[command(flatten)]
+    pub(crate) stage: OneStage,
+    /// Check who you are, say what would be deployed, and stop
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) confirmation: Confirmation,
+}
+
+/// How a protected stage is confirmed.
+#[derive(Debug, Args)]
+pub(crate) struct Confirmation {
+    /// Do not ask to type the name of a protected stage
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Invoke {
+    #[command(flatten)]
+    pub(crate) stage: OneStage,
+    /// The event to send, as JSON
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    pub(crate) event: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    #[command(flatten)]
+    pub(crate) stage: OneStage,
+    /// Go on showing new lines
+    #[arg(long)]
+    pub(crate) tail: bool,
+    /// How far back: 30m, 2h, 1d, or a time such as 2026-01-31T08:00
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Remove {
+    #[command(flatten)]
+    pub(crate) stage: OneStage,
+    #[command(flatten)]
+    pub(crate) confirmation: Confirmation,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// Leave out the end-to-end tests, which need Python and Node and take minutes
+    #[arg(long)]
+    pub(crate) quick: bool,
+}

@@ -1,0 +1,17 @@
+//! Subcommand: build the function for a stage.
+
+use anyhow::Result;
+
+use crate::{artifact::Artifact, cli, console, workspace::Workspace};
+
+/// Prints the archive's SHA-256 as `sha256sum` does.
+pub(crate) fn run(workspace: &Workspace, flags: &cli::OneStage) -> Result<()> {
+    let environment = super::load(workspace, flags)?;
+    let artifact = Artifact::build(workspace, &environment)?;
+    console::result(&format!(
+        "{}  {}\n",
+        artifact.sha256,
+        workspace.shown(&artifact.path)
+    ))?;
+    Ok(())
+}

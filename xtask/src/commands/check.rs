@@ -1,0 +1,58 @@
+//! Subcommand: validate the variables files, the template, and what is generated from the code.
+
+use anyhow::Result;
+
+use crate::{
+    cli, console,
+    environment::{self, Diagnostics},
+    fault::{AlreadyTold, InputFault},
+    generated,
+    rendering::{File, Templates},
+    workspace::Workspace,
+};
+
+/// Every fault of every stage is told in one go. Exit status 2 where an input is at fault, 1 where something generated
+/// is stale.
+pub(crate) fn run(workspace: &Workspace, flags: &cli::Check) -> Result<()> {
+    let templates = Templates::load(
+        workspace,
+        &[File::Serverless, File::AdminRole, File::TargetRole],
+    )?;
+    let stages = match &flags.stage.env {
+        Some(stage) => vec![stage.clone()],
+        None => environment::stages(workspace)?
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+    };
+    let mut faults = Vec::new();
+    for stage in &stages {
+        let checked = environment::load(workspace, stage)
+            .and_then(|environment| Ok((templates.render(&environment)?, environment)));
+        match checked {
+            Ok((_, environment)) => console::note(&format!("ok  {}", environment.source)),
+            Err(error) if error.is::<Diagnostics>() || error.is::<InputFault>() => {
+                faults.push(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let stale = if flags.stage.env.is_none() {
+        generated::check(workspace, flags.fix)?
+    } else {
+        Vec::new()
+    };
+    for problem in &stale {
+        console::note(problem);
+    }
+    match faults.pop() {
+        Some(last) => {
+            for fault in faults {
+                crate::fault::report(&fault);
+            }
+            Err(last)
+        }
+        None if stale.is_empty() => Ok(()),
+        None => Err(AlreadyTold.into()),
+    }
+}

@@ -1,0 +1,89 @@
+//! Subcommand: deploy a stage.
+
+use std::fmt;
+
+use anyhow::Result;
+
+use crate::{
+    cli, console,
+    environment::Environment,
+    framework::Package,
+    guard::{self, AdminCaller},
+    rendering::{File, Rendered},
+    workspace::Workspace,
+};
+
+/// The caller is asked for first: whoever is in the wrong account learns it before the function is built.
+pub(crate) fn run(workspace: &Workspace, flags: &cli::Deploy) -> Result<()> {
+    let environment = super::load(workspace, &flags.stage)?;
+    Rendered::of_stage(workspace, &environment, File::Serverless)?;
+    let caller = guard::require_admin(workspace, &environment)?;
+    if flags.dry_run {
+        console::result(
+            &Plan {
+                environment: &environment,
+                caller: &caller,
+            }
+            .to_string(),
+        )?;
+        return Ok(());
+    }
+    guard::confirm(&environment, "deploy", &flags.confirmation)?;
+    let package = Package::make(workspace, &environment)?;
+    package.deploy(workspace, &caller)?;
+    console::note(&format!(
+        "deployed {} with sha256 {}",
+        environment.function_name(),
+        package.artifact.sha256
+    ));
+    Ok(())
+}
+
+/// What a deploy would do.
+#[derive(Debug)]
+struct Plan<'a> {
+    environment: &'a Environment,
+    caller: &'a AdminCaller,
+}
+
+impl fmt::Display for Plan<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            environment,
+            caller,
+        } = self;
+        let variables = &environment.variables;
+        let target = environment.target();
+        writeln!(f, "Would deploy (dry run: nothing was changed):")?;
+        writeln!(
+            f,
+            "  stage           {}{}",
+            environment.stage,
+            if variables.protected {
+                " (protected)"
+            } else {
+                ""
+            }
+        )?;
+        writeln!(f, "  as              {}", caller.identity.arn)?;
+        writeln!(f, "  into account    {}", variables.admin_account_id)?;
+        writeln!(f, "  region          {}", variables.region)?;
+        writeln!(f, "  stack           {}", environment.stack_name())?;
+        writeln!(
+            f,
+            "  function        {} ({})",
+            environment.function_name(),
+            variables.function.architecture.as_str()
+        )?;
+        writeln!(f, "  running as      {}", environment.execution_role_arn())?;
+        writeln!(
+            f,
+            "  which assumes   {}",
+            target.role_arn(environment.partition())
+        )?;
+        if let Some(external_id) = &target.external_id {
+            writeln!(f, "  external ID     {external_id}")?;
+        }
+        Ok(())
+    }
+}

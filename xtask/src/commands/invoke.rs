@@ -1,0 +1,15 @@
+//! Subcommand: invoke the deployed function.
+
+use anyhow::Result;
+
+use crate::{cli, fault::InputFault, framework, workspace::Workspace};
+
+pub(crate) fn run(workspace: &Workspace, flags: &cli::Invoke) -> Result<()> {
+    let environment = super::load(workspace, &flags.stage)?;
+    serde_json::from_str::<serde::de::IgnoredAny>(&flags.event).map_err(|error| {
+        InputFault(format!(
+            "`--event` is not JSON: {error}\nhint: for example `--event '{{}}'`"
+        ))
+    })?;
+    framework::invoke(workspace, &environment, &flags.event)
+}

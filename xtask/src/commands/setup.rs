@@ -1,0 +1,18 @@
+//! Subcommand: install the pinned tools.
+
+use anyhow::Result;
+
+use crate::{console, tools, workspace::Workspace};
+
+/// Prints a row a tool: its name, its version, and the folder that holds it.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let rows: Vec<[String; 3]> = tools::ensure_all(workspace)?
+        .into_iter()
+        .map(|installed| {
+            let folder = installed.folder.display().to_string();
+            [installed.tool.name().to_owned(), installed.version, folder]
+        })
+        .collect();
+    console::result(&console::columns(&rows))?;
+    Ok(())
+}

@@ -1,0 +1,245 @@
+//! Reads the rendered text back, as the Framework will, and holds it against the environment.
+//!
+//! The template belongs to the user. Whatever it is turned into, no stage is deployed with another account, role,
+//! region or configuration than its variables file says, and every reader of YAML reads the same.
+
+use std::collections::BTreeMap;
+
+use saphyr_parser::{Event, Parser, ScalarStyle};
+use serde::Deserialize;
+
+use crate::environment::Environment;
+
+/// What is wrong with a rendered text.
+#[derive(Debug)]
+pub(super) struct Problem {
+    pub(super) what: String,
+    /// The line in the rendered text, from 1, where it has one.
+    pub(super) line: Option<usize>,
+    pub(super) hint: &'static str,
+}
+
+/// The parts of serverless.yml that a stage's variables decide.
+#[derive(Debug, Deserialize)]
+struct Serverless {
+    service: String,
+    provider: Provider,
+    package: Package,
+    functions: BTreeMap<String, Function>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Provider {
+    name: String,
+    region: String,
+    stage: String,
+    runtime: String,
+    architecture: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Package {
+    artifact: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Function {
+    role: String,
+    environment: BTreeMap<String, String>,
+}
+
+/// # Errors
+/// The text is not a CloudFormation template in YAML, or could be read in two ways.
+pub(super) fn cloudformation(text: &str) -> Result<(), Problem> {
+    #[derive(Debug, Deserialize)]
+    struct Template {
+        #[serde(rename = "Resources")]
+        _resources: serde_yaml::Mapping,
+    }
+    refuse_ambiguity(text)?;
+    serde_yaml::from_str::<Template>(text)
+        .map(drop)
+        .map_err(|error| unreadable(&error))
+}
+
+/// # Errors
+/// The text is not YAML, could be read in two ways, or says something else than the environment.
+pub(super) fn serverless(text: &str, environment: &Environment) -> Result<(), Problem> {
+    refuse_ambiguity(text)?;
+    let read: Serverless = serde_yaml::from_str(text).map_err(|error| unreadable(&error))?;
+    agree(&read, environment)
+}
+
+fn unreadable(error: &serde_yaml::Error) -> Problem {
+    Problem {
+        line: error.location().map(|location| location.line()),
+        what: format!("what it gives cannot be read: {error}"),
+        hint: "keep the keys that every stage needs: see the template as it was shipped",
+    }
+}
+
+/// Each value that the variables decide must be theirs.
+fn agree(read: &Serverless, environment: &Environment) -> Result<(), Problem> {
+    let variables = &environment.variables;
+    let differs = |key: &str, is: &str, must: &str| {
+        Err(Problem {
+            what: format!("`{key}` is `{is}`, where the stage's variables make it `{must}`"),
+            line: None,
+            hint: "take the value from the variables, through the template's names",
+        })
+    };
+    let [(name, function)] = read.functions.iter().collect::<Vec<_>>()[..] else {
+        return differs(
+            "functions",
+            &read
+                .functions
+                .keys()
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(", "),
+            "list_s3",
+        );
+    };
+    let region = variables.region.to_string();
+    let role = environment.execution_role_arn().to_string();
+    for (key, is, must) in [
+        ("functions", name.as_str(), "list_s3"),
+        ("service", &read.service, variables.service.as_str()),
+        ("provider.name", &read.provider.name, "aws"),
+        ("provider.region", &read.provider.region, &region),
+        (
+            "provider.stage",
+            &read.provider.stage,
+            environment.stage.as_str(),
+        ),
+        (
+            "provider.runtime",
+            &read.provider.runtime,
+            "provided.al2023",
+        ),
+        (
+            "provider.architecture",
+            &read.provider.architecture,
+            variables.function.architecture.as_str(),
+        ),
+        ("package.artifact", &read.package.artifact, "handler.zip"),
+        ("functions.list_s3.role", &function.role, &role),
+    ] {
+        if is != must {
+            return differs(key, is, must);
+        }
+    }
+    for (name, must) in environment.function_configuration().to_environment() {
+        let is = function.environment.get(name).map_or("", String::as_str);
+        if is != must {
+            return differs(&format!("functions.list_s3.environment.{name}"), is, &must);
+        }
+    }
+    Ok(())
+}
+
+/// Refuses what readers of YAML 1.1 and 1.2 would read differently, and the Framework's own variables.
+fn refuse_ambiguity(text: &str) -> Result<(), Problem> {
+    for event in Parser::new_from_str(text) {
+        let (event, span) = event.map_err(|error| Problem {
+            what: format!("what it gives is not YAML: {}", error.info()),
+            line: Some(error.marker().line()),
+            hint: "write values as `{{ name }}`, which quotes and escapes them",
+        })?;
+        let line = Some(span.start.line());
+        match event {
+            Event::Scalar(value, style, _, tag) => {
+                if value.contains("${") {
+                    return Err(Problem {
+                        what: format!("`{value}` holds `${{`, the Framework's own variable syntax"),
+                        line,
+                        hint: "a deployment takes its values from the variables file alone",
+                    });
+                }
+                if tag.is_some() || (style == ScalarStyle::Plain && !is_unambiguous(&value)) {
+                    return Err(Problem {
+                        what: format!("`{value}` is not quoted and could be misread"),
+                        line,
+                        hint: "write it in quotes, or as `{{ name }}`, which quotes it",
+                    });
+                }
+            }
+            Event::Alias(_) => {
+                return Err(Problem {
+                    what: "it gives a YAML alias".to_owned(),
+                    line,
+                    hint: "write the value out: not every reader follows aliases",
+                });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether every reader takes a plain scalar for the same: a word that no version of YAML gives a meaning, `true` or
+/// `false`, or a number without a leading zero, point or exponent.
+fn is_unambiguous(value: &str) -> bool {
+    // YAML 1.1's further words for true, false and null (yaml.org/type/bool.html, yaml.org/type/null.html).
+    const MISREAD: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "null", "~", ""];
+    let is_word = value.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && value
+            .chars()
+            .all(|character| character.is_ascii_alphanumeric() || "._-/: ".contains(character))
+        && !MISREAD.iter().any(|word| value.eq_ignore_ascii_case(word))
+        && (!value.eq_ignore_ascii_case("true") && !value.eq_ignore_ascii_case("false")
+            || matches!(value, "true" | "false"));
+    let is_number = value
+        .parse::<u32>()
+        .is_ok_and(|number| number.to_string() == *value);
+    is_word || is_number
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_every_reader_reads_alike_may_be_unquoted() {
+        for value in [
+            "aws",
+            "provided.al2023",
+            "list_s3",
+            "TARGET_ACCOUNT_ID",
+            "256",
+            "0",
+            "true",
+            "handler.zip",
+        ] {
+            assert!(is_unambiguous(value), "{value}");
+        }
+        for value in [
+            "",
+            "~",
+            "null",
+            "No",
+            "on",
+            "y",
+            "True",
+            "012",
+            "012345678901",
+            "1_000",
+            "1e3",
+            "0x1f",
+            "1.5",
+            "12:30",
+            "-1",
+            ".5",
+            "é",
+        ] {
+            assert!(!is_unambiguous(value), "{value}");
+        }
+    }
+
+    #[test]
+    fn the_framework_s_own_variables_are_refused_even_in_quotes() {
+        let problem = refuse_ambiguity("a: \"${env:SECRET}\"\n").unwrap_err();
+        assert!(problem.what.contains("${"), "{problem:?}");
+        assert_eq!(problem.line, Some(1));
+    }
+}

@@ -1,0 +1,104 @@
+//! The template: minijinja with every undefined name an error and every value escaped.
+
+use minijinja::{
+    AutoEscape, Environment as Engine, UndefinedBehavior, syntax::SyntaxConfig, value::Serde,
+};
+
+use super::{File, context::Context};
+use crate::{environment::Environment, fault::InputFault, files, workspace::Workspace};
+
+/// A template of the user's.
+#[derive(Debug, Clone)]
+pub(super) struct Template {
+    /// Its path, as a person reads it.
+    name: String,
+    source: String,
+}
+
+impl Template {
+    /// The workspace's template of `file`.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not UTF-8.
+    pub(super) fn load(workspace: &Workspace, file: File) -> anyhow::Result<Self> {
+        let path = workspace.templates().join(format!("{}.j2", file.path()));
+        let name = workspace.shown(&path);
+        let bytes = files::read_if_there(&path)?.ok_or_else(|| {
+            InputFault(format!(
+                "`{name}` is missing\nhint: restore it from version control"
+            ))
+        })?;
+        let source = String::from_utf8(bytes).map_err(|error| {
+            InputFault(format!(
+                "`{name}` is not UTF-8 (byte {})",
+                error.utf8_error().valid_up_to()
+            ))
+        })?;
+        Ok(Self { name, source })
+    }
+
+    /// Renders the template: a function of the two alone.
+    ///
+    /// # Errors
+    /// The template has a fault; the message names its file and line.
+    pub(super) fn render(&self, context: &Context) -> Result<String, InputFault> {
+        let mut engine = Engine::new();
+        engine.set_undefined_behavior(UndefinedBehavior::Strict);
+        engine.set_syntax(syntax());
+        // JSON's texts are YAML's double-quoted ones: nothing in a value can leave its quotes.
+        engine.set_auto_escape_callback(|_| AutoEscape::Json);
+        engine
+            .add_template(&self.name, &self.source)
+            .and_then(|()| engine.get_template(&self.name)?.render(Serde(context)))
+            .map_err(|error| self.fault(&error))
+    }
+
+    /// A fault that minijinja found, with the line it stands in.
+    fn fault(&self, error: &minijinja::Error) -> InputFault {
+        let what = error.detail().map_or_else(
+            || error.kind().to_string(),
+            |detail| format!("{}: {detail}", error.kind()),
+        );
+        let Some(line) = error.line() else {
+            return InputFault(format!("{what}\n  --> {}", self.name));
+        };
+        let text = self.source.lines().nth(line - 1).unwrap_or_default();
+        let hint = match error.kind() {
+            minijinja::ErrorKind::UndefinedError => {
+                "\nhint: the names that a template can use are listed in README.md, \"The template\""
+            }
+            _ => "",
+        };
+        InputFault(format!(
+            "{what}\n  --> {}:{line}\n   | {text}{hint}",
+            self.name
+        ))
+    }
+
+    /// A fault of what the template gives.
+    pub(super) fn gives(
+        &self,
+        environment: &Environment,
+        text: &str,
+        problem: &super::checked::Problem,
+    ) -> InputFault {
+        let place = problem.line.map_or_else(String::new, |line| {
+            let shown = text.lines().nth(line - 1).unwrap_or_default();
+            format!("\n  --> line {line} of the rendered text\n   | {shown}")
+        });
+        InputFault(format!(
+            "`{}` does not give what {} asks for: {}{place}\nhint: {}",
+            self.name, environment.source, problem.what, problem.hint
+        ))
+    }
+}
+
+/// A line that holds only a tag leaves nothing behind, and a file ends as its template does.
+fn syntax() -> SyntaxConfig {
+    SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .keep_trailing_newline(true)
+        .build()
+        .unwrap_or_default()
+}

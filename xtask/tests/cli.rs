@@ -1,0 +1,269 @@
+//! The command line as a person meets it: exit statuses, what goes where, and what is left on disk.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests have files and processes of their own, and may fail anywhere"
+)]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use tempfile::TempDir;
+
+const SEED: &str = "admin-account-id: \"111111111111\"\nlambda-execution-role: MyLambdaExecutionRole\n\n\
+                    target-account-id: \"222222222222\"\ns3-read-role: MyS3ReadRole\n";
+
+/// A workspace of its own: the real templates, and the stages that a test writes.
+struct Workspace(TempDir);
+
+impl Workspace {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        for name in [
+            "serverless.yml.j2",
+            "roles/admin.yml.j2",
+            "roles/target.yml.j2",
+        ] {
+            let to = folder.path().join("templates").join(name);
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::copy(root.join("templates").join(name), to).unwrap();
+        }
+        fs::create_dir_all(folder.path().join("environments")).unwrap();
+        Self(folder)
+    }
+
+    fn with_stage(self, name: &str, text: &str) -> Self {
+        self.write(&format!("environments/variables.{name}.yml"), text);
+        self
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    fn xtask(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_xtask"))
+            .arg("--workspace")
+            .arg(self.0.path())
+            .args(arguments)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+            .output()
+            .unwrap()
+    }
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn rendering_writes_the_file_that_stdout_prints_and_check_compares() {
+    let workspace = Workspace::new().with_stage("dev", SEED);
+
+    let missing = workspace.xtask(&["render", "--env", "dev", "--check"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(
+        stderr(&missing).contains("dist/dev/serverless.yml is missing"),
+        "{}",
+        stderr(&missing)
+    );
+    assert!(!workspace.path("dist").exists());
+
+    let printed = workspace.xtask(&["render", "--env", "dev", "--stdout"]);
+    assert_eq!(printed.status.code(), Some(0));
+    assert!(!workspace.path("dist").exists());
+
+    let written = workspace.xtask(&["render", "--env", "dev"]);
+    assert_eq!(
+        (written.status.code(), stdout(&written).as_str()),
+        (Some(0), "")
+    );
+    assert_eq!(workspace.read("dist/dev/serverless.yml"), stdout(&printed));
+
+    assert_eq!(
+        workspace
+            .xtask(&["render", "--env", "dev", "--check"])
+            .status
+            .code(),
+        Some(0)
+    );
+    let text = workspace
+        .read("dist/dev/serverless.yml")
+        .replace("us-east-1", "us-west-2");
+    workspace.write("dist/dev/serverless.yml", &text);
+    let stale = workspace.xtask(&["render", "--env", "dev", "--check"]);
+    assert_eq!(stale.status.code(), Some(1));
+    assert!(
+        stdout(&stale).contains("-  region: \"us-west-2\"\n+  region: \"us-east-1\""),
+        "{}",
+        stdout(&stale)
+    );
+    assert_eq!(
+        workspace.read("dist/dev/serverless.yml"),
+        text,
+        "a check changes nothing"
+    );
+}
+
+#[test]
+fn every_stage_is_rendered_or_none() {
+    let workspace = Workspace::new()
+        .with_stage("dev", SEED)
+        .with_stage("prod", SEED);
+    assert_eq!(workspace.xtask(&["render", "--all"]).status.code(), Some(0));
+    assert!(
+        workspace.path("dist/dev/serverless.yml").exists()
+            && workspace.path("dist/prod/serverless.yml").exists()
+    );
+
+    fs::remove_dir_all(workspace.path("dist")).unwrap();
+    let workspace = workspace.with_stage("bad", "admin-account-id: 111111111111\n");
+    assert_eq!(workspace.xtask(&["render", "--all"]).status.code(), Some(2));
+    assert!(
+        !workspace.path("dist").exists(),
+        "something was written although a stage is at fault"
+    );
+}
+
+#[test]
+fn a_stage_must_be_named_and_be_there() {
+    let workspace = Workspace::new()
+        .with_stage("dev", SEED)
+        .with_stage("prod", SEED);
+    let commands = [
+        "render", "build", "package", "deploy", "invoke", "info", "logs", "remove", "roles",
+    ];
+    for command in commands {
+        let unnamed = workspace.xtask(&[command]);
+        assert_eq!(
+            unnamed.status.code(),
+            Some(2),
+            "{command}: {}",
+            stderr(&unnamed)
+        );
+        assert!(
+            stderr(&unnamed).contains("dev, prod"),
+            "{command}: {}",
+            stderr(&unnamed)
+        );
+    }
+    for stage in ["staging", "../dev", "", "dev/../prod"] {
+        let unknown = workspace.xtask(&["render", "--env", stage]);
+        assert_eq!(
+            unknown.status.code(),
+            Some(2),
+            "{stage}: {}",
+            stderr(&unknown)
+        );
+        assert!(
+            stderr(&unknown).contains("dev, prod"),
+            "{stage}: {}",
+            stderr(&unknown)
+        );
+    }
+    assert!(!workspace.path("dist").exists());
+}
+
+#[test]
+fn a_faulty_variables_file_tells_all_and_writes_nothing() {
+    let workspace =
+        Workspace::new().with_stage("dev", "admin-account-id: 111111111111\ns3-read-roll: x y\n");
+    for command in ["render", "build", "package", "deploy", "roles"] {
+        let refused = workspace.xtask(&[command, "--env", "dev"]);
+        assert_eq!(refused.status.code(), Some(2), "{command}");
+        let told = stderr(&refused);
+        for part in [
+            "environments/variables.dev.yml:1",
+            "s3-read-roll",
+            "s3-read-role",
+            "target-account-id",
+        ] {
+            assert!(told.contains(part), "{command}: no {part} in\n{told}");
+        }
+        assert_eq!(stdout(&refused), "");
+    }
+    assert!(!workspace.path("dist").exists());
+}
+
+#[test]
+fn the_stages_are_listed_valid_or_not() {
+    let workspace = Workspace::new()
+        .with_stage("dev", SEED)
+        .with_stage("broken", "- a list\n");
+    let listed = workspace.xtask(&["envs", "--json"]);
+    assert_eq!(listed.status.code(), Some(0));
+    let rows: serde_json::Value = serde_json::from_str(&stdout(&listed)).unwrap();
+    assert_eq!(rows[0]["stage"], "broken");
+    assert_eq!(rows[0]["valid"], false);
+    assert_eq!(rows[1]["targetAccountId"], "222222222222");
+    let table = stdout(&workspace.xtask(&["envs"]));
+    assert!(
+        table.contains("222222222222") && table.contains("not valid"),
+        "{table}"
+    );
+}
+
+#[test]
+fn a_closed_pipe_is_no_crash() {
+    let workspace = Workspace::new().with_stage("dev", SEED);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(["--workspace".as_ref(), workspace.0.path().as_os_str()])
+        .args(["render", "--env", "dev", "--stdout"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(!stderr(&output).contains("panicked"), "{}", stderr(&output));
+}
+
+/// Each `fixtures/templates/*.j2` stands in for the template of serverless.yml; what is told of it is a snapshot.
+#[test]
+fn template_faults_name_file_and_line() {
+    let workspace = Workspace::new().with_stage("dev", SEED);
+    insta::glob!("fixtures/templates/*.j2", |template| {
+        fs::copy(template, workspace.path("templates/serverless.yml.j2")).unwrap();
+        let refused = workspace.xtask(&["render", "--env", "dev"]);
+        assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+        assert!(!workspace.path("dist").exists());
+        insta::assert_snapshot!(stderr(&refused));
+    });
+}
+
+/// Each valid `fixtures/variables/good/*.yml` with what is rendered from it.
+#[test]
+fn what_is_rendered() {
+    insta::glob!("fixtures/variables/good/*.yml", |variables| {
+        let workspace = Workspace::new();
+        fs::copy(
+            variables,
+            workspace.path("environments/variables.stage.yml"),
+        )
+        .unwrap();
+        let serverless = workspace.xtask(&["render", "--env", "stage", "--stdout"]);
+        assert_eq!(serverless.status.code(), Some(0), "{}", stderr(&serverless));
+        let roles = workspace.xtask(&["roles", "--env", "stage", "--stdout"]);
+        assert_eq!(roles.status.code(), Some(0), "{}", stderr(&roles));
+        insta::assert_snapshot!(format!("{}---\n{}", stdout(&serverless), stdout(&roles)));
+    });
+}
