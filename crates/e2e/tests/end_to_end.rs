@@ -1,0 +1,665 @@
+//! The whole path, with real parts: xtask as a person runs it, osls, cargo-lambda, cfn-lint, and the function as
+//! deployed, against an emulator that enforces IAM.
+//!
+//! Each test has accounts and a stage of its own, so that they can run beside each other.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "tests have files and processes of their own, and tell how long they take"
+)]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+use aws_sdk_lambda::{
+    primitives::Blob,
+    types::{Environment, Runtime},
+};
+use e2e::{Copy, Emulator, REGION, target_folder};
+use runtime_api::RuntimeApi;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+/// The two accounts of a test, and its stage.
+struct Stage {
+    name: &'static str,
+    admin: &'static str,
+    target: &'static str,
+    copy: Copy,
+}
+
+impl Stage {
+    fn new(name: &'static str, admin: &'static str, target: &'static str) -> Self {
+        let copy = Copy::of_workspace(admin);
+        copy.write_stage(name, admin, target, "");
+        Self {
+            name,
+            admin,
+            target,
+            copy,
+        }
+    }
+
+    fn function_name(&self) -> String {
+        format!("List-S3-Buckets-{}-list_s3", self.name)
+    }
+
+    fn xtask(&self, command: &str) -> e2e::Run {
+        self.copy.xtask(&[command, "--env", self.name])
+    }
+
+    /// Both roles as `cargo xtask roles` makes them, in their accounts.
+    fn trust(&self) {
+        let _ = self.xtask("roles").ok();
+        self.apply(self.admin, "admin-role", &self.role("admin"));
+        self.apply(self.target, "target-role", &self.role("target"));
+    }
+
+    /// A role template as rendered.
+    fn role(&self, side: &str) -> String {
+        self.copy
+            .read(&format!("dist/{}/roles/{side}.yml", self.name))
+    }
+
+    fn apply(&self, account: &str, stack: &str, template: &str) {
+        let file = format!("{stack}-{account}.yml");
+        self.copy.write(&file, template);
+        let _ = self
+            .operator(account, &["apply", "--stack", stack, "--template", &file])
+            .ok();
+    }
+
+    fn delete(&self, account: &str, stack: &str) {
+        let _ = self.operator(account, &["delete", "--stack", stack]).ok();
+    }
+
+    fn operator(&self, account: &str, arguments: &[&str]) -> e2e::Run {
+        let cargo = ["run", "--quiet", "--locked", "--package", "operator", "--"];
+        let arguments: Vec<&str> = cargo
+            .into_iter()
+            .chain(arguments.iter().copied())
+            .chain(["--region", REGION])
+            .collect();
+        self.copy
+            .run_as(account, "", &PathBuf::from(env!("CARGO")), &arguments)
+    }
+
+    /// The names that the deployed function lists.
+    fn listed(&self) -> Vec<String> {
+        let answer = self.xtask("invoke").ok().json();
+        assert_eq!(answer["statusCode"], 200, "{answer}");
+        serde_json::from_str(answer["body"].as_str().expect("a body of text"))
+            .expect("the body is a JSON text of names")
+    }
+
+    async fn make_buckets(&self, account: &str, names: impl IntoIterator<Item = String>) {
+        let s3 = aws_sdk_s3::Client::from_conf(
+            aws_sdk_s3::config::Builder::from(&Emulator::shared().sdk_config(account))
+                .force_path_style(true)
+                .build(),
+        );
+        for name in names {
+            s3.create_bucket()
+                .bucket(name)
+                .send()
+                .await
+                .expect("a bucket");
+        }
+    }
+
+    fn lambda(&self) -> aws_sdk_lambda::Client {
+        aws_sdk_lambda::Client::new(&Emulator::shared().sdk_config(self.admin))
+    }
+
+    /// The next invocation starts a new process, which holds no credentials of the Target account: so it is after every
+    /// change of a function's environment.
+    async fn forget_credentials(&self, why: &str) {
+        let lambda = self.lambda();
+        let name = self.function_name();
+        let configuration = lambda
+            .get_function_configuration()
+            .function_name(&name)
+            .send()
+            .await;
+        let environment = configuration
+            .expect("deployed")
+            .environment
+            .expect("an environment");
+        let mut variables = environment.variables.expect("variables");
+        variables.insert("FORGET".to_owned(), why.to_owned());
+        let environment = Environment::builder()
+            .set_variables(Some(variables))
+            .build();
+        let update = lambda.update_function_configuration().function_name(name);
+        update
+            .environment(environment)
+            .send()
+            .await
+            .expect("updated");
+    }
+
+    /// What the deployed function fails with.
+    async fn refusal(&self, fault: &str) -> Value {
+        let answer = self
+            .lambda()
+            .invoke()
+            .function_name(self.function_name())
+            .payload(Blob::new("{}"))
+            .send()
+            .await;
+        let answer = answer.expect("an answer");
+        let payload: Value =
+            serde_json::from_slice(answer.payload.expect("a payload").as_ref()).expect("JSON");
+        assert!(
+            answer.function_error.is_some(),
+            "{fault} is not refused: {payload}"
+        );
+        payload
+    }
+}
+
+/// A test's time, told at its end: the figures of the README are made so.
+struct Clock(&'static str, Instant);
+
+impl Clock {
+    fn start(name: &'static str) -> Self {
+        Self(name, Instant::now())
+    }
+
+    fn lap(&self, what: &str) {
+        println!(
+            "[{:6.1} s] {}: {what}",
+            self.1.elapsed().as_secs_f64(),
+            self.0
+        );
+    }
+}
+
+#[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one path, told in its order")]
+async fn from_a_variables_file_to_a_listed_bucket_and_back() {
+    let clock = Clock::start("main path");
+    let stage = Stage::new("path", "100000000001", "000000000002");
+    let copy = &stage.copy;
+
+    // Render: what osls reads is what was meant.
+    let _ = stage.xtask("render").ok();
+    let printed = copy
+        .run(
+            "dist/path",
+            &node(),
+            &[&osls(), "print", "--format", "json"],
+        )
+        .ok()
+        .json();
+    assert_eq!(
+        printed["functions"]["list_s3"]["role"],
+        "arn:aws:iam::100000000001:role/MyLambdaExecutionRole"
+    );
+    assert_eq!(
+        printed["functions"]["list_s3"]["environment"],
+        json!({ "TARGET_ACCOUNT_ID": "000000000002", "S3_READ_ROLE": "MyS3ReadRole" })
+    );
+    clock.lap("rendered and printed");
+
+    // Build and package need no credentials, and the linters find nothing.
+    let template = stage.xtask("package").ok().stdout();
+    let template: Value =
+        serde_json::from_str(&copy.read(template.trim_end())).expect("a CloudFormation template");
+    assert!(template["Resources"].is_object(), "{template}");
+    clock.lap("built, packaged and linted");
+
+    // Deploy.
+    stage.trust();
+    clock.lap("roles applied");
+    let _ = stage.xtask("deploy").ok();
+    clock.lap("deployed");
+    let configuration = stage
+        .lambda()
+        .get_function_configuration()
+        .function_name(stage.function_name())
+        .send()
+        .await
+        .expect("deployed");
+    assert_eq!(
+        configuration.role(),
+        Some("arn:aws:iam::100000000001:role/MyLambdaExecutionRole")
+    );
+    assert_eq!(
+        configuration.runtime(),
+        Some(&Runtime::from("provided.al2023"))
+    );
+    let variables = configuration
+        .environment()
+        .and_then(|environment| environment.variables())
+        .expect("variables");
+    assert_eq!(
+        variables.get("TARGET_ACCOUNT_ID").map(String::as_str),
+        Some("000000000002")
+    );
+    assert_eq!(
+        variables.get("S3_READ_ROLE").map(String::as_str),
+        Some("MyS3ReadRole")
+    );
+    assert_eq!(
+        configuration.code_sha256().map(ToOwned::to_owned),
+        Some(base64_sha256(&copy.path("dist/path/handler.zip")))
+    );
+    let first_change = configuration.last_modified().map(ToOwned::to_owned);
+
+    // List: none, one, and many.
+    stage
+        .make_buckets(stage.admin, ["admin-only".to_owned()])
+        .await;
+    assert_eq!(stage.listed(), Vec::<String>::new());
+    stage
+        .make_buckets(stage.target, ["target-0000".to_owned()])
+        .await;
+    assert_eq!(stage.listed(), ["target-0000"]);
+    let names: Vec<String> = (0..2_500)
+        .map(|index| format!("target-{index:04}"))
+        .collect();
+    stage
+        .make_buckets(stage.target, names[1..].iter().cloned())
+        .await;
+    let mut listed = stage.listed();
+    listed.sort();
+    assert_eq!(listed, names);
+    clock.lap("listed 0, 1 and 2,500 buckets");
+
+    // The same again changes nothing; a changed variable is deployed.
+    let _ = stage.xtask("deploy").ok();
+    let again = stage
+        .lambda()
+        .get_function_configuration()
+        .function_name(stage.function_name())
+        .send()
+        .await
+        .expect("there");
+    assert_eq!(
+        again.last_modified().map(ToOwned::to_owned),
+        first_change,
+        "a second deploy changed the function"
+    );
+    copy.write_stage(
+        stage.name,
+        stage.admin,
+        stage.target,
+        "function:\n  timeout: 17\n",
+    );
+    let _ = stage.xtask("deploy").ok();
+    let changed = stage
+        .lambda()
+        .get_function_configuration()
+        .function_name(stage.function_name())
+        .send()
+        .await
+        .expect("there");
+    assert_eq!(changed.timeout(), Some(17));
+    clock.lap("deployed again, and a change");
+
+    // The seed's own step: the Framework, by hand, in the rendered folder.
+    let _ = copy.run("dist/path", &node(), &[&osls(), "deploy"]).ok();
+    assert_eq!(stage.listed().len(), names.len());
+    let info = stage.xtask("info").ok();
+    assert!(info.stdout().contains(&stage.function_name()), "{info}");
+    clock.lap("deployed by osls alone");
+
+    // Remove leaves nothing.
+    let _ = stage.xtask("remove").ok();
+    let gone = stage
+        .lambda()
+        .get_function_configuration()
+        .function_name(stage.function_name())
+        .send()
+        .await;
+    assert!(gone.is_err_and(|error| error.into_service_error().is_resource_not_found_exception()));
+    let functions = stage
+        .lambda()
+        .list_functions()
+        .send()
+        .await
+        .expect("a list")
+        .functions
+        .unwrap_or_default();
+    assert!(functions.is_empty(), "{functions:?}");
+    clock.lap("removed");
+}
+
+#[tokio::test]
+async fn each_refusal_has_its_error_type_and_a_hint() {
+    let clock = Clock::start("refusals");
+    let stage = Stage::new("refused", "100000000003", "000000000004");
+    stage.copy.write_stage(
+        stage.name,
+        stage.admin,
+        stage.target,
+        "external-id: audit-2026\n",
+    );
+    stage.trust();
+    let _ = stage.xtask("deploy").ok();
+    stage
+        .make_buckets(stage.target, ["target-refused".to_owned()])
+        .await;
+    assert_eq!(stage.listed(), ["target-refused"]);
+    clock.lap("deployed, with an external ID");
+
+    let role = stage.role("target");
+    let execution_role = "arn:aws:iam::100000000003:role/MyLambdaExecutionRole";
+    for (fault, template, error_type, hint) in [
+        (
+            "no trust",
+            role.replace(execution_role, "arn:aws:iam::000000000004:root"),
+            "AssumeRoleDenied",
+            "trust policy",
+        ),
+        (
+            "wrong external ID",
+            role.replace("audit-2026", "audit-2027"),
+            "AssumeRoleDenied",
+            "external ID",
+        ),
+        (
+            "no S3 permission",
+            role.replace("s3:ListAllMyBuckets", "s3:ListBucket"),
+            "ListBucketsDenied",
+            "s3:ListAllMyBuckets",
+        ),
+    ] {
+        assert_ne!(template, role, "{fault}");
+        stage.apply(stage.target, "target-role", &template);
+        stage.forget_credentials(fault).await;
+        let refusal = stage.refusal(fault).await;
+        assert_eq!(refusal["errorType"], error_type, "{fault}: {refusal}");
+        let message = refusal["errorMessage"].as_str().expect("a message");
+        assert!(
+            message.contains(hint) && message.contains(stage.target),
+            "{fault}: {message}"
+        );
+        clock.lap(fault);
+    }
+
+    stage.delete(stage.target, "target-role");
+    stage.forget_credentials("missing role").await;
+    let refusal = stage.refusal("missing role").await;
+    assert_eq!(refusal["errorType"], "AssumeRoleDenied", "{refusal}");
+    assert!(
+        refusal["errorMessage"]
+            .as_str()
+            .is_some_and(|message| message.contains("may not exist")),
+        "{refusal}"
+    );
+    clock.lap("missing role");
+
+    // A person sees the same, and the exit status says so.
+    let invoked = stage.xtask("invoke").expect(1);
+    assert!(invoked.stdout().contains("AssumeRoleDenied"), "{invoked}");
+}
+
+#[test]
+fn the_guard_refuses_another_account_before_anything_is_built() {
+    let stage = Stage::new("guarded", "100000000005", "000000000006");
+    for command in ["deploy", "remove"] {
+        let refused = stage
+            .copy
+            .xtask_as("000000000006", &[command, "--env", stage.name])
+            .expect(1);
+        let told = refused.stderr();
+        assert!(
+            told.contains("You are in account 000000000006"),
+            "{refused}"
+        );
+        assert!(
+            told.contains("account: 000000000006") && told.contains("region:  us-east-1"),
+            "{refused}"
+        );
+        assert!(
+            !stage.copy.path("dist/guarded/handler.zip").exists(),
+            "{refused}"
+        );
+    }
+    let planned = stage
+        .copy
+        .xtask(&["deploy", "--env", stage.name, "--dry-run"])
+        .ok();
+    assert!(
+        planned
+            .stdout()
+            .contains("arn:aws:iam::000000000006:role/MyS3ReadRole"),
+        "{planned}"
+    );
+    assert!(
+        !stage.copy.path("dist/guarded/handler.zip").exists(),
+        "{planned}"
+    );
+}
+
+#[test]
+fn a_protected_stage_is_not_deployed_or_removed_unasked() {
+    let stage = Stage::new("protected", "100000000007", "000000000008");
+    stage
+        .copy
+        .write_stage(stage.name, stage.admin, stage.target, "protected: true\n");
+    for command in ["deploy", "remove"] {
+        let refused = stage.xtask(command).expect(2);
+        assert!(refused.stderr().contains("--yes"), "{refused}");
+    }
+}
+
+#[test]
+fn serverless_3_accepts_the_rendered_file() {
+    let stage = Stage::new("three", "100000000009", "000000000010");
+    stage.copy.write_stage(
+        stage.name,
+        stage.admin,
+        stage.target,
+        "function:\n  tracing: active\n  schedule: rate(1 hour)\n",
+    );
+    let _ = stage.xtask("render").ok();
+    let serverless = tool("serverless", "node_modules/serverless/bin/serverless.js");
+    let printed = stage.copy.run(
+        "dist/three",
+        &node(),
+        &[&serverless, "print", "--format", "json"],
+    );
+    let printed = printed.ok().json();
+    assert_eq!(
+        printed["functions"]["list_s3"]["environment"]["TARGET_ACCOUNT_ID"],
+        "000000000010"
+    );
+}
+
+#[test]
+fn the_role_templates_have_no_findings() {
+    let stage = Stage::new("linted", "100000000011", "000000000012");
+    stage.copy.write_stage(
+        stage.name,
+        stage.admin,
+        stage.target,
+        "region: cn-north-1\nexternal-id: audit-2026\nfunction:\n  tracing: active\n",
+    );
+    let _ = stage.xtask("roles").ok();
+    let cfn_lint = PathBuf::from(tool("cfn-lint", "bin/cfn-lint"));
+    for side in ["admin", "target"] {
+        let _ = stage
+            .copy
+            .run("dist/linted/roles", &cfn_lint, &[&format!("{side}.yml")])
+            .ok();
+        assert!(
+            stage.role(side).contains("arn:aws-cn:iam::"),
+            "{}",
+            stage.role(side)
+        );
+    }
+}
+
+#[test]
+fn two_clones_in_two_folders_build_the_same_archive() {
+    let clock = Clock::start("reproducible");
+    // The second builds everything anew, into a target folder of its own.
+    let copies = [
+        Copy::of_workspace("100000000013"),
+        Copy::of_workspace("100000000014").with_own_target(),
+    ];
+    let hashes: Vec<String> = copies
+        .iter()
+        .map(|copy| {
+            copy.write_stage("same", "100000000013", "000000000015", "");
+            let built = copy.xtask(&["build", "--env", "same"]).ok();
+            clock.lap("built");
+            let stdout = built.stdout();
+            let hash = stdout.split_whitespace().next().expect("a hash").to_owned();
+            let bytes = fs::read(copy.path("dist/same/handler.zip")).expect("an archive");
+            assert_eq!(
+                hash,
+                hexadecimal(&Sha256::digest(bytes)),
+                "the hash that is printed is the archive's"
+            );
+            hash
+        })
+        .collect();
+    assert_eq!(hashes[0], hashes[1]);
+}
+
+/// The function as built for Lambda, with a session of its execution role that ends after a second: the emulator gives
+/// sessions of any length, and does check that they have not ended.
+#[tokio::test]
+async fn expired_credentials_are_told_as_such() {
+    let stage = Stage::new("expired", "100000000016", "000000000017");
+    stage.trust();
+    // A role that this test may assume itself, in Lambda's place.
+    let role = stage.role("admin");
+    let own = role
+        .replace(
+            "Service: lambda.amazonaws.com",
+            "AWS: \"arn:aws:iam::100000000016:root\"",
+        )
+        .replace("aws:SourceAccount", "aws:PrincipalAccount");
+    stage.apply(stage.admin, "admin-role", &own);
+    let _ = stage.xtask("build").ok();
+    let person = aws_sdk_sts::Client::new(&Emulator::shared().sdk_config(stage.admin));
+    let session = person
+        .assume_role()
+        .role_arn("arn:aws:iam::100000000016:role/MyLambdaExecutionRole")
+        .role_session_name("expired")
+        .duration_seconds(1)
+        .send()
+        .await
+        .expect("the role trusts this account");
+    let session = session.credentials.expect("credentials");
+
+    let mut api = RuntimeApi::start().await.expect("a runtime API");
+    let mut environment = Emulator::shared().environment(stage.admin);
+    environment.extend([
+        ("AWS_ACCESS_KEY_ID", session.access_key_id),
+        ("AWS_SECRET_ACCESS_KEY", session.secret_access_key),
+        ("AWS_SESSION_TOKEN", session.session_token),
+        ("AWS_LAMBDA_RUNTIME_API", api.address().to_string()),
+        ("AWS_LAMBDA_FUNCTION_NAME", stage.function_name()),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256".to_owned()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+        ("TARGET_ACCOUNT_ID", stage.target.to_owned()),
+        ("S3_READ_ROLE", "MyS3ReadRole".to_owned()),
+    ]);
+    let mut function = Command::new(target_folder().join("lambda/x86_64/handler/bootstrap"))
+        .env_clear()
+        .envs(environment)
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the function starts");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let outcome = api.invoke("{}", Duration::from_secs(30)).await;
+    function.kill().expect("the function is ended");
+    function.wait().expect("the function has ended");
+    let outcome = outcome.expect("the function posts something in time");
+    assert_eq!(
+        outcome.error_type().as_deref(),
+        Some("ExpiredCredentials"),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn the_demo_prints_the_targets_buckets_and_leaves_nothing_behind() {
+    let clock = Clock::start("demo");
+    let copy = Copy::of_workspace("100000000018");
+    let demo = copy.xtask(&["demo"]).ok();
+    clock.lap("done");
+    let names: Vec<String> =
+        serde_json::from_str(demo.json()["body"].as_str().expect("a body")).expect("names");
+    assert_eq!(
+        names,
+        ["target-assets", "target-backups", "target-logs"],
+        "{demo}"
+    );
+    assert!(demo.stderr().contains("AssumeRoleDenied"), "{demo}");
+}
+
+#[test]
+fn an_interrupted_emulator_leaves_nothing_behind() {
+    for signal in ["INT", "TERM", "KILL"] {
+        let mut emulator = Emulator::start();
+        assert!(
+            emulator.processes() > 0,
+            "no process of the emulator's was found"
+        );
+        emulator.signal(signal);
+        emulator.wait();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while emulator.processes() > 0 {
+            assert!(
+                Instant::now() < deadline,
+                "SIG{signal} left {} processes behind",
+                emulator.processes()
+            );
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+/// Node, which osls and serverless run on.
+fn node() -> PathBuf {
+    PathBuf::from("node")
+}
+
+/// The Framework that xtask installed.
+fn osls() -> String {
+    tool("osls", "node_modules/osls/bin/serverless.js")
+}
+
+/// A file of a pinned tool, where `cargo xtask setup` says that it is.
+fn tool(name: &str, file: &str) -> String {
+    static TOOLS: OnceLock<String> = OnceLock::new();
+    let tools = TOOLS.get_or_init(|| {
+        Copy::of_workspace("000000000000")
+            .xtask(&["setup"])
+            .ok()
+            .stdout()
+    });
+    let row = tools
+        .lines()
+        .find(|row| row.split_whitespace().next() == Some(name));
+    let folder = row
+        .and_then(|row| row.split_whitespace().nth(2))
+        .expect("a tool with its folder");
+    Path::new(folder).join(file).display().to_string()
+}
+
+/// As Lambda tells the hash of a function's code.
+fn base64_sha256(file: &Path) -> String {
+    use base64::{Engine, prelude::BASE64_STANDARD};
+
+    BASE64_STANDARD.encode(Sha256::digest(fs::read(file).expect("an archive")))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
