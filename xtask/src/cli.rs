@@ -30,34 +30,71 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Render a stage's serverless.yml into dist/STAGE
+    ///
+    /// Nothing is written unless every stage asked for is valid. The same input gives the same bytes. The templates are
+    /// in `templates` and yours to edit.
+    ///
+    /// Example: cargo xtask render --env dev
     Render(Render),
     /// Render the IAM roles of both accounts, as CloudFormation templates, into dist/STAGE/roles
+    ///
+    /// `admin.yml` is the function's execution role, for the Admin account; `target.yml` the role that it assumes, for
+    /// the Target account. Deploy admin.yml first: a trust policy cannot name a role that does not exist.
+    ///
+    /// Example: cargo xtask roles --env dev
     Roles(Roles),
     /// Validate the variables files, the templates and what is generated from them; no network, no credentials
+    ///
+    /// Every problem of every stage is told in one go, with file, line and the way to mend it. With `--env`, one stage
+    /// alone is looked at.
     Check(Check),
     /// List the stages, their accounts and roles, and whether each is valid
     Envs(Envs),
     /// Build the function for Lambda into dist/STAGE/handler.zip, byte for byte reproducible
+    ///
+    /// cargo-lambda builds it for provided.al2023; its architecture and the glibc that it needs are checked. Prints the
+    /// archive's SHA-256.
     Build(OneStage),
     /// Render, build, and package as CloudFormation; lint the result; no network, no credentials
+    ///
+    /// Prints the path of the CloudFormation template that a deploy would use.
     Package(OneStage),
     /// Deploy a stage, after checking that you are in its Admin account
+    ///
+    /// Asks STS who you are before anything is built, and refuses where that is not the stage's Admin account; then
+    /// renders, builds, packages and deploys with the Serverless Framework. Credentials come from where the AWS CLI takes
+    /// them. A stage with `protected: true` wants its name typed.
+    ///
+    /// Example: AWS_PROFILE=admin cargo xtask deploy --env prod
     Deploy(Deploy),
     /// Invoke the deployed function and print its answer
+    ///
+    /// Exit status 1 where the function fails; what it fails with is printed all the same.
     Invoke(Invoke),
     /// Show what is deployed
     Info(OneStage),
     /// Show the deployed function's logs
     Logs(Logs),
     /// Remove what is deployed, after checking that you are in the stage's Admin account
+    ///
+    /// The stack with the function and its logs; the roles stay. A stage with `protected: true` wants its name typed.
     Remove(Remove),
     /// Show the whole job on this machine, with no AWS account: an emulator, roles, buckets, a deploy, an invocation
+    ///
+    /// The function's answer is all that goes to standard output. What is started is stopped, also on Ctrl-C. The first
+    /// run installs the pinned tools and builds the function, which takes minutes.
     Demo,
     /// Run every check and test of the project, as CI does
+    ///
+    /// Formatting, lints, spelling, unit and documentation tests, and the end-to-end tests against the emulator. Nothing
+    /// of it can reach AWS.
     Test(Test),
     /// Install the pinned tools into target/tools; the other commands do so by themselves when they miss one
     Setup,
     /// Start the emulator that `demo` and the tests use, and keep it running until standard input closes
+    ///
+    /// Prints one line of JSON when it is ready: `endpoint`, `caFile`, `logFile`, `pid`, and `environment`, the variables
+    /// that a client needs. `AWS_ACCESS_KEY_ID` is the account that the client is to be: any 12 digits.
     Emulator,
 }
 

@@ -15,7 +15,8 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    /// The workspace at `root`; without one, the one that holds this xtask, as cargo tells it, or the current folder's.
+    /// The workspace at `root`; without one, the one that holds this xtask, as cargo tells it, or the nearest one around the current
+    /// folder that has templates.
     ///
     /// # Errors
     /// The folder does not exist, or nothing says which it is.
@@ -23,7 +24,14 @@ impl Workspace {
         let root = match (root, env::var_os("CARGO_MANIFEST_DIR")) {
             (Some(root), _) => root.to_owned(),
             (None, Some(xtask)) => PathBuf::from(xtask).join(".."),
-            (None, None) => env::current_dir().context("Failed to find the current folder")?,
+            (None, None) => {
+                let here = env::current_dir().context("Failed to find the current folder")?;
+                let holds_templates = |folder: &&Path| folder.join("templates").is_dir();
+                here.ancestors()
+                    .find(holds_templates)
+                    .unwrap_or(&here)
+                    .to_owned()
+            }
         };
         let root = root
             .canonicalize()

@@ -293,6 +293,20 @@ impl Copy {
         )
     }
 
+    /// Runs another program with `input` as its standard input.
+    pub fn pipe(&self, program: &Path, arguments: &[&str], input: &str) -> Run {
+        let file = self.path("input");
+        fs::write(&file, input).expect("written");
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(self.folder.path());
+        let mut command = bare(command, &Emulator::shared().environment(&self.account));
+        let output = command.stdin(fs::File::open(file).expect("there")).output();
+        Run {
+            output: output.expect("it starts"),
+            shown: program.display().to_string(),
+        }
+    }
+
     fn finish(&self, command: Command, account: &str, shown: String) -> Run {
         let mut command = bare(command, &Emulator::shared().environment(account));
         if let Some(target) = &self.target {

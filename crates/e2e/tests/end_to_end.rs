@@ -475,6 +475,37 @@ fn serverless_3_accepts_the_rendered_file() {
     );
 }
 
+/// The Framework reads YAML 1.2 with js-yaml, cfn-lint and much else read 1.1 with PyYAML, and xtask reads with
+/// serde_yaml: what is rendered from each valid file of the tests is the same to all of them.
+#[test]
+fn every_reader_of_yaml_reads_the_same() {
+    let js_yaml = tool("osls", "node_modules/js-yaml");
+    let by_node = format!(
+        "console.log(JSON.stringify(require('{js_yaml}').load(require('fs').readFileSync(0, 'utf8'))))"
+    );
+    let python = PathBuf::from(tool("cfn-lint", "bin/python"));
+    let by_python = "import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.stdin)))";
+
+    let copy = Copy::of_workspace("100000000020");
+    let mut read = 0;
+    for entry in fs::read_dir(copy.path("xtask/tests/fixtures/variables/good")).expect("files") {
+        let variables = fs::read(entry.expect("an entry").path()).expect("a file");
+        fs::write(copy.path("environments/variables.read.yml"), variables).expect("written");
+        let _ = copy.xtask(&["render", "--env", "read"]).ok();
+        let _ = copy.xtask(&["roles", "--env", "read"]).ok();
+        for file in ["serverless.yml", "roles/admin.yml", "roles/target.yml"] {
+            let text = copy.read(&format!("dist/read/{file}"));
+            let rust: Value = serde_yaml::from_str(&text).expect("YAML");
+            let node = copy.pipe(&node(), &["-e", &by_node], &text).ok().json();
+            let python = copy.pipe(&python, &["-c", by_python], &text).ok().json();
+            assert_eq!(rust, node, "js-yaml: {text}");
+            assert_eq!(rust, python, "PyYAML: {text}");
+            read += 1;
+        }
+    }
+    assert!(read >= 30, "{read} files were read");
+}
+
 #[test]
 fn the_role_templates_have_no_findings() {
     let stage = Stage::new("linted", "100000000011", "000000000012");

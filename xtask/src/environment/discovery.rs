@@ -47,7 +47,7 @@ pub(crate) fn stages(workspace: &Workspace) -> Result<Vec<Stage>> {
         match file.stage.parse::<Stage>() {
             Ok(stage) => stages.push(stage),
             Err(error) => faults.push(format!(
-                "{folder}/{}: {error}\nhelp: rename the file: {}",
+                "{folder}/{}: {error}\nhint: rename the file: {}",
                 file.name.escape_debug(),
                 error.hint().unwrap_or_default()
             )),
@@ -66,7 +66,7 @@ pub(crate) fn stages(workspace: &Workspace) -> Result<Vec<Stage>> {
 
 fn twice(folder: &str, stage: &Stage) -> String {
     format!(
-        "the stage `{stage}` has two files: {folder}/variables.{stage}.yml and {folder}/variables.{stage}.yaml\nhelp: remove one of them"
+        "the stage `{stage}` has two files: {folder}/variables.{stage}.yml and {folder}/variables.{stage}.yaml\nhint: remove one of them"
     )
 }
 
@@ -85,11 +85,11 @@ pub(super) fn find(workspace: &Workspace, name: &str) -> Result<(Stage, PathBuf)
     known.sort_unstable();
     known.dedup();
     let list = if known.is_empty() {
-        format!("help: {folder}/ has no stage yet: write {folder}/variables.dev.yml")
+        format!("hint: {folder}/ has no stage yet: write {folder}/variables.dev.yml")
     } else {
         let meant = suggest::closest(&name.to_ascii_lowercase(), known.iter().copied())
             .map_or_else(String::new, |stage| format!("; did you mean `{stage}`?"));
-        format!("help: the stages are {}{meant}", known.join(", "))
+        format!("hint: the stages are {}{meant}", known.join(", "))
     };
     let stage: Stage = name.parse().map_err(|error: contract::InvalidValue| {
         let hint = error.hint().unwrap_or_default();
@@ -161,20 +161,20 @@ mod tests {
         ]);
         insta::assert_snapshot!(fault(stages(&workspace)), @"
         environments/variables..yml: stage `` is not a stage name
-        help: rename the file: a stage has 1 to 32 letters, digits and hyphens, and starts with a letter
+        hint: rename the file: a stage has 1 to 32 letters, digits and hyphens, and starts with a letter
 
         environments/variables.a.b.yml: stage `a.b` is not a stage name
-        help: rename the file: a stage has 1 to 32 letters, digits and hyphens, and starts with a letter
+        hint: rename the file: a stage has 1 to 32 letters, digits and hyphens, and starts with a letter
 
         environments/variables.a_b.yml: stage `a_b` is not a stage name
-        help: rename the file: a stage has 1 to 32 letters, digits and hyphens, and starts with a letter
+        hint: rename the file: a stage has 1 to 32 letters, digits and hyphens, and starts with a letter
 
         the stage `dev` has two files: environments/variables.dev.yml and environments/variables.dev.yaml
-        help: remove one of them
+        hint: remove one of them
         ");
         insta::assert_snapshot!(fault(find(&workspace, "dev")), @"
         the stage `dev` has two files: environments/variables.dev.yml and environments/variables.dev.yaml
-        help: remove one of them
+        hint: remove one of them
         ");
     }
 
@@ -183,15 +183,15 @@ mod tests {
         let (_folder, workspace) = workspace(&["variables.dev.yml", "variables.prod.yml"]);
         insta::assert_snapshot!(fault(find(&workspace, "prd")), @"
         there is no stage `prd`: neither environments/variables.prd.yml nor .yaml exists
-        help: the stages are dev, prod; did you mean `prod`?
+        hint: the stages are dev, prod; did you mean `prod`?
         ");
         insta::assert_snapshot!(fault(find(&workspace, "../x")), @"
         stage `../x` is not a stage name: a stage has 1 to 32 letters, digits and hyphens, and starts with a letter
-        help: the stages are dev, prod
+        hint: the stages are dev, prod
         ");
         insta::assert_snapshot!(fault(find(&workspace, "")), @"
         stage `` is not a stage name: a stage has 1 to 32 letters, digits and hyphens, and starts with a letter
-        help: the stages are dev, prod
+        hint: the stages are dev, prod
         ");
     }
 
@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(stages(&workspace).unwrap(), []);
         insta::assert_snapshot!(fault(find(&workspace, "dev")), @"
         there is no stage `dev`: neither environments/variables.dev.yml nor .yaml exists
-        help: environments/ has no stage yet: write environments/variables.dev.yml
+        hint: environments/ has no stage yet: write environments/variables.dev.yml
         ");
     }
 }

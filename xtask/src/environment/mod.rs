@@ -107,7 +107,7 @@ pub(crate) fn load(workspace: &Workspace, stage: &str) -> Result<Environment> {
     // One more than the limit, so that a file over it is told from one at it.
     let bytes = files::read_at_most(&path, text::LARGEST + 1).map_err(|error| {
         InputFault(format!(
-            "{error:#}\nhelp: a stage's variables stand in a file that you may read"
+            "{error:#}\nhint: a stage's variables stand in a file that you may read"
         ))
     })?;
     Ok(parse(&workspace.shown(&path), stage, &bytes)?)

@@ -419,7 +419,7 @@ fn a_stage_that_cannot_be_read() {
     let root = workspace.root().display().to_string();
     insta::assert_snapshot!(fault.replace(&root, "…"), @"
     Failed to read `…/environments/variables.dev.yml`: it is a folder
-    help: a stage's variables stand in a file that you may read
+    hint: a stage's variables stand in a file that you may read
     ");
 }
 
