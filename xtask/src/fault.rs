@@ -2,7 +2,7 @@
 
 use std::{io, process::ExitCode};
 
-use crate::{console, environment::Diagnostics};
+use crate::console;
 
 /// The input is at fault (flags, variables file, template): exit status 2. Every other error is exit status 1.
 ///
@@ -11,6 +11,16 @@ use crate::{console, environment::Diagnostics};
 #[error("{0}")]
 pub(crate) struct InputFault(pub(crate) String);
 
+/// The input is at fault, and the text tells every fault in a form of its own, with the lines of the file.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct FaultReport(pub(crate) String);
+
+/// Whether the input is at fault.
+pub(crate) fn is_of_input(error: &anyhow::Error) -> bool {
+    error.is::<InputFault>() || error.is::<FaultReport>()
+}
+
 /// A check found something to mend and has told it already: exit status 1, and nothing more to say.
 #[derive(Debug, thiserror::Error)]
 #[error("already told")]
@@ -18,9 +28,8 @@ pub(crate) struct AlreadyTold;
 
 /// Tells the person, and gives the exit status.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
-    if let Some(diagnostics) = error.downcast_ref::<Diagnostics>() {
-        // They carry their own form, with the lines of the file.
-        console::note(&diagnostics.render(console::has_colours()));
+    if let Some(report) = error.downcast_ref::<FaultReport>() {
+        console::note(&report.to_string());
         return ExitCode::from(2);
     }
     if error.is::<AlreadyTold>() {
@@ -35,7 +44,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     }
     let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
     console::note(&format!("error: {}", causes.join("\n  caused by: ")));
-    if error.is::<InputFault>() {
+    if is_of_input(error) {
         ExitCode::from(2)
     } else {
         ExitCode::FAILURE

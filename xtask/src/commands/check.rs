@@ -3,9 +3,8 @@
 use anyhow::Result;
 
 use crate::{
-    cli, console,
-    environment::{self, Diagnostics},
-    fault::{AlreadyTold, InputFault},
+    cli, console, environment,
+    fault::{self, AlreadyTold},
     generated,
     rendering::{File, Templates},
     workspace::Workspace,
@@ -31,7 +30,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Check) -> Result<()> {
             .and_then(|environment| Ok((templates.render(&environment)?, environment)));
         match checked {
             Ok((_, environment)) => console::note(&format!("ok  {}", environment.source)),
-            Err(error) if error.is::<Diagnostics>() || error.is::<InputFault>() => {
+            Err(error) if fault::is_of_input(&error) => {
                 faults.push(error);
             }
             Err(error) => return Err(error),

@@ -22,13 +22,17 @@ use contract::{FunctionConfiguration, LogLevel, Partition, RoleArn, RoleName, St
 
 use self::{
     check::Checker,
-    diagnostics::{Lines, Problem},
+    diagnostics::{Diagnostics, Lines, Problem},
     tree::{Content, Node},
     values::Service,
 };
-use crate::{fault::InputFault, files, workspace::Workspace};
+use crate::{
+    console,
+    fault::{FaultReport, InputFault},
+    files,
+    workspace::Workspace,
+};
 
-pub(crate) use diagnostics::Diagnostics;
 pub(crate) use discovery::stages;
 pub(crate) use values::{Architecture, ReservedConcurrency};
 pub(crate) use variables::Variables;
@@ -101,7 +105,7 @@ impl Environment {
 /// Reads and checks the file of a stage that a person named.
 ///
 /// # Errors
-/// An [`InputFault`] where there is no such stage or its file cannot be read, [`Diagnostics`] where it is not valid.
+/// An [`InputFault`] where there is no such stage or its file cannot be read, a [`FaultReport`] where it is not valid.
 pub(crate) fn load(workspace: &Workspace, stage: &str) -> Result<Environment> {
     let (stage, path) = discovery::find(workspace, stage)?;
     // One more than the limit, so that a file over it is told from one at it.
@@ -110,7 +114,8 @@ pub(crate) fn load(workspace: &Workspace, stage: &str) -> Result<Environment> {
             "{error:#}\nhint: a stage's variables stand in a file that you may read"
         ))
     })?;
-    Ok(parse(&workspace.shown(&path), stage, &bytes)?)
+    parse(&workspace.shown(&path), stage, &bytes)
+        .map_err(|problems| FaultReport(problems.render(console::has_colours())).into())
 }
 
 /// Checks the bytes of a stage's file; `source` is how a person calls it.
