@@ -34,14 +34,14 @@ pub(crate) enum Command {
     /// Nothing is written unless every stage asked for is valid. The same input gives the same bytes. The templates are
     /// in `templates` and yours to edit.
     ///
-    /// Example: cargo xtask render --env dev
+    /// Example: `cargo xtask render --env dev`
     Render(Render),
     /// Render the IAM roles of both accounts, as CloudFormation templates, into dist/STAGE/roles
     ///
     /// `admin.yml` is the function's execution role, for the Admin account; `target.yml` the role that it assumes, for
     /// the Target account. Deploy admin.yml first: a trust policy cannot name a role that does not exist.
     ///
-    /// Example: cargo xtask roles --env dev
+    /// Example: `cargo xtask roles --env dev`
     Roles(Roles),
     /// Validate the variables files, the templates and what is generated from them; no network, no credentials
     ///
@@ -65,7 +65,7 @@ pub(crate) enum Command {
     /// renders, builds, packages and deploys with the Serverless Framework. Credentials come from where the AWS CLI takes
     /// them. A stage with `protected: true` wants its name typed.
     ///
-    /// Example: AWS_PROFILE=admin cargo xtask deploy --env prod
+    /// Example: `AWS_PROFILE=admin cargo xtask deploy --env prod`
     Deploy(Deploy),
     /// Invoke the deployed function and print its answer
     ///

@@ -475,8 +475,8 @@ fn serverless_3_accepts_the_rendered_file() {
     );
 }
 
-/// The Framework reads YAML 1.2 with js-yaml, cfn-lint and much else read 1.1 with PyYAML, and xtask reads with
-/// serde_yaml: what is rendered from each valid file of the tests is the same to all of them.
+/// The Framework reads YAML 1.2 with js-yaml, cfn-lint and much else read 1.1 with `PyYAML`, and xtask reads with
+/// `serde_yaml`: what is rendered from each valid file of the tests is the same to all of them.
 #[test]
 fn every_reader_of_yaml_reads_the_same() {
     let js_yaml = tool("osls", "node_modules/js-yaml");
