@@ -214,6 +214,7 @@ impl<'a> Builder<'a> {
                         style,
                     }
                 };
+                let span = self.without_what_follows(span, style);
                 self.add(Node { span, content });
             }
             Event::Alias(_) => {
@@ -248,6 +249,28 @@ impl<'a> Builder<'a> {
             }
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
         }
+    }
+
+    /// The parser counts what follows a closing quote in its line, spaces and a comment, to the value.
+    fn without_what_follows(&self, span: Range<usize>, style: Style) -> Range<usize> {
+        let written = self.text.get(span.clone()).unwrap_or_default();
+        let quote = written.chars().next().filter(|_| style == Style::Quoted);
+        let Some(quote @ ('"' | '\'')) = quote else {
+            return span;
+        };
+        let mut characters = written.char_indices().skip(1).peekable();
+        while let Some((at, character)) = characters.next() {
+            if character == '\\' && quote == '"' {
+                characters.next();
+            } else if character == quote {
+                // In single quotes, two stand for one.
+                let doubled = quote == '\'' && characters.next_if(|(_, next)| *next == quote).is_some();
+                if !doubled {
+                    return span.start..span.start + at + 1;
+                }
+            }
+        }
+        span
     }
 
     fn open(&mut self, open: Open, span: Range<usize>) {
