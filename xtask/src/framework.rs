@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use contract::Region;
+use contract::{Region, Stage};
 
 use crate::{
     artifact::Artifact,
@@ -28,6 +28,7 @@ const PACKAGE_FOLDER: &str = ".serverless";
 #[derive(Debug)]
 pub(crate) struct Package {
     folder: PathBuf,
+    stage: Stage,
     /// The function's archive.
     pub(crate) artifact: Artifact,
 }
@@ -47,7 +48,11 @@ impl Package {
             .run_quietly()
             .context("The Framework refused to package the stage")?;
         step.done("");
-        let package = Self { folder, artifact };
+        let package = Self {
+            folder,
+            stage: environment.stage.clone(),
+            artifact,
+        };
         package.lint(workspace, &environment.variables.region)?;
         Ok(package)
     }
@@ -75,7 +80,7 @@ impl Package {
     /// # Errors
     /// The Framework's exit status.
     pub(crate) fn deploy(&self, workspace: &Workspace, _caller: &AdminCaller) -> Result<()> {
-        tools::osls(workspace)?
+        as_the_caller(tools::osls(workspace)?, &self.stage)
             .in_folder(&self.folder)
             .args(["deploy", "--package", PACKAGE_FOLDER])
             .run()
@@ -137,7 +142,37 @@ pub(crate) fn remove(
 /// The Framework in the stage's folder, whose `serverless.yml` is made fresh.
 fn framework(workspace: &Workspace, environment: &Environment) -> Result<Program> {
     Rendered::of_stage(workspace, environment, File::Serverless)?.write(workspace, environment)?;
-    Ok(tools::osls(workspace)?.in_folder(workspace.dist(&environment.stage)))
+    let program = as_the_caller(tools::osls(workspace)?, &environment.stage);
+    Ok(program.in_folder(workspace.dist(&environment.stage)))
+}
+
+/// Has the Framework take the credentials that the guard has asked STS about, and no others.
+fn as_the_caller(program: Program, stage: &Stage) -> Program {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    other_credentials(stage, is_set)
+        .into_iter()
+        .fold(program, Program::without_env)
+}
+
+/// The variables that would give the Framework other credentials than the AWS SDKs take: it has some for a stage of its
+/// own and for a default profile, and prefers a profile to keys in the environment, where the SDKs prefer the keys (osls
+/// 4.3, `lib/aws/credentials.js`; AWS SDKs and tools reference guide, "Understand the credential provider chain").
+fn other_credentials(stage: &Stage, is_set: impl Fn(&str) -> bool) -> Vec<String> {
+    let stage = stage.as_str().to_ascii_uppercase();
+    let mut names: Vec<String> = [
+        "PROFILE",
+        "ACCESS_KEY_ID",
+        "SECRET_ACCESS_KEY",
+        "SESSION_TOKEN",
+    ]
+    .into_iter()
+    .map(|name| format!("AWS_{stage}_{name}"))
+    .collect();
+    names.push("AWS_DEFAULT_PROFILE".to_owned());
+    if is_set("AWS_ACCESS_KEY_ID") && is_set("AWS_SECRET_ACCESS_KEY") {
+        names.push("AWS_PROFILE".to_owned());
+    }
+    names
 }
 
 /// Nothing that is packaged may depend on who is asking: no credentials, and an endpoint that nobody answers.
@@ -149,4 +184,28 @@ fn offline(program: Program) -> Program {
         .env("AWS_SECRET_ACCESS_KEY", "none")
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .env("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_framework_gets_no_other_credentials_than_the_guard() {
+        let stage: Stage = "my-prod".parse().unwrap();
+        let with = other_credentials(&stage, |_| true);
+        for name in [
+            "AWS_MY-PROD_PROFILE",
+            "AWS_MY-PROD_ACCESS_KEY_ID",
+            "AWS_DEFAULT_PROFILE",
+            "AWS_PROFILE",
+        ] {
+            assert!(with.contains(&name.to_owned()), "{name}");
+        }
+        // A profile is what the guard was asked with, unless there are whole keys beside it.
+        for absent in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+            let without = other_credentials(&stage, |name| name != absent);
+            assert!(!without.contains(&"AWS_PROFILE".to_owned()), "{absent}");
+        }
+    }
 }
