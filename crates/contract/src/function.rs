@@ -15,6 +15,9 @@ pub mod variable {
     /// How much to log: trace, debug, info, warn or error. Optional; Lambda's own `AWS_LAMBDA_LOG_LEVEL`, where its
     /// logging configuration sets it, wins.
     pub const LOG_LEVEL: &str = "LOG_LEVEL";
+
+    /// All of them.
+    pub const ALL: [&str; 4] = [TARGET_ACCOUNT_ID, S3_READ_ROLE, EXTERNAL_ID, LOG_LEVEL];
 }
 
 /// What the function is told by its environment.

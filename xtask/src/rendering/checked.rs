@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use contract::variable;
 use saphyr_parser::{Event, Parser, ScalarStyle};
 use serde::Deserialize;
 
@@ -21,8 +22,11 @@ pub(super) struct Problem {
 
 /// The parts of serverless.yml that a stage's variables decide.
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Serverless {
     service: String,
+    #[serde(default)]
+    use_dotenv: bool,
     provider: Provider,
     package: Package,
     functions: BTreeMap<String, Function>,
@@ -35,6 +39,9 @@ struct Provider {
     stage: String,
     runtime: String,
     architecture: String,
+    profile: Option<String>,
+    #[serde(default)]
+    environment: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -57,6 +64,7 @@ pub(super) fn cloudformation(text: &str) -> Result<(), Problem> {
         _resources: serde_yaml::Mapping,
     }
     refuse_ambiguity(text)?;
+    refuse_keys_given_twice(text)?;
     serde_yaml::from_str::<Template>(text)
         .map(drop)
         .map_err(|error| unreadable(&error))
@@ -65,7 +73,9 @@ pub(super) fn cloudformation(text: &str) -> Result<(), Problem> {
 /// # Errors
 /// The text is not YAML, could be read in two ways, or says something else than the environment.
 pub(super) fn serverless(text: &str, environment: &Environment) -> Result<(), Problem> {
+    refuse_framework_variables(text)?;
     refuse_ambiguity(text)?;
+    refuse_keys_given_twice(text)?;
     let read: Serverless = serde_yaml::from_str(text).map_err(|error| unreadable(&error))?;
     agree(&read, environment)
 }
@@ -83,7 +93,11 @@ fn agree(read: &Serverless, environment: &Environment) -> Result<(), Problem> {
     let variables = &environment.variables;
     let differs = |key: &str, is: &str, must: &str| {
         Err(Problem {
-            what: format!("`{key}` is `{is}`, where the stage's variables make it `{must}`"),
+            what: if must.is_empty() {
+                format!("`{key}` is `{is}`, which the stage's variables do not say")
+            } else {
+                format!("`{key}` is `{is}`, where the stage's variables make it `{must}`")
+            },
             line: None,
             hint: "take the value from the variables, through the template's names",
         })
@@ -129,16 +143,62 @@ fn agree(read: &Serverless, environment: &Environment) -> Result<(), Problem> {
             return differs(key, is, must);
         }
     }
-    for (name, must) in environment.function_configuration().to_environment() {
-        let is = function.environment.get(name).map_or("", String::as_str);
+    let configuration = environment.function_configuration().to_environment();
+    for (name, must) in &configuration {
+        let is = function.environment.get(*name).map_or("", String::as_str);
         if is != must {
-            return differs(&format!("functions.list_s3.environment.{name}"), is, &must);
+            return differs(&format!("functions.list_s3.environment.{name}"), is, must);
+        }
+    }
+    // The function would read these too; the stage has no value for them.
+    for (place, variables) in [
+        ("functions.list_s3", &function.environment),
+        ("provider", &read.provider.environment),
+    ] {
+        let unasked = |name: &&String| {
+            variable::ALL.contains(&name.as_str()) && !configuration.contains_key(name.as_str())
+        };
+        if let Some(name) = variables.keys().find(unasked) {
+            return differs(&format!("{place}.environment.{name}"), &variables[name], "");
+        }
+    }
+    // Whose credentials deploy is for the guard to check; both would bring others.
+    if let Some(profile) = &read.provider.profile {
+        return differs("provider.profile", profile, "");
+    }
+    if read.use_dotenv {
+        return differs("useDotenv", "true", "");
+    }
+    Ok(())
+}
+
+/// Refuses a key that a map has twice: js-yaml refuses it, others take the last.
+fn refuse_keys_given_twice(text: &str) -> Result<(), Problem> {
+    serde_yaml::from_str::<serde_yaml::Value>(text)
+        .map(drop)
+        .map_err(|error| Problem {
+            hint: "give each key once: readers of YAML differ in which of two they take",
+            ..unreadable(&error)
+        })
+}
+
+/// Refuses the Framework's own variables, wherever they stand; to CloudFormation, `${…}` belongs to `Fn::Sub`.
+fn refuse_framework_variables(text: &str) -> Result<(), Problem> {
+    for (event, span) in Parser::new_from_str(text).map_while(Result::ok) {
+        if let Event::Scalar(value, ..) = event
+            && value.contains("${")
+        {
+            return Err(Problem {
+                what: format!("`{value}` holds `${{`, the Framework's own variable syntax"),
+                line: Some(span.start.line()),
+                hint: "a deployment takes its values from the variables file alone",
+            });
         }
     }
     Ok(())
 }
 
-/// Refuses what readers of YAML 1.1 and 1.2 would read differently, and the Framework's own variables.
+/// Refuses what readers of YAML 1.1 and 1.2 would read differently.
 fn refuse_ambiguity(text: &str) -> Result<(), Problem> {
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| Problem {
@@ -148,21 +208,14 @@ fn refuse_ambiguity(text: &str) -> Result<(), Problem> {
         })?;
         let line = Some(span.start.line());
         match event {
-            Event::Scalar(value, style, _, tag) => {
-                if value.contains("${") {
-                    return Err(Problem {
-                        what: format!("`{value}` holds `${{`, the Framework's own variable syntax"),
-                        line,
-                        hint: "a deployment takes its values from the variables file alone",
-                    });
-                }
-                if tag.is_some() || (style == ScalarStyle::Plain && !is_unambiguous(&value)) {
-                    return Err(Problem {
-                        what: format!("`{value}` is not quoted and could be misread"),
-                        line,
-                        hint: "write it in quotes, or as `{{ name }}`, which quotes it",
-                    });
-                }
+            Event::Scalar(value, style, _, tag)
+                if tag.is_some() || (style == ScalarStyle::Plain && !is_unambiguous(&value)) =>
+            {
+                return Err(Problem {
+                    what: format!("`{value}` is not quoted and could be misread"),
+                    line,
+                    hint: "write it in quotes, or as `{{ name }}`, which quotes it",
+                });
             }
             Event::Alias(_) => {
                 return Err(Problem {
@@ -238,7 +291,7 @@ mod tests {
 
     #[test]
     fn the_framework_s_own_variables_are_refused_even_in_quotes() {
-        let problem = refuse_ambiguity("a: \"${env:SECRET}\"\n").unwrap_err();
+        let problem = refuse_framework_variables("a: \"${env:SECRET}\"\n").unwrap_err();
         assert!(problem.what.contains("${"), "{problem:?}");
         assert_eq!(problem.line, Some(1));
     }
