@@ -1,11 +1,16 @@
 //! The template: minijinja with every undefined name an error and every value escaped.
 
+use std::io;
+
 use minijinja::{
     AutoEscape, Environment as Engine, UndefinedBehavior, syntax::SyntaxConfig, value::Serde,
 };
 
 use super::{File, context::Context};
 use crate::{environment::Environment, fault::InputFault, files, workspace::Workspace};
+
+/// The largest template that is read. The Framework's own limit, CloudFormation's, is 1 MB for what comes out of one.
+const LARGEST: usize = 1 << 20;
 
 /// A template of the user's.
 #[derive(Debug, Clone)]
@@ -23,11 +28,27 @@ impl Template {
     pub(super) fn load(workspace: &Workspace, file: File) -> anyhow::Result<Self> {
         let path = workspace.templates().join(format!("{}.j2", file.path()));
         let name = workspace.shown(&path);
-        let bytes = files::read_if_there(&path)?.ok_or_else(|| {
-            InputFault(format!(
-                "`{name}` is missing\nhint: restore it from version control"
-            ))
+        let bytes = files::read_at_most(&path, LARGEST + 1).map_err(|error| {
+            let missing = error
+                .downcast_ref::<io::Error>()
+                .is_some_and(|error| error.kind() == io::ErrorKind::NotFound);
+            if missing {
+                InputFault(format!(
+                    "`{name}` is missing\nhint: restore it from version control"
+                ))
+            } else {
+                InputFault(format!(
+                    "{error:#}\nhint: a template is a file that you may read"
+                ))
+            }
         })?;
+        if bytes.len() > LARGEST {
+            let most = LARGEST >> 20;
+            return Err(InputFault(format!(
+                "`{name}` is too large: more than {most} MiB\nhint: restore it from version control"
+            ))
+            .into());
+        }
         let source = String::from_utf8(bytes).map_err(|error| {
             InputFault(format!(
                 "`{name}` is not UTF-8 (byte {})",
