@@ -4,7 +4,7 @@ use std::env;
 
 use anyhow::Result;
 
-use crate::{cli, console, process::Program, tools, workspace::Workspace};
+use crate::{cli, console, emulator, process::Program, tools, workspace::Workspace};
 
 /// From the quickest to the slowest; the first that fails ends the run.
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Test) -> Result<()> {
@@ -55,18 +55,12 @@ fn xtask(workspace: &Workspace) -> Result<Program> {
     Ok(local(workspace, this))
 }
 
-/// No test may reach AWS, whatever the environment holds: the endpoint is one that nobody answers, and the credentials
-/// are nobody's. The tests that need more bring their own.
+/// No test may reach AWS, whatever the environment holds: every setting of an AWS client is taken away, the endpoint is
+/// one that nobody answers, and the credentials are nobody's. The tests that need more bring their own.
 fn local(workspace: &Workspace, program: Program) -> Program {
-    let kept_from = [
-        "AWS_PROFILE",
-        "AWS_DEFAULT_PROFILE",
-        "AWS_SESSION_TOKEN",
-        "AWS_ROLE_ARN",
-        "AWS_WEB_IDENTITY_TOKEN_FILE",
-    ];
-    kept_from
-        .into_iter()
+    env::vars_os()
+        .filter_map(|(name, _)| name.into_string().ok())
+        .filter(|name| emulator::leads_elsewhere(name))
         .fold(program, Program::without_env)
         .env("AWS_ACCESS_KEY_ID", "none")
         .env("AWS_SECRET_ACCESS_KEY", "none")
@@ -75,5 +69,7 @@ fn local(workspace: &Workspace, program: Program) -> Program {
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .env("AWS_CONFIG_FILE", "/nonexistent")
         .env("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+        // Cargo would take a relative one from the workspace's root.
+        .env("CARGO_TARGET_DIR", workspace.target())
         .in_folder(workspace.root())
 }
