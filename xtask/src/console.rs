@@ -1,7 +1,5 @@
 //! The one place that prints. Results go to standard output, everything else to standard error.
 
-#![expect(clippy::print_stderr, reason = "this is the one place that prints")]
-
 use std::{
     io::{self, IsTerminal, Write},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -23,9 +21,14 @@ pub(crate) fn result(text: &str) -> io::Result<()> {
 /// Prints a line for a person to standard error, above the spinner where there is one.
 pub(crate) fn note(text: &str) {
     match &*spinner() {
-        Some(spinner) => spinner.suspend(|| eprintln!("{text}")),
-        None => eprintln!("{text}"),
+        Some(spinner) => spinner.suspend(|| to_standard_error(text)),
+        None => to_standard_error(text),
     }
+}
+
+/// Nobody can be told that standard error takes nothing; `eprintln!` would panic, and the exit status be another.
+fn to_standard_error(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// Takes the spinner off the screen: nothing more will happen.
@@ -76,7 +79,7 @@ pub(crate) fn has_colours() -> bool {
 /// # Errors
 /// Standard input cannot be read.
 pub(crate) fn ask(question: &str) -> io::Result<String> {
-    eprint!("{question} ");
+    let _ = write!(io::stderr(), "{question} ");
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
     Ok(answer.trim_end_matches(['\r', '\n']).to_owned())
@@ -101,7 +104,7 @@ impl Step {
             bar.enable_steady_tick(Duration::from_millis(120));
             *spinner() = Some(bar);
         } else {
-            eprintln!("{label} …");
+            to_standard_error(&format!("{label} …"));
         }
         Self {
             label,
@@ -113,11 +116,11 @@ impl Step {
     pub(crate) fn done(self, outcome: &str) {
         end_progress();
         let separator = if outcome.is_empty() { "" } else { ": " };
-        eprintln!(
+        to_standard_error(&format!(
             "{}{separator}{outcome} ({:.1} s)",
             self.label,
             self.started.elapsed().as_secs_f64()
-        );
+        ));
     }
 }
 
