@@ -26,6 +26,20 @@ pub(crate) fn is_of_input(error: &anyhow::Error) -> bool {
 #[error("already told")]
 pub(crate) struct AlreadyTold;
 
+/// Tells all of `faults` but the last, which is the caller's to pass on.
+///
+/// # Errors
+/// The last of `faults`.
+pub(crate) fn all_told(mut faults: Vec<anyhow::Error>) -> anyhow::Result<()> {
+    let Some(last) = faults.pop() else {
+        return Ok(());
+    };
+    for fault in &faults {
+        report(fault);
+    }
+    Err(last)
+}
+
 /// Tells the person, and gives the exit status.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if let Some(report) = error.downcast_ref::<FaultReport>() {

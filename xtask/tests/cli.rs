@@ -267,3 +267,70 @@ fn what_is_rendered() {
         insta::assert_snapshot!(format!("{}---\n{}", stdout(&serverless), stdout(&roles)));
     });
 }
+
+/// Every stage at once: nothing to do is not nothing wrong, and a fault of one stage does not hide another's.
+#[test]
+fn all_stages_means_all_of_them() {
+    let workspace = Workspace::new();
+    for arguments in [&["render", "--all"][..], &["render"], &["check"]] {
+        let refused = workspace.xtask(arguments);
+        assert_eq!(refused.status.code(), Some(2), "{arguments:?}");
+        let told = stderr(&refused);
+        assert!(told.contains("error: there is no stage in"), "{told}");
+    }
+    let workspace = workspace.with_stage("a", "").with_stage("b", "- x\n");
+    let refused = workspace.xtask(&["render", "--all"]);
+    assert_eq!(refused.status.code(), Some(2));
+    let told = stderr(&refused);
+    for stage in ["a", "b"] {
+        let file = format!("environments/variables.{stage}.yml; nothing was written");
+        assert!(told.contains(&file), "{told}");
+    }
+}
+
+/// What is no template is the input's fault, and is not read without an end.
+#[test]
+fn a_template_that_cannot_be_read() {
+    let workspace = Workspace::new().with_stage("dev", SEED);
+    let template = workspace.path("templates/serverless.yml.j2");
+    fs::remove_file(&template).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", &template).unwrap();
+    let refused = workspace.xtask(&["render", "--env", "dev"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("it is no file"));
+    fs::remove_file(&template).unwrap();
+    fs::write(&template, vec![b' '; (1 << 20) + 1]).unwrap();
+    let refused = workspace.xtask(&["render", "--env", "dev"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("is too large"));
+}
+
+/// `${…}` is the Framework's in serverless.yml, and CloudFormation's in a role.
+#[test]
+fn a_role_may_use_cloudformation_s_own_substitution() {
+    let workspace = Workspace::new().with_stage("dev", SEED);
+    let template = workspace.read("templates/roles/target.yml.j2");
+    let output = "Outputs:\n  Account:\n    Value:\n      Fn::Sub: \"${AWS::AccountId}\"\n";
+    workspace.write(
+        "templates/roles/target.yml.j2",
+        &format!("{template}{output}"),
+    );
+    let done = workspace.xtask(&["roles", "--env", "dev"]);
+    assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+}
+
+/// Standard error that takes nothing changes no exit status.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_standard_error_is_no_crash() {
+    let workspace = Workspace::new();
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let status = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .arg("--workspace")
+        .arg(workspace.0.path())
+        .args(["render", "--env", "none"])
+        .stderr(full)
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(2));
+}

@@ -19,7 +19,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Check) -> Result<()> {
     )?;
     let stages = match &flags.stage.env {
         Some(stage) => vec![stage.clone()],
-        None => environment::stages(workspace)?
+        None => super::some_stages(workspace)?
             .iter()
             .map(ToString::to_string)
             .collect(),
@@ -37,21 +37,17 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Check) -> Result<()> {
         }
     }
     let stale = if flags.stage.env.is_none() {
-        generated::check(workspace, flags.fix)?
+        generated::check(workspace, flags.fix)
     } else {
-        Vec::new()
+        Ok(Vec::new())
     };
-    for problem in &stale {
+    for problem in stale.iter().flatten() {
         console::note(problem);
     }
-    match faults.pop() {
-        Some(last) => {
-            for fault in faults {
-                crate::fault::report(&fault);
-            }
-            Err(last)
-        }
-        None if stale.is_empty() => Ok(()),
-        None => Err(AlreadyTold.into()),
+    fault::all_told(faults)?;
+    if stale?.is_empty() {
+        Ok(())
+    } else {
+        Err(AlreadyTold.into())
     }
 }

@@ -17,6 +17,7 @@ pub(crate) mod setup;
 pub(crate) mod test;
 
 use anyhow::Result;
+use contract::Stage;
 
 use crate::{
     cli::OneStage,
@@ -33,11 +34,28 @@ fn load(workspace: &Workspace, flags: &OneStage) -> Result<Environment> {
     if let Some(stage) = &flags.env {
         return environment::load(workspace, stage);
     }
-    let stages = environment::stages(workspace)?;
-    let names: Vec<&str> = stages.iter().map(contract::Stage::as_str).collect();
+    let stages = some_stages(workspace)?;
+    let names: Vec<&str> = stages.iter().map(Stage::as_str).collect();
     let message = format!(
         "`--env STAGE` is missing\nhint: the stages are {}",
         names.join(", ")
     );
     Err(InputFault(message).into())
+}
+
+/// The stages there are.
+///
+/// # Errors
+/// There is none: a command for every stage that did nothing would pass for one that found nothing wrong.
+fn some_stages(workspace: &Workspace) -> Result<Vec<Stage>> {
+    let stages = environment::stages(workspace)?;
+    if stages.is_empty() {
+        let folder = workspace.shown(&workspace.environments());
+        return Err(InputFault(format!(
+            "there is no stage in `{}`\nhint: write {folder}/variables.dev.yml, as the README shows",
+            workspace.environments().display()
+        ))
+        .into());
+    }
+    Ok(stages)
 }

@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::{
     cli, console,
     environment::{self, Environment},
-    fault::AlreadyTold,
+    fault::{self, AlreadyTold},
     files, generated,
     rendering::{File, Rendered, Templates},
     workspace::Workspace,
@@ -28,11 +28,19 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Render) -> Result<()> {
 }
 
 fn load_all(workspace: &Workspace) -> Result<Vec<Environment>> {
-    let stages = environment::stages(workspace)?;
-    stages
-        .iter()
-        .map(|stage| environment::load(workspace, stage.as_str()))
-        .collect()
+    let mut environments = Vec::new();
+    let mut faults = Vec::new();
+    for stage in super::some_stages(workspace)? {
+        match environment::load(workspace, stage.as_str()) {
+            Ok(environment) => environments.push(environment),
+            Err(error) if fault::is_of_input(&error) => {
+                faults.push(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    fault::all_told(faults)?;
+    Ok(environments)
 }
 
 /// Renders `files` of each stage and puts them where `mode` says; `command` is what repairs a stale one.

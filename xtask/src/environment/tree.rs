@@ -264,7 +264,8 @@ impl<'a> Builder<'a> {
                 characters.next();
             } else if character == quote {
                 // In single quotes, two stand for one.
-                let doubled = quote == '\'' && characters.next_if(|(_, next)| *next == quote).is_some();
+                let doubled =
+                    quote == '\'' && characters.next_if(|(_, next)| *next == quote).is_some();
                 if !doubled {
                     return span.start..span.start + at + 1;
                 }
