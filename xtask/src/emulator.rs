@@ -237,7 +237,7 @@ fn environment(
 
 /// Whether a variable could make a client talk to somebody else, or as somebody else: every setting of an AWS client, the
 /// proxies, and further certificates to trust.
-pub(crate) fn leads_elsewhere(name: &str) -> bool {
+fn leads_elsewhere(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     upper.starts_with("AWS_")
         || upper.ends_with("_PROXY")

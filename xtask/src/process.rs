@@ -358,6 +358,20 @@ impl Drop for Started {
     }
 }
 
+/// Where this program lies. Cargo may have put a newer build of it there in the meantime (a test run does): that is the one
+/// to start.
+///
+/// # Errors
+/// The system does not say.
+pub(crate) fn own_path() -> Result<PathBuf> {
+    let path = std::env::current_exe().context("Failed to find this program")?;
+    // Linux adds this to the path of a file that was replaced (proc(5), `/proc/PID/exe`).
+    let text = path.to_string_lossy();
+    Ok(text
+        .strip_suffix(" (deleted)")
+        .map_or_else(|| path.clone(), PathBuf::from))
+}
+
 /// Where `name` lies in `PATH`.
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;

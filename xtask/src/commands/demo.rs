@@ -13,7 +13,7 @@ use crate::{
     emulator::{self, Emulator},
     environment::{self, Environment},
     files, operator,
-    process::Program,
+    process::{self, Program},
     rendering::File,
     workspace::Workspace,
 };
@@ -86,7 +86,7 @@ impl Demo<'_> {
 
     /// This very program, in the Admin account: what a person would type.
     fn xtask(&self, arguments: &[&str]) -> Program {
-        let this = std::env::current_exe().unwrap_or_else(|_| "xtask".into());
+        let this = process::own_path().unwrap_or_else(|_| "xtask".into());
         let program = Program::new(this)
             .args(["--workspace".as_ref(), self.workspace.root().as_os_str()])
             .called("cargo xtask")
