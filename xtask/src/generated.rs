@@ -85,7 +85,11 @@ fn commands_table() -> String {
         let takes_stage = command
             .get_arguments()
             .any(|argument| argument.get_id() == "env");
-        let stage = if takes_stage { " --env STAGE" } else { "" };
+        let stage = match command.get_name() {
+            "check" => " [--env STAGE]",
+            _ if takes_stage => " --env STAGE",
+            _ => "",
+        };
         let flags: Vec<String> = command
             .get_arguments()
             .filter(|argument| {

@@ -21,6 +21,10 @@ use crate::{
 /// The stage that is shown.
 const STAGE: &str = "dev";
 
+/// The stacks of the two roles, as the README calls them.
+const ADMIN_ROLE_STACK: &str = "list-s3-buckets-dev-admin-role";
+const TARGET_ROLE_STACK: &str = "list-s3-buckets-dev-target-role";
+
 /// The function's answer, and only that, goes to standard output.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let environment = environment::load(workspace, STAGE)?;
@@ -107,8 +111,8 @@ impl Demo<'_> {
             .dist(&self.environment.stage)
             .join(file.path());
         let (account, stack) = match file {
-            File::TargetRole => (self.target(), "list-s3-buckets-target-role"),
-            File::AdminRole | File::Serverless => (self.admin(), "list-s3-buckets-admin-role"),
+            File::TargetRole => (self.target(), TARGET_ROLE_STACK),
+            File::AdminRole | File::Serverless => (self.admin(), ADMIN_ROLE_STACK),
         };
         self.apply(account, stack, &template)
     }
@@ -183,7 +187,7 @@ impl Demo<'_> {
         );
         let template = self.emulator.folder().join("untrusting.yml");
         files::write(&template, untrusting.as_bytes())?;
-        self.apply(self.target(), "list-s3-buckets-target-role", &template)?;
+        self.apply(self.target(), TARGET_ROLE_STACK, &template)?;
         Ok(())
     }
 
