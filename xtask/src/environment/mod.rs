@@ -197,6 +197,12 @@ fn unread(text: &str, error: &serde_yaml::Error) -> Problem {
     match error.location() {
         Some(location) => {
             let at = text.floor_char_boundary(location.index());
+            // Such a line holds a comment or nothing: a tab before a key is found by the check.
+            let help = if text[at..].starts_with('\t') {
+                "the line begins with a tab: write spaces instead, or nothing before the line's end"
+            } else {
+                help
+            };
             Problem::at(at..at, title, "here").help(help)
         }
         None => Problem::file(title).help(help),
