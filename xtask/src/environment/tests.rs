@@ -401,7 +401,7 @@ fn any_bytes_can_be_told_about() {
 fn a_file_that_is_too_large() {
     let file = format!("{SEED}{}", "# x\n".repeat(text::LARGEST / 4));
     insta::assert_snapshot!(parsed(&file).unwrap_err(), @"
-    error: the file is too large: more than 8 MiB
+    error: the file is too large: more than 2 MiB
     --> environments/variables.dev.yml:1:1
      = help: is it a variables file? The seed's form has five lines
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::diagnostics::Problem;
 
 /// The largest file that is read: some ten times what 5,000 targets need.
-pub(super) const LARGEST: usize = 8 << 20;
+pub(super) const LARGEST: usize = 2 << 20;
 
 /// A file's text.
 pub(super) struct Text {

@@ -33,15 +33,25 @@ struct Serverless {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Provider {
     name: String,
     region: String,
     stage: String,
     runtime: String,
     architecture: String,
+    stack_name: Option<String>,
     profile: Option<String>,
     #[serde(default)]
+    iam: Iam,
+    #[serde(default)]
     environment: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Iam {
+    deployment_role: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -50,8 +60,12 @@ struct Package {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Function {
+    name: Option<String>,
     role: String,
+    memory_size: u32,
+    timeout: u32,
     environment: BTreeMap<String, String>,
 }
 
@@ -91,17 +105,6 @@ fn unreadable(error: &serde_yaml::Error) -> Problem {
 /// Each value that the variables decide must be theirs.
 fn agree(read: &Serverless, environment: &Environment) -> Result<(), Problem> {
     let variables = &environment.variables;
-    let differs = |key: &str, is: &str, must: &str| {
-        Err(Problem {
-            what: if must.is_empty() {
-                format!("`{key}` is `{is}`, which the stage's variables do not say")
-            } else {
-                format!("`{key}` is `{is}`, where the stage's variables make it `{must}`")
-            },
-            line: None,
-            hint: "take the value from the variables, through the template's names",
-        })
-    };
     let [(name, function)] = read.functions.iter().collect::<Vec<_>>()[..] else {
         return differs(
             "functions",
@@ -116,6 +119,9 @@ fn agree(read: &Serverless, environment: &Environment) -> Result<(), Problem> {
     };
     let region = variables.region.to_string();
     let role = environment.execution_role_arn().to_string();
+    let deployment_role = environment
+        .deployment_role_arn()
+        .map_or_else(String::new, |role| role.to_string());
     for (key, is, must) in [
         ("functions", name.as_str(), "list_s3"),
         ("service", &read.service, variables.service.as_str()),
@@ -138,11 +144,58 @@ fn agree(read: &Serverless, environment: &Environment) -> Result<(), Problem> {
         ),
         ("package.artifact", &read.package.artifact, "handler.zip"),
         ("functions.list_s3.role", &function.role, &role),
+        (
+            "functions.list_s3.memorySize",
+            &function.memory_size.to_string(),
+            &variables.function.memory.get().to_string(),
+        ),
+        (
+            "functions.list_s3.timeout",
+            &function.timeout.to_string(),
+            &variables.function.timeout.get().to_string(),
+        ),
+        // Empty where there is none.
+        (
+            "provider.iam.deploymentRole",
+            read.provider.iam.deployment_role.as_deref().unwrap_or(""),
+            &deployment_role,
+        ),
+        // The stack and the function are called after service and stage; roles and logs rely on it.
+        (
+            "provider.stackName",
+            read.provider.stack_name.as_deref().unwrap_or(""),
+            "",
+        ),
+        (
+            "functions.list_s3.name",
+            function.name.as_deref().unwrap_or(""),
+            "",
+        ),
+        // Whose credentials deploy is for the guard to check.
+        (
+            "provider.profile",
+            read.provider.profile.as_deref().unwrap_or(""),
+            "",
+        ),
     ] {
         if is != must {
             return differs(key, is, must);
         }
     }
+    agree_on_variables(read, function, environment)?;
+    // It would bring other credentials than the guard's.
+    if read.use_dotenv {
+        return differs("useDotenv", "true", "");
+    }
+    Ok(())
+}
+
+/// The function's environment variables must be the configuration, whole and nothing beside it.
+fn agree_on_variables(
+    read: &Serverless,
+    function: &Function,
+    environment: &Environment,
+) -> Result<(), Problem> {
     let configuration = environment.function_configuration().to_environment();
     for (name, must) in &configuration {
         let is = function.environment.get(*name).map_or("", String::as_str);
@@ -162,14 +215,23 @@ fn agree(read: &Serverless, environment: &Environment) -> Result<(), Problem> {
             return differs(&format!("{place}.environment.{name}"), &variables[name], "");
         }
     }
-    // Whose credentials deploy is for the guard to check; both would bring others.
-    if let Some(profile) = &read.provider.profile {
-        return differs("provider.profile", profile, "");
-    }
-    if read.use_dotenv {
-        return differs("useDotenv", "true", "");
-    }
     Ok(())
+}
+
+/// Says that `key` has another value than the stage's variables give it; they give it none where `must` is empty.
+fn differs(key: &str, is: &str, must: &str) -> Result<(), Problem> {
+    let what = match (is, must) {
+        ("", must) => format!("`{key}` is missing, where the stage's variables make it `{must}`"),
+        (is, "") => format!("`{key}` is `{is}`, which the stage's variables do not say"),
+        (is, must) => {
+            format!("`{key}` is `{is}`, where the stage's variables make it `{must}`")
+        }
+    };
+    Err(Problem {
+        what,
+        line: None,
+        hint: "take the value from the variables, through the template's names",
+    })
 }
 
 /// Refuses a key that a map has twice: js-yaml refuses it, others take the last.
