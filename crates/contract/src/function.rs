@@ -22,7 +22,8 @@ pub mod variable {
 
 /// What the function is told by its environment.
 ///
-/// [`to_environment`](Self::to_environment) and [`from_environment`](Self::from_environment) are each other's inverse.
+/// [`to_environment`](Self::to_environment) and [`from_environment`](Self::from_environment) are each other's inverse,
+/// but for the target's name and region, which this form does not carry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunctionConfiguration {
     /// The account to list.
@@ -56,6 +57,9 @@ impl FunctionConfiguration {
                     account,
                     role,
                     external_id,
+                    // One target is told apart from nothing, and has the stage's region.
+                    name: _,
+                    region: _,
                 },
             log_level,
         } = self;
@@ -93,8 +97,10 @@ impl FunctionConfiguration {
             (Some(account), Some(role)) if reader.faults.is_empty() => Ok(Self {
                 target: Target {
                     account,
+                    name: None,
                     role,
                     external_id,
+                    region: None,
                 },
                 log_level,
             }),
@@ -167,8 +173,10 @@ mod tests {
         let full = FunctionConfiguration {
             target: Target {
                 account: "022222222222".parse().unwrap(),
+                name: None,
                 role: "team/MyS3ReadRole".parse().unwrap(),
                 external_id: Some("audit:2026".parse().unwrap()),
+                region: None,
             },
             log_level: Some(LogLevel::Debug),
         };

@@ -4,13 +4,14 @@
 //! these types at the door, or an [`InvalidValue`] that says what was wrong and how to mend it. Inside, nothing is
 //! checked twice. Each type carries its limits and the page they come from.
 //!
-//! [`FunctionConfiguration`] is the one definition of what the generator writes and the function reads, so that the
-//! two cannot drift apart.
+//! [`FunctionConfiguration`] (environment variables, one target) and [`TargetsFile`] (a file, many) are the one
+//! definition of what the generator writes and the function reads, so that the two cannot drift apart.
 //!
 //! What is *not* here: the AWS SDK, files, YAML, the network. This crate is compiled into both halves and stays small.
 
 mod account_id;
 mod arn;
+mod concurrency;
 mod external_id;
 mod function;
 mod invalid;
@@ -21,9 +22,12 @@ mod session_name;
 mod stage;
 mod string_type;
 mod target;
+mod target_name;
+mod targets_file;
 
 pub use account_id::AccountId;
 pub use arn::{RoleArn, account_of_arn};
+pub use concurrency::Concurrency;
 pub use external_id::ExternalId;
 pub use function::{ConfigurationFault, FunctionConfiguration, variable};
 pub use invalid::InvalidValue;
@@ -33,3 +37,5 @@ pub use role::RoleName;
 pub use session_name::SessionName;
 pub use stage::Stage;
 pub use target::Target;
+pub use target_name::TargetName;
+pub use targets_file::{TargetsFault, TargetsFile};

@@ -77,8 +77,10 @@ impl Environment {
     pub(crate) fn target(&self) -> Target {
         Target {
             account: self.variables.target_account_id.clone(),
+            name: None,
             role: self.variables.s3_read_role.clone(),
             external_id: self.variables.external_id.clone(),
+            region: None,
         }
     }
 

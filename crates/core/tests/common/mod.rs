@@ -79,8 +79,10 @@ pub(crate) fn clients_at(fake: &FakeAws, clock: impl TimeSource + 'static) -> Cl
 pub(crate) fn target() -> Target {
     Target {
         account: ACCOUNT.parse().unwrap(),
+        name: None,
         role: "MyS3ReadRole".parse().unwrap(),
         external_id: None,
+        region: None,
     }
 }
 
