@@ -155,6 +155,23 @@ impl Account {
         }
     }
 
+    /// The buckets whose names begin with `prefix`.
+    pub(crate) fn beginning_with(&self, prefix: &str) -> Vec<usize> {
+        (0..self.count())
+            .filter(|&index| match &self.buckets {
+                Buckets::Numbered { prefix: own, .. } => {
+                    format!("{own}{index:06}").starts_with(prefix)
+                }
+                Buckets::Named(names) => names[index].starts_with(prefix),
+            })
+            .collect()
+    }
+
+    /// The `<Bucket>` elements of these buckets.
+    pub(crate) fn selection(&self, indices: &[usize]) -> Bytes {
+        self.render(indices.iter().copied()).into()
+    }
+
     /// The `<Bucket>` elements of `range`, rendered once.
     pub(crate) fn page(&self, range: Range<usize>) -> Bytes {
         let mut rendered = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
@@ -164,10 +181,10 @@ impl Account {
             .clone()
     }
 
-    fn render(&self, range: Range<usize>) -> String {
+    fn render(&self, indices: impl ExactSizeIterator<Item = usize>) -> String {
         const REGIONS: [&str; 3] = ["us-east-1", "eu-central-1", "ap-southeast-2"];
-        let mut xml = String::with_capacity(160 * range.len());
-        for index in range {
+        let mut xml = String::with_capacity(160 * indices.len());
+        for index in indices {
             let region = REGIONS[index % REGIONS.len()];
             let second = index % 60;
             let minute = index / 60 % 60;

@@ -22,6 +22,8 @@ pub struct Request {
     pub account: String,
     /// The access key that it was signed with.
     pub access_key: String,
+    /// The region that it was signed for.
+    pub region: String,
     /// The connection it came on, counted from 1.
     pub connection: u64,
     pub(crate) query: Query,

@@ -62,7 +62,11 @@ pub(crate) async fn list_buckets(
     if let Some(refusal) = refusal(fault, &request.account, &id) {
         return Ok(refusal);
     }
-    let range = match range(request, account.count(), account.page_cap) {
+    let selection = request
+        .parameter("prefix")
+        .map(|prefix| account.beginning_with(prefix));
+    let count = selection.as_ref().map_or_else(|| account.count(), Vec::len);
+    let range = match range(request, count, account.page_cap) {
         Ok(range) => range,
         Err((code, message)) => return Ok(error(400, code, message, &id)),
     };
@@ -77,7 +81,7 @@ pub(crate) async fn list_buckets(
             range.start..range.start,
             Some(continuation(range.start, number)),
         ),
-        _ if range.end < account.count() => (range.clone(), Some(continuation(range.end, number))),
+        _ if range.end < count => (range.clone(), Some(continuation(range.end, number))),
         _ => (range, None),
     };
     let tail = match next {
@@ -89,7 +93,10 @@ pub(crate) async fn list_buckets(
     let response = ok(
         [
             Bytes::from_static(HEAD.as_bytes()),
-            account.page(page),
+            match selection {
+                Some(indices) => account.selection(&indices[page]),
+                None => account.page(page),
+            },
             tail,
         ],
         &id,

@@ -11,6 +11,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
+    time::Instant,
 };
 
 use http_body_util::BodyExt as _;
@@ -46,8 +47,32 @@ pub struct Builder {
     accounts: HashMap<String, Arc<Account>>,
     every_account: Option<Arc<Account>>,
     caller: Caller,
+    assume_quota: Option<Quota>,
     records: bool,
     address: SocketAddr,
+}
+
+/// How many requests are answered: a bucket of tokens, as AWS throttles.
+#[derive(Debug, Clone)]
+struct Quota {
+    per_second: f64,
+    most: f64,
+    left: f64,
+    counted: Instant,
+}
+
+impl Quota {
+    fn take(&mut self) -> bool {
+        let now = Instant::now();
+        let gained = self.per_second * (now - self.counted).as_secs_f64();
+        self.left = (self.left + gained).min(self.most);
+        self.counted = now;
+        let enough = self.left >= 1.0;
+        if enough {
+            self.left -= 1.0;
+        }
+        enough
+    }
 }
 
 /// Who asks, where the credentials are none that were issued here.
@@ -78,6 +103,9 @@ pub(crate) struct World {
     assume: AtomicU64,
     list: AtomicU64,
     connections: AtomicU64,
+    in_flight: AtomicU64,
+    most_in_flight: AtomicU64,
+    assume_quota: Option<Mutex<Quota>>,
 }
 
 /// An account in use.
@@ -131,6 +159,19 @@ impl Builder {
         self
     }
 
+    /// At most so many `AssumeRole` a second are answered, all accounts together, after a first `burst`; the others are
+    /// throttled. STS counts the requests of the calling account, so one quota holds for all targets.
+    #[must_use]
+    pub fn assume_quota(mut self, per_second: u32, burst: u32) -> Self {
+        self.assume_quota = Some(Quota {
+            per_second: per_second.into(),
+            most: burst.max(1).into(),
+            left: burst.into(),
+            counted: Instant::now(),
+        });
+        self
+    }
+
     /// Keeps no record of the requests, only counts: for benchmarks.
     #[must_use]
     pub fn without_record(mut self) -> Self {
@@ -167,6 +208,9 @@ impl Builder {
             assume: AtomicU64::new(0),
             list: AtomicU64::new(0),
             connections: AtomicU64::new(0),
+            in_flight: AtomicU64::new(0),
+            most_in_flight: AtomicU64::new(0),
+            assume_quota: self.assume_quota.map(Mutex::new),
         });
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -204,6 +248,7 @@ impl FakeAws {
                 role: "MyLambdaExecutionRole".to_owned(),
                 session: "list".to_owned(),
             },
+            assume_quota: None,
             records: true,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
         }
@@ -227,6 +272,11 @@ impl FakeAws {
             list: list.load(Ordering::SeqCst),
             connections: connections.load(Ordering::SeqCst),
         }
+    }
+
+    /// How many requests were at most under way at the same time, since the start.
+    pub fn most_in_flight(&self) -> u64 {
+        self.world.most_in_flight.load(Ordering::SeqCst)
     }
 
     /// Sets the counts to zero and forgets the requests. Sessions stay.
@@ -307,6 +357,13 @@ impl World {
         ))
     }
 
+    /// Whether the quota of `AssumeRole` leaves room for one more.
+    pub(crate) fn may_assume(&self) -> bool {
+        self.assume_quota
+            .as_ref()
+            .is_none_or(|quota| quota.lock().unwrap_or_else(PoisonError::into_inner).take())
+    }
+
     fn record(&self, request: &Request) {
         match request.action {
             Action::AssumeRole => self.assume.fetch_add(1, Ordering::SeqCst),
@@ -372,8 +429,13 @@ async fn answer(
     connection: u64,
     request: hyper::Request<Incoming>,
 ) -> Result<Response<Body>, Reset> {
+    let _under_way = UnderWay::new(world);
     let (head, body) = request.into_parts();
-    let access_key = access_key(&head.headers).unwrap_or_default().to_owned();
+    let mut scope = credential_scope(&head.headers)
+        .unwrap_or_default()
+        .split('/');
+    let access_key = scope.next().unwrap_or_default().to_owned();
+    let region = scope.nth(1).unwrap_or_default().to_owned();
     let token = head
         .headers
         .get("x-amz-security-token")
@@ -398,6 +460,7 @@ async fn answer(
             action,
             account,
             access_key,
+            region,
             connection,
             query,
         };
@@ -411,6 +474,7 @@ async fn answer(
             action: Action::ListBuckets,
             account: account_of(world, &access_key).to_owned(),
             access_key,
+            region,
             connection,
             query: Query::parse(head.uri.query().unwrap_or_default().as_bytes()),
         };
@@ -424,9 +488,27 @@ fn account_of<'a>(world: &'a World, access_key: &'a str) -> &'a str {
     Session::of(access_key).map_or(&world.caller.account, |session| session.account)
 }
 
-/// The access key of a signature: `AWS4-HMAC-SHA256 Credential=KEY/20261122/us-east-1/s3/aws4_request, …`.
-fn access_key(headers: &hyper::HeaderMap) -> Option<&str> {
+/// What a signature is good for: `KEY/20261122/us-east-1/s3/aws4_request`, of
+/// `AWS4-HMAC-SHA256 Credential=KEY/20261122/us-east-1/s3/aws4_request, …`.
+fn credential_scope(headers: &hyper::HeaderMap) -> Option<&str> {
     let authorization = headers.get("authorization")?.to_str().ok()?;
     let (_, credential) = authorization.split_once("Credential=")?;
-    credential.split('/').next()
+    credential.split(',').next()
+}
+
+/// Counts a request as under way, for as long as it lives.
+struct UnderWay<'a>(&'a World);
+
+impl<'a> UnderWay<'a> {
+    fn new(world: &'a World) -> Self {
+        let number = world.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
+        world.most_in_flight.fetch_max(number, Ordering::SeqCst);
+        Self(world)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
+    }
 }

@@ -93,7 +93,10 @@ pub(crate) async fn assume_role(
     if !account.assume_latency.is_zero() {
         tokio::time::sleep(account.assume_latency).await;
     }
-    let fault = account.on_assume.fault(number);
+    let fault = match account.on_assume.fault(number) {
+        Fault::None if !world.may_assume() => &Fault::Throttled,
+        fault => fault,
+    };
     match fault {
         Fault::Slow(time) => tokio::time::sleep(*time).await,
         Fault::Hang => std::future::pending().await,

@@ -163,3 +163,40 @@ fn it_knows_who_is_asking() {
         Some("arn:aws:sts::111111111111:assumed-role/MyLambdaExecutionRole/list")
     );
 }
+
+#[test]
+fn a_prefix_narrows_a_listing_on_every_page() {
+    let fake = fake(
+        Account::new()
+            .named_buckets(["logs-1", "data", "logs-2", "log", "logs-3"])
+            .page_cap(2),
+    );
+    let session = assume(&fake, "");
+    let (key, token) = (
+        element(&session, "AccessKeyId").unwrap(),
+        element(&session, "SessionToken").unwrap(),
+    );
+    let first = list(&fake, "max-buckets=10&prefix=logs-", key, token);
+    assert!(first.contains("logs-1") && first.contains("logs-2"));
+    assert!(!first.contains("data"));
+    let next = "2%2B0%2F%3D%3D";
+    let query = format!("max-buckets=10&prefix=logs-&continuation-token={next}");
+    let rest = list(&fake, &query, key, token);
+    assert_eq!(rest.matches("<Bucket>").count(), 1);
+    assert!(rest.contains("logs-3"));
+    assert_eq!(fake.requests()[1].region, "us-east-1");
+}
+
+#[test]
+fn a_quota_of_the_caller_is_all_accounts_together() {
+    let fake = FakeAws::builder()
+        .every_account(Account::new())
+        .assume_quota(1, 2)
+        .start()
+        .unwrap();
+    let answers: Vec<_> = (0..3).map(|_| assume(&fake, "")).collect();
+    assert!(answers[0].contains("<SessionToken>"));
+    assert!(answers[1].contains("<SessionToken>"));
+    assert!(answers[2].contains("<Code>Throttling</Code>"));
+    assert_eq!(fake.most_in_flight(), 1);
+}
