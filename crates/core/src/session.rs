@@ -3,7 +3,7 @@
 //! Kept here and not in the SDK's identity cache: that one holds 64 and evicts any, so that with more targets nearly
 //! every call asks STS again (aws-smithy-runtime 1.16, `LazyCacheBuilder::max_partitions`).
 //!
-//! A session costs about one kilobyte, most of it the session token. The clock is the configuration's, so that tests
+//! The cache holds 10,000 targets; before it takes one more, the eighth whose sessions are the oldest goes. The clock is the configuration's, so that tests
 //! need not wait.
 
 use std::{
@@ -33,6 +33,9 @@ const SHORTEST: Duration = Duration::from_mins(15);
 /// After an attempt to renew a session ahead of its end has failed, the old one is used for so long, or to its end,
 /// before the next attempt.
 const PAUSE: Duration = Duration::from_secs(30);
+
+/// How many targets the cache holds.
+const MOST: usize = 10_000;
 
 /// What STS has issued.
 pub(crate) struct Issued {
@@ -70,6 +73,7 @@ pub(crate) enum Origin {
 pub(crate) struct Sessions {
     clock: SharedTimeSource,
     issued: AtomicU64,
+    most: usize,
     slots: RwLock<HashMap<Target, Arc<Slot>>>,
 }
 
@@ -87,7 +91,9 @@ impl Sessions {
     pub(crate) fn new(clock: SharedTimeSource) -> Self {
         Self {
             clock,
-            issued: AtomicU64::new(0),
+            // An empty place counts as number 0, older than all.
+            issued: AtomicU64::new(1),
+            most: MOST,
             slots: RwLock::default(),
         }
     }
@@ -188,8 +194,29 @@ impl Sessions {
         }
         drop(slots);
         let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        if slots.len() >= self.most && !slots.contains_key(target) {
+            make_room(&mut slots);
+        }
         Arc::clone(slots.entry(target.clone()).or_default())
     }
+}
+
+/// Removes the eighth whose sessions are the oldest. Many at a time, as finding them takes a look at all; and none that
+/// somebody is using, as STS would be asked twice.
+fn make_room(slots: &mut HashMap<Target, Arc<Slot>>) {
+    let is_unused = |slot: &Arc<Slot>| Arc::strong_count(slot) == 1;
+    let mut numbers: Vec<u64> = slots
+        .values()
+        .filter(|slot| is_unused(slot))
+        .map(|slot| slot.number())
+        .collect();
+    if numbers.is_empty() {
+        return;
+    }
+    let last = (slots.len() / 8).min(numbers.len() - 1);
+    let (_, oldest, _) = numbers.select_nth_unstable(last);
+    let oldest = *oldest;
+    slots.retain(|_, slot| !is_unused(slot) || slot.number() > oldest);
 }
 
 impl Slot {
@@ -199,6 +226,11 @@ impl Slot {
             .as_ref()
             .filter(|session| now < session.expires_at)
             .cloned()
+    }
+
+    /// Which session it is; 0 where there is none.
+    fn number(&self) -> u64 {
+        self.lock().as_ref().map_or(0, |session| session.number)
     }
 
     fn put(&self, session: Option<Session>) {
@@ -217,5 +249,72 @@ impl fmt::Debug for Sessions {
         f.debug_struct("Sessions")
             .field("cached", &cached)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_async::time::SystemTimeSource;
+
+    use super::*;
+
+    fn target(number: usize) -> Target {
+        Target {
+            account: format!("{number:012}").parse().unwrap(),
+            name: None,
+            role: "Role".parse().unwrap(),
+            external_id: None,
+            region: None,
+        }
+    }
+
+    async fn get(sessions: &Sessions, number: usize) -> Origin {
+        let issued = async || {
+            Ok(Issued {
+                credentials: Credentials::new("key", "secret", None, None, "test"),
+                expires_at: SystemTime::now() + Duration::from_hours(1),
+            })
+        };
+        let (_, origin) = sessions.get(&target(number), issued).await.unwrap();
+        origin
+    }
+
+    #[tokio::test]
+    async fn the_oldest_go_when_the_cache_is_full() {
+        let sessions = Sessions {
+            most: 80,
+            ..Sessions::new(SharedTimeSource::new(SystemTimeSource::new()))
+        };
+        for number in 0..80 {
+            assert_eq!(get(&sessions, number).await, Origin::Assumed);
+        }
+        for number in 0..80 {
+            assert_eq!(get(&sessions, number).await, Origin::Cache, "{number}");
+        }
+        get(&sessions, 80).await;
+        assert_eq!(sessions.slots.read().unwrap().len(), 70);
+        assert_eq!(get(&sessions, 11).await, Origin::Cache);
+        assert_eq!(get(&sessions, 80).await, Origin::Cache);
+        assert_eq!(get(&sessions, 10).await, Origin::Assumed);
+        for number in 100..1_000 {
+            get(&sessions, number).await;
+            assert!(sessions.slots.read().unwrap().len() <= 80);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_in_use_stays() {
+        let sessions = Sessions {
+            most: 8,
+            ..Sessions::new(SharedTimeSource::new(SystemTimeSource::new()))
+        };
+        let used: Vec<_> = (0..8)
+            .map(|number| sessions.slot(&target(number)))
+            .collect();
+        get(&sessions, 8).await;
+        assert_eq!(sessions.slots.read().unwrap().len(), 9);
+        drop(used);
+        get(&sessions, 9).await;
+        assert_eq!(get(&sessions, 8).await, Origin::Cache);
     }
 }
