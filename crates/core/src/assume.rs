@@ -1,10 +1,11 @@
 //! The first phase: a session of the target's role, from STS.
 
-use aws_sdk_sts::config::Credentials;
+use aws_sdk_sts::{config::Credentials, operation::assume_role::AssumeRoleOutput};
 use contract::{SessionName, Target, account_of_arn};
+use tokio::time::sleep;
 
 use crate::{
-    Clients,
+    Clients, FailureKind,
     failure::{Failure, Phase},
     session::Issued,
 };
@@ -16,19 +17,7 @@ const DURATION_SECONDS: i32 = 3_600;
 
 /// Asks STS for a session, and checks whose it is.
 pub(crate) async fn assume(clients: &Clients, target: &Target) -> Result<Issued, Failure> {
-    let role = clients.role_arn(target);
-    tracing::debug!(role = %role, "assuming");
-    let answer = clients
-        .sts
-        .assume_role()
-        .role_arn(role.to_string())
-        .role_session_name(SessionName::list_s3_buckets().as_str())
-        .duration_seconds(DURATION_SECONDS)
-        .set_external_id(target.external_id.as_ref().map(ToString::to_string))
-        .send()
-        .await
-        .map_err(|error| clients.failure(Phase::Assume, target).sdk(&error))?;
-
+    let answer = ask(clients, target).await?;
     let failure = || clients.failure(Phase::Assume, target);
     let invalid = |what| failure().invalid_response(what, &answer);
     let identity = answer
@@ -57,4 +46,57 @@ pub(crate) async fn assume(clients: &Clients, target: &Target) -> Result<Issued,
         ),
         expires_at,
     })
+}
+
+/// Sends the request, as often as [`Limits`](crate::Limits) allow.
+///
+/// The attempts are counted here and not by the SDK, so that every one of them passes the [pacer](crate::pacer).
+async fn ask(clients: &Clients, target: &Target) -> Result<AssumeRoleOutput, Failure> {
+    let role = clients.role_arn(target).to_string();
+    let region = clients.regional(target);
+    let limits = clients.limits();
+    let mut attempt = 1;
+    loop {
+        let started = region.pacer.turn().await;
+        tracing::debug!(role, attempt, "assuming");
+        let answer = region
+            .sts
+            .assume_role()
+            .role_arn(&role)
+            .role_session_name(SessionName::list_s3_buckets().as_str())
+            .duration_seconds(DURATION_SECONDS)
+            .set_external_id(target.external_id.as_ref().map(ToString::to_string))
+            .send()
+            .await;
+        let failure = match answer {
+            Ok(answer) => {
+                region.pacer.answered();
+                return Ok(answer);
+            }
+            Err(error) => clients.failure(Phase::Assume, target).sdk(&error),
+        };
+        match failure.kind() {
+            // A second refusal of one request says little: were it the quota, others' first ones would be refused.
+            FailureKind::Throttled if attempt == 1 => region.pacer.throttled(started),
+            FailureKind::Throttled => {}
+            _ => region.pacer.answered(),
+        }
+        if attempt >= limits.max_attempts || !may_pass(failure.kind()) {
+            return Err(failure);
+        }
+        sleep(limits.backoff(attempt)).await;
+        attempt += 1;
+    }
+}
+
+/// Whether the same request may succeed in a moment: what the SDKs' standard retry mode tries again.
+fn may_pass(kind: FailureKind) -> bool {
+    matches!(
+        kind,
+        FailureKind::Throttled
+            | FailureKind::Timeout
+            | FailureKind::ServiceUnavailable
+            | FailureKind::ConnectionFailed
+            | FailureKind::InvalidResponse
+    )
 }

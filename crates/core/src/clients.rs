@@ -1,8 +1,15 @@
 //! What is built once and serves every call.
 
-use std::fmt;
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
 
-use aws_sdk_s3::config::{BehaviorVersion, StalledStreamProtectionConfig};
+use aws_sdk_s3::config::{
+    BehaviorVersion, StalledStreamProtectionConfig,
+    retry::{RetryConfig, RetryPartition, TokenBucket},
+};
 use aws_types::SdkConfig;
 use contract::{InvalidValue, Partition, Region, RoleArn, Target};
 
@@ -10,6 +17,7 @@ use crate::{
     Limits,
     complete::OnlyWholeAnswers,
     failure::{Failure, FailureBuilder, Phase},
+    pacer::Pacer,
     session::{Origin, Session, Sessions},
 };
 
@@ -17,10 +25,22 @@ use crate::{
 ///
 /// `Debug` shows the region and how many sessions are cached, never what they are.
 pub struct Clients {
+    /// Those of the configured region, which most targets share.
+    home: Arc<Regional>,
+    /// Those of other regions, made when a target first names one.
+    others: RwLock<HashMap<Region, Arc<Regional>>>,
+    config: SdkConfig,
+    limits: Limits,
+    sessions: Sessions,
+}
+
+/// The clients of one region.
+pub(crate) struct Regional {
+    region: Region,
     pub(crate) sts: aws_sdk_sts::Client,
     pub(crate) s3: aws_sdk_s3::Client,
-    sessions: Sessions,
-    region: Region,
+    /// STS's quota is one of the calling account in the region.
+    pub(crate) pacer: Pacer,
 }
 
 /// Why no [`Clients`] could be built.
@@ -73,41 +93,52 @@ impl Clients {
             .set_http_client(Some(
                 config.http_client().unwrap_or_else(|| limits.http_client()),
             ));
-        let shared = builder.build();
-        let sts = aws_sdk_sts::Client::from_conf(
-            aws_sdk_sts::config::Builder::from(&shared)
-                .interceptor(OnlyWholeAnswers)
-                .build(),
-        );
-        // Each call brings its session. Without this line a forgotten one would list the process's own account.
-        let mut builder = shared.into_builder();
-        builder.set_credentials_provider(None);
-        let s3 = aws_sdk_s3::Client::from_conf(
-            aws_sdk_s3::config::Builder::from(&builder.build())
-                .interceptor(OnlyWholeAnswers)
-                .build(),
-        );
+        let config = builder.build();
         Ok(Self {
-            sts,
-            s3,
+            home: Arc::new(Regional::new(region, &config)),
+            others: RwLock::default(),
             sessions: Sessions::new(config.time_source().unwrap_or_default()),
-            region,
+            limits: *limits,
+            config,
         })
     }
 
-    /// The region whose STS and S3 are asked. S3's answer covers the buckets of all regions.
+    /// The region whose STS and S3 are asked, unless a target names another. S3's answer covers the buckets of all
+    /// regions.
     pub fn region(&self) -> &Region {
-        &self.region
+        &self.home.region
     }
 
     /// The partition of that region, in which all roles lie.
     pub fn partition(&self) -> Partition {
-        self.region.partition()
+        self.region().partition()
     }
 
     /// The ARN of the role that is assumed for `target`.
     pub fn role_arn(&self, target: &Target) -> RoleArn {
         target.role_arn(self.partition())
+    }
+
+    /// The clients of the region in which `target` is asked for.
+    pub(crate) fn regional(&self, target: &Target) -> Arc<Regional> {
+        let region = match &target.region {
+            Some(region) if *region != self.home.region => region,
+            _ => return Arc::clone(&self.home),
+        };
+        let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(regional) = others.get(region) {
+            return Arc::clone(regional);
+        }
+        drop(others);
+        let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
+        let regional = others
+            .entry(region.clone())
+            .or_insert_with(|| Arc::new(Regional::new(region.clone(), &self.config)));
+        Arc::clone(regional)
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// A session for `target`, from the cache or from STS.
@@ -128,15 +159,55 @@ impl Clients {
             phase,
             self.role_arn(target),
             target.external_id.clone(),
-            self.region.clone(),
+            target.region.as_ref().unwrap_or(self.region()).clone(),
         )
     }
+}
+
+impl Regional {
+    fn new(region: Region, config: &SdkConfig) -> Self {
+        let mut builder = config.to_builder();
+        builder.set_region(aws_types::region::Region::new(region.to_string()));
+        let config = builder.build();
+        let sts = aws_sdk_sts::Client::from_conf(
+            aws_sdk_sts::config::Builder::from(&config)
+                .retry_config(RetryConfig::disabled())
+                .interceptor(OnlyWholeAnswers)
+                .build(),
+        );
+        let mut builder = config.into_builder();
+        // Each call brings its session. Without this line a forgotten one would list the process's own account.
+        builder.set_credentials_provider(None);
+        let s3 = aws_sdk_s3::Client::from_conf(
+            aws_sdk_s3::config::Builder::from(&builder.build())
+                .retry_partition(no_shared_budget())
+                .interceptor(OnlyWholeAnswers)
+                .build(),
+        );
+        Self {
+            region,
+            sts,
+            s3,
+            pacer: Pacer::default(),
+        }
+    }
+}
+
+/// Retries that the attempts of each request alone limit.
+///
+/// The SDK's default is one budget for all requests of the process to a service, so that a few accounts whose S3 throttles
+/// would end the retries of all (aws-smithy-runtime 1.16, `TokenBucket`: 500 tokens, 5 or 10 a retry). A budget for each
+/// target would be spent by no request: 3 attempts cost 20.
+fn no_shared_budget() -> RetryPartition {
+    RetryPartition::custom("s3-by-target")
+        .token_bucket(TokenBucket::unlimited())
+        .build()
 }
 
 impl fmt::Debug for Clients {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Clients")
-            .field("region", &self.region.as_str())
+            .field("region", &self.region().as_str())
             .field("sessions", &self.sessions)
             .finish_non_exhaustive()
     }

@@ -32,25 +32,28 @@ pub struct Bucket {
     pub created: Option<DateTime>,
 }
 
-/// Appends every bucket of the account to `buckets`, and returns the number of pages.
+/// Appends every bucket of the account, or every one whose name begins with `prefix`, to `buckets`, and returns the number of pages.
 ///
 /// The pages are followed by hand: the SDK's paginator drops a call's own credentials.
 pub(crate) async fn list(
     clients: &Clients,
     target: &Target,
     session: &Session,
+    prefix: Option<&str>,
     buckets: &mut Vec<Bucket>,
 ) -> Result<u32, Failure> {
+    let region = clients.regional(target);
     let failure = || clients.failure(Phase::List, target);
     let mut pages = 0;
     let mut empty_pages = 0;
     let mut seen = HashSet::new();
     let mut token: Option<String> = None;
     loop {
-        let mut page = clients
+        let mut page = region
             .s3
             .list_buckets()
             .max_buckets(PAGE_SIZE)
+            .set_prefix(prefix.map(ToOwned::to_owned))
             .set_continuation_token(token)
             .customize()
             .config_override(session_only(session))

@@ -1,0 +1,158 @@
+//! How fast STS is asked.
+//!
+//! STS counts the requests of the calling account in a region, whatever the target. So where it throttles one request,
+//! it throttles all that come as fast, and each target backing off by itself would only try the quota again and again.
+//! Every attempt of `AssumeRole` therefore passes here. At first nothing is held back; after STS has throttled, requests
+//! start one by one with a pause between them, which doubles with each further refusal and shrinks with each answer,
+//! until there is none.
+//!
+//! Not the SDK's adaptive retry mode: it takes the rate of the last half second for the quota, and throttled within the
+//! first one goes down to one request in two seconds (aws-smithy-runtime 1.16, `ClientRateLimiter`).
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep_until};
+
+/// The pause after the first refusal: 200 requests a second.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+
+/// The longest pause: 4 requests a second.
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+/// A pause below this is none.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
+
+/// What an answer leaves of the pause: little enough that the quota is reached again only after many answers, and few
+/// requests are refused then.
+const AFTER_AN_ANSWER: f64 = 0.98;
+
+/// Holds back requests while there are too many.
+#[derive(Debug, Default)]
+pub(crate) struct Pacer {
+    pace: Mutex<Pace>,
+    /// When the next request may start. Held while one waits for it; the others queue in their order.
+    next: tokio::sync::Mutex<Option<Instant>>,
+}
+
+#[derive(Debug, Default)]
+struct Pace {
+    pause: Duration,
+    slowed: Option<Instant>,
+}
+
+impl Pacer {
+    /// Waits until a request may start, and returns when that is.
+    pub(crate) async fn turn(&self) -> Instant {
+        if self.lock().pause.is_zero() {
+            return Instant::now();
+        }
+        let mut next = self.next.lock().await;
+        if let Some(next) = *next {
+            sleep_until(next).await;
+        }
+        let now = Instant::now();
+        // Jitter: other processes of this account are told to slow down at the same time.
+        let pause = self.lock().pause.mul_f64(0.5 + fastrand::f64());
+        *next = Some(now + pause);
+        now
+    }
+
+    /// A request that started at `started` was throttled. What started before the last slowing says nothing about the
+    /// pace that was set then.
+    pub(crate) fn throttled(&self, started: Instant) {
+        let mut pace = self.lock();
+        if pace.slowed.is_none_or(|slowed| started >= slowed) {
+            pace.pause = (pace.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+            pace.slowed = Some(Instant::now());
+            tracing::debug!(pause = ?pace.pause, "STS throttles: asking it more slowly");
+        }
+    }
+
+    /// A request was answered.
+    pub(crate) fn answered(&self) {
+        let mut pace = self.lock();
+        if !pace.pause.is_zero() {
+            pace.pause = pace.pause.mul_f64(AFTER_AN_ANSWER);
+            if pace.pause < SHORTEST_PAUSE {
+                pace.pause = Duration::ZERO;
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pause(pacer: &Pacer) -> Duration {
+        pacer.lock().pause
+    }
+
+    #[test]
+    fn refusals_of_the_same_moment_slow_once_and_later_ones_again() {
+        let pacer = Pacer::default();
+        let early = Instant::now();
+        for _ in 0..64 {
+            pacer.throttled(early);
+        }
+        assert_eq!(pause(&pacer), FIRST_PAUSE);
+        pacer.throttled(Instant::now());
+        assert_eq!(pause(&pacer), 2 * FIRST_PAUSE);
+        for _ in 0..20 {
+            pacer.throttled(Instant::now());
+        }
+        assert_eq!(pause(&pacer), LONGEST_PAUSE);
+    }
+
+    #[test]
+    fn answers_bring_the_pace_back() {
+        let pacer = Pacer::default();
+        pacer.throttled(Instant::now());
+        let mut answers = 0;
+        while !pause(&pacer).is_zero() {
+            pacer.answered();
+            answers += 1;
+        }
+        assert!((50..100).contains(&answers), "{answers}");
+        pacer.answered();
+        assert_eq!(pause(&pacer), Duration::ZERO);
+    }
+
+    #[tokio::test]
+    async fn turns_come_one_by_one_once_there_is_a_pause() {
+        let pacer = Pacer::default();
+        let started = Instant::now();
+        for _ in 0..1_000 {
+            pacer.turn().await;
+        }
+        let unpaced = started.elapsed();
+        pacer.throttled(Instant::now());
+        let started = Instant::now();
+        let turn = || pacer.turn();
+        tokio::join!(turn(), turn(), turn(), turn(), turn());
+        // Four pauses of at least half of it.
+        assert!(started.elapsed() >= 2 * FIRST_PAUSE);
+        assert!(unpaced < Duration::from_secs(1), "{unpaced:?}");
+    }
+
+    #[tokio::test]
+    async fn one_who_gives_up_waiting_holds_up_nobody() {
+        let pacer = Pacer::default();
+        for _ in 0..10 {
+            pacer.throttled(Instant::now());
+        }
+        pacer.turn().await;
+        let soon = Duration::from_millis(1);
+        tokio::time::timeout(soon, pacer.turn()).await.unwrap_err();
+        let started = Instant::now();
+        pacer.turn().await;
+        assert!(started.elapsed() <= 2 * LONGEST_PAUSE);
+    }
+}
