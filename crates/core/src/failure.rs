@@ -76,11 +76,13 @@ pub enum FailureKind {
     InvalidResponse,
     /// The request could not even be made: the endpoint, for example, is no URL.
     InvalidConfiguration,
+    /// The account was listed, but its part of the answer alone is larger than the answer may be.
+    ResponseTooLarge,
 }
 
 impl FailureKind {
     /// Every kind, for documentation.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::AssumeRoleDenied,
         Self::ListBucketsDenied,
         Self::Throttled,
@@ -95,6 +97,7 @@ impl FailureKind {
         Self::ConnectionFailed,
         Self::InvalidResponse,
         Self::InvalidConfiguration,
+        Self::ResponseTooLarge,
     ];
 
     /// The name: what a Lambda answers as `errorType`.
@@ -114,6 +117,7 @@ impl FailureKind {
             Self::ConnectionFailed => "ConnectionFailed",
             Self::InvalidResponse => "InvalidResponse",
             Self::InvalidConfiguration => "InvalidConfiguration",
+            Self::ResponseTooLarge => "ResponseTooLarge",
         }
     }
 
@@ -146,6 +150,9 @@ impl FailureKind {
             Self::InvalidConfiguration => {
                 "The request could not be made, as the endpoint is invalid"
             }
+            Self::ResponseTooLarge => {
+                "The account's part of the answer alone is larger than the answer may be"
+            }
         }
     }
 
@@ -165,7 +172,8 @@ impl FailureKind {
             | Self::CredentialsRejected
             | Self::RegionDisabled
             | Self::RequestRejected
-            | Self::InvalidConfiguration => false,
+            | Self::InvalidConfiguration
+            | Self::ResponseTooLarge => false,
         }
     }
 }
@@ -258,6 +266,12 @@ impl Failure {
     /// The buckets of the pages that had come before the failure; empty in most cases.
     pub fn partial(&self) -> &[Bucket] {
         &self.0.partial.0
+    }
+
+    /// Without the buckets of [`partial`](Self::partial).
+    pub(crate) fn without_partial(mut self) -> Self {
+        Arc::make_mut(&mut self.0).partial = Partial::default();
+        self
     }
 
     pub(crate) fn with_partial(mut self, buckets: Vec<Bucket>) -> Self {
@@ -386,6 +400,12 @@ impl FailureBuilder {
             request_id: answer.request_id().map(one_line),
             ..What::new(FailureKind::InvalidResponse, explanation)
         })
+    }
+
+    /// The account's part of the answer has `size` bytes, and the whole may have `most`.
+    pub(crate) fn response_too_large(self, size: usize, most: usize) -> Failure {
+        let explanation = format!("they take {size} bytes of an answer that may have {most}");
+        self.build(What::new(FailureKind::ResponseTooLarge, explanation))
     }
 
     /// What the SDK reports.

@@ -111,6 +111,9 @@ pub(crate) fn hint(circumstances: &Circumstances<'_>) -> Option<String> {
             "AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL_S3 may not be a URL"
                 .to_owned()
         }
+        (FailureKind::ResponseTooLarge, _) => {
+            "fewer buckets, by a prefix, or less about each of them may fit".to_owned()
+        }
         (FailureKind::RequestRejected | FailureKind::ServiceUnavailable, _) => return None,
     };
     Some(hint)

@@ -17,6 +17,8 @@
 //! S3 client a region, and a cache of the sessions, about two kilobytes a target. That is what makes a warm call cheap (no
 //! request to STS, no new connection) and lets thousands of targets share one process.
 //!
+//! [`fan_out`] lists many targets in one call, and stops in time.
+//!
 //! # Invariants
 //! - The two phases fail apart: credentials are asked for first, and only then does the S3 client see them. A provider
 //!   inside the S3 client would turn STS's refusal into a connection error with the cause buried.
@@ -25,14 +27,14 @@
 //! - Nothing printed by `Debug` or `Display` holds a secret: an SDK error, which may carry the raw answer of STS, never
 //!   leaves this crate.
 //!
-//! What is *not* here: Lambda, environment variables, printing, the choice of targets, and the fan-out over many of
-//! them. Loading an `SdkConfig` is the caller's too (the crate `aws-config`), with [`http_client`] as its HTTP client.
+//! What is *not* here: Lambda, environment variables, printing, and the choice of targets. Loading an `SdkConfig` is the caller's too (the crate `aws-config`), with [`http_client`] as its HTTP client.
 
 mod assume;
 mod cause;
 mod clients;
 mod complete;
 mod failure;
+mod fan_out;
 mod hint;
 mod http;
 mod limits;
@@ -49,6 +51,7 @@ pub use aws_smithy_types::DateTime;
 pub use cause::Cause;
 pub use clients::{Clients, ConfigurationError};
 pub use failure::{Failure, FailureKind, Phase};
+pub use fan_out::{Answer, Answers, FanOutOptions, Outcome, SkipReason, fan_out};
 pub use http::http_client;
 pub use limits::Limits;
 pub use list::Bucket;

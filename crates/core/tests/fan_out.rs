@@ -1,0 +1,584 @@
+//! Many targets in one call: each answered for once, in order, whatever goes wrong with some; and no further than the
+//! deadline and the size of the answer allow.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "for tests, where clippy sees no test function"
+)]
+
+mod common;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use common::{PATIENT, clients_with, target};
+use contract::{Concurrency, Target};
+use cross_account::{
+    Answer, Answers, Clients, FailureKind, FanOutOptions, Limits, Outcome, SkipReason, fan_out,
+};
+use fake_aws::{Account, Action, Builder, FakeAws, Fault};
+use proptest::{
+    prelude::{Just, ProptestConfig, Strategy, prop_oneof},
+    proptest,
+};
+use tokio::time::Instant;
+
+fn id(number: usize) -> String {
+    format!("{:012}", 500_000_000_000 + number)
+}
+
+fn targets(count: usize) -> Vec<Target> {
+    (0..count)
+        .map(|number| Target {
+            account: id(number).parse().unwrap(),
+            ..target()
+        })
+        .collect()
+}
+
+/// One account each, behaving so.
+fn fake(accounts: impl IntoIterator<Item = Account>) -> FakeAws {
+    accounts
+        .into_iter()
+        .enumerate()
+        .fold(FakeAws::builder(), |builder: Builder, (number, account)| {
+            builder.account(id(number), account)
+        })
+        .start()
+        .unwrap()
+}
+
+fn everyone(account: Account) -> FakeAws {
+    FakeAws::builder().every_account(account).start().unwrap()
+}
+
+fn at_a_time(number: u64) -> FanOutOptions {
+    FanOutOptions {
+        concurrency: Concurrency::new(number).unwrap(),
+        ..FanOutOptions::default()
+    }
+}
+
+fn free(_: &Target, _: &Answer) -> usize {
+    0
+}
+
+/// One word an answer: how many buckets, which failure, or why it was skipped.
+fn words(answers: &Answers) -> Vec<String> {
+    answers
+        .answers
+        .iter()
+        .map(|answer| match &answer.outcome {
+            Outcome::Listed(listing) => listing.buckets.len().to_string(),
+            Outcome::Failed(failure) => failure.kind().to_string(),
+            Outcome::Skipped(reason) => reason.as_str().to_owned(),
+        })
+        .collect()
+}
+
+/// Calls until nothing is skipped, checks what holds for each call, and returns the answers of the chain and the number
+/// of calls.
+async fn chain(
+    clients: &Clients,
+    targets: &[Target],
+    mut options: impl FnMut() -> FanOutOptions,
+    mut measure: impl FnMut(&Target, &Answer) -> usize,
+) -> (Answers, usize) {
+    let mut all = Answers {
+        answers: Vec::new(),
+        resume: None,
+    };
+    let mut calls = 0;
+    while all.answers.len() < targets.len() {
+        let rest = &targets[all.answers.len()..];
+        let mut answers = fan_out(clients, rest, &options(), &mut measure).await;
+        assert_eq!(answers.answers.len(), rest.len());
+        let reached = answers.resume.unwrap_or(rest.len());
+        assert!(reached > 0, "a call that reaches nobody never ends");
+        for (number, answer) in answers.answers.iter().enumerate() {
+            let skipped = matches!(answer.outcome, Outcome::Skipped(_));
+            assert_eq!(skipped, number >= reached, "skipped are the last ones");
+        }
+        for (target, answer) in rest.iter().zip(&answers.answers) {
+            if let Outcome::Failed(failure) = &answer.outcome {
+                assert_eq!(*failure.account(), target.account);
+            }
+        }
+        all.answers.extend(answers.answers.drain(..reached));
+        calls += 1;
+    }
+    (all, calls)
+}
+
+/// How often each account was asked for a session and for a page.
+fn requests(fake: &FakeAws) -> BTreeMap<String, (u32, u32)> {
+    let mut counts = BTreeMap::<_, (u32, u32)>::new();
+    for request in fake.requests() {
+        let count = counts.entry(request.account).or_default();
+        match request.action {
+            Action::AssumeRole => count.0 += 1,
+            _ => count.1 += 1,
+        }
+    }
+    counts
+}
+
+#[tokio::test]
+async fn every_account_once_and_in_configured_order_whatever_finishes_first() {
+    for count in [0, 1, 10] {
+        let fake = fake((0..count).map(|number| {
+            let left = u64::try_from(count - number).unwrap();
+            Account::new()
+                .buckets(number)
+                .list_latency(Duration::from_millis(5 * left))
+        }));
+        let clients = clients_with(&fake, &PATIENT);
+        for _ in 0..2 {
+            let answers = fan_out(&clients, &targets(count), &at_a_time(64), free).await;
+            let expected: Vec<_> = (0..count).map(|number| number.to_string()).collect();
+            assert_eq!(words(&answers), expected);
+            assert_eq!(answers.resume, None);
+        }
+        let once_and_twice: BTreeMap<_, _> = (0..count).map(|n| (id(n), (1, 2))).collect();
+        assert_eq!(requests(&fake), once_and_twice, "sessions are kept");
+    }
+}
+
+#[tokio::test]
+async fn a_thousand_accounts_take_two_requests_each_and_few_connections() {
+    let fake = everyone(Account::new().buckets(2));
+    let clients = clients_with(&fake, &PATIENT);
+    let answers = fan_out(&clients, &targets(1_000), &FanOutOptions::default(), free).await;
+    assert_eq!(words(&answers), vec!["2"; 1_000]);
+    let counts = fake.counts();
+    assert_eq!((counts.assume, counts.list), (1_000, 1_000));
+    assert!(counts.connections <= 64, "{counts:?}");
+    assert!(fake.most_in_flight() <= 64);
+    let twice = requests(&fake).into_values().all(|count| count == (1, 1));
+    assert!(twice);
+}
+
+#[tokio::test]
+async fn five_thousand_refusals_are_five_thousand_answers() {
+    let fake = FakeAws::builder().start().unwrap();
+    let clients = clients_with(&fake, &PATIENT);
+    let answers = fan_out(&clients, &targets(5_000), &FanOutOptions::default(), free).await;
+    assert_eq!(words(&answers), vec!["AssumeRoleDenied"; 5_000]);
+    assert_eq!(fake.counts().assume, 5_000);
+}
+
+#[tokio::test]
+async fn no_more_are_asked_at_a_time_than_allowed() {
+    for number in [1, 7] {
+        let fake = everyone(Account::new().list_latency(Duration::from_millis(5)));
+        let clients = clients_with(&fake, &PATIENT);
+        fan_out(&clients, &targets(30), &at_a_time(number), free).await;
+        assert_eq!(fake.most_in_flight(), number);
+    }
+}
+
+#[tokio::test]
+async fn each_fault_of_one_some_and_all_accounts() {
+    let healthy = || Account::new().buckets(15).page_cap(10);
+    let patient = PATIENT;
+    let impatient = Limits {
+        read_timeout: Duration::from_millis(400),
+        max_attempts: 1,
+        ..PATIENT
+    };
+    let late = Fault::Slow(Duration::from_mins(1));
+    let wrong = Fault::WrongAccount("999999999999");
+    let assume = |fault| healthy().always_on_assume(fault);
+    let list = |fault| healthy().always_on_list(fault);
+    let second_page = |fault| healthy().on_list([Fault::None]).always_on_list(fault);
+    let table: [(&str, &Limits, &dyn Fn() -> Account); 15] = [
+        ("AssumeRoleDenied", &patient, &|| assume(Fault::Denied)),
+        ("ListBucketsDenied", &patient, &|| list(Fault::Denied)),
+        ("Throttled", &patient, &|| assume(Fault::Throttled)),
+        ("Throttled", &patient, &|| second_page(Fault::Throttled)),
+        ("Timeout", &impatient, &|| assume(late.clone())),
+        ("Timeout", &impatient, &|| list(late.clone())),
+        ("ConnectionFailed", &patient, &|| assume(Fault::Reset)),
+        ("ConnectionFailed", &patient, &|| second_page(Fault::Reset)),
+        ("ServiceUnavailable", &patient, &|| assume(Fault::Internal)),
+        ("ServiceUnavailable", &patient, &|| list(Fault::Internal)),
+        ("InvalidResponse", &patient, &|| assume(Fault::Truncated)),
+        ("InvalidResponse", &patient, &|| list(Fault::Truncated)),
+        ("ExpiredCredentials", &patient, &|| {
+            second_page(Fault::Expired)
+        }),
+        ("WrongAccount", &patient, &|| assume(wrong.clone())),
+        // The one that is no failure: it passes once the session is renewed.
+        ("15", &patient, &|| {
+            healthy().on_list([Fault::None, Fault::Expired])
+        }),
+    ];
+    for (kind, limits, faulty) in table {
+        for is_faulty in [|n| n == 3, |n| n % 2 == 0, |_| true] {
+            let accounts = 0..7_usize;
+            let fake = fake(accounts.clone().map(|number| {
+                if is_faulty(number) {
+                    faulty()
+                } else {
+                    healthy()
+                }
+            }));
+            let clients = clients_with(&fake, limits);
+            let answers = fan_out(&clients, &targets(7), &at_a_time(7), free).await;
+            let expected: Vec<_> = accounts
+                .clone()
+                .map(|number| if is_faulty(number) { kind } else { "15" })
+                .collect();
+            assert_eq!(words(&answers), expected);
+            let counts = requests(&fake);
+            for number in accounts.filter(|number| !is_faulty(*number)) {
+                assert_eq!(counts[&id(number)], (1, 2), "{kind}: account {number}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_had_come_before_a_failure_is_kept() {
+    let fake = fake([
+        Account::new()
+            .buckets(25)
+            .page_cap(10)
+            .on_list([Fault::None, Fault::None])
+            .always_on_list(Fault::Denied),
+        Account::new(),
+    ]);
+    let clients = clients_with(&fake, &PATIENT);
+    let answers = fan_out(&clients, &targets(2), &at_a_time(2), free).await;
+    let Outcome::Failed(failure) = &answers.answers[0].outcome else {
+        panic!("{answers:?}");
+    };
+    assert_eq!(failure.partial().len(), 20);
+}
+
+#[tokio::test]
+async fn the_deadline_ends_a_call_and_a_chain_of_calls_reaches_all() {
+    let fake = everyone(Account::new().list_latency(Duration::from_millis(20)));
+    let clients = clients_with(&fake, &PATIENT);
+    let options = || FanOutOptions {
+        deadline: Some(Instant::now() + Duration::from_millis(300)),
+        stop_starting_before: Duration::from_millis(75),
+        ..at_a_time(2)
+    };
+    let started = Instant::now();
+    let first = fan_out(&clients, &targets(60), &options(), free).await;
+    assert!(started.elapsed() < Duration::from_secs(2));
+    let resume = first.resume.unwrap();
+    let skipped: Vec<_> = words(&first).split_off(resume);
+    assert_eq!(skipped, vec![SkipReason::Deadline.as_str(); 60 - resume]);
+    assert_eq!(
+        fake.counts().assume,
+        u64::try_from(resume).unwrap(),
+        "what is skipped was not started"
+    );
+
+    let (all, calls) = chain(&clients, &targets(60), options, free).await;
+    assert!(calls > 1);
+    for word in words(&all) {
+        assert!(word == "0" || word == "Timeout", "{word}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_under_way_at_the_deadline_fails_and_what_was_not_started_is_skipped() {
+    let hanging = |number: usize| {
+        if number < 4 {
+            Account::new()
+        } else {
+            Account::new().always_on_assume(Fault::Hang)
+        }
+    };
+    let fake = fake((0..10).map(hanging));
+    let clients = clients_with(&fake, &PATIENT);
+    let options = || FanOutOptions {
+        deadline: Some(Instant::now() + Duration::from_millis(300)),
+        ..at_a_time(3)
+    };
+    let answers = fan_out(&clients, &targets(10), &options(), free).await;
+    let expected = [
+        "0", "0", "0", "0", "Timeout", "Timeout", "Timeout", "deadline", "deadline", "deadline",
+    ];
+    assert_eq!(words(&answers), expected);
+    assert_eq!(answers.resume, Some(7));
+
+    let (all, calls) = chain(&clients, &targets(10), options, free).await;
+    assert_eq!(words(&all)[4..], ["Timeout"; 6]);
+    assert_eq!(calls, 2);
+}
+
+#[tokio::test]
+async fn a_deadline_in_the_past_still_reaches_the_first() {
+    let fake = everyone(Account::new());
+    let clients = clients_with(&fake, &PATIENT);
+    let options = || FanOutOptions {
+        deadline: Some(Instant::now()),
+        ..at_a_time(3)
+    };
+    let (all, calls) = chain(&clients, &targets(3), options, free).await;
+    assert_eq!((words(&all), calls), (vec!["Timeout".to_owned(); 3], 3));
+}
+
+/// What calls a chain has by hand: each takes the longest beginning that fits.
+fn calls_by_hand(sizes: &[usize], budget: usize) -> usize {
+    let mut calls = 0;
+    let mut left = 0;
+    for (number, &size) in sizes.iter().enumerate() {
+        if number == 0 || size > left {
+            calls += 1;
+            left = budget;
+        }
+        left = left.saturating_sub(size);
+    }
+    calls
+}
+
+/// A bucket is one, and anything else is one as well.
+fn buckets(_: &Target, answer: &Answer) -> usize {
+    match &answer.outcome {
+        Outcome::Listed(listing) => listing.buckets.len().max(1),
+        Outcome::Failed(failure) => failure.partial().len().max(1),
+        Outcome::Skipped(_) => panic!("what is skipped has no part of the answer"),
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_the_longest_beginning_that_fits_and_a_chain_reaches_all() {
+    let sizes = [3, 4, 3, 1, 9, 1, 10, 1, 1, 1, 1, 8, 2, 10, 10, 1];
+    let fake = fake(sizes.map(|size| Account::new().buckets(size)));
+    let clients = clients_with(&fake, &PATIENT);
+    for number in [1, 4, 64] {
+        let options = || FanOutOptions {
+            response_budget: 10,
+            ..at_a_time(number)
+        };
+        let first = fan_out(&clients, &targets(16), &options(), buckets).await;
+        assert_eq!(first.resume, Some(3));
+        assert_eq!(words(&first)[3..], ["response-full"; 13]);
+        let (all, calls) = chain(&clients, &targets(16), options, buckets).await;
+        assert_eq!(words(&all), sizes.map(|size| size.to_string()));
+        assert_eq!(calls, calls_by_hand(&sizes, 10));
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_started_once_the_answer_is_full() {
+    let fake = everyone(Account::new().buckets(5));
+    let clients = clients_with(&fake, &PATIENT);
+    let options = FanOutOptions {
+        response_budget: 10,
+        ..at_a_time(1)
+    };
+    let answers = fan_out(&clients, &targets(9), &options, buckets).await;
+    assert_eq!(answers.resume, Some(2));
+    assert_eq!(fake.counts().assume, 2);
+}
+
+#[tokio::test]
+async fn an_account_too_large_for_any_answer_fails_and_the_chain_goes_on() {
+    let sizes = [11, 3, 12, 13, 2, 20];
+    let fake = fake(sizes.map(|size| Account::new().buckets(size)));
+    let clients = clients_with(&fake, &PATIENT);
+    let options = |response_budget| FanOutOptions {
+        response_budget,
+        ..at_a_time(3)
+    };
+    let (all, _) = chain(&clients, &targets(6), || options(10), buckets).await;
+    let large = "ResponseTooLarge";
+    assert_eq!(words(&all), [large, "3", large, large, "2", large]);
+    let Outcome::Failed(failure) = &all.answers[0].outcome else {
+        panic!("{all:?}");
+    };
+    assert_eq!(
+        failure.to_string(),
+        "Failed to list the buckets of account 500000000000 as the role \
+         `arn:aws:iam::500000000000:role/MyS3ReadRole`: they take 11 bytes of an answer that may have 10"
+    );
+    assert!(!failure.is_retryable());
+
+    // Not even the failures fit.
+    let (all, calls) = chain(&clients, &targets(6), || options(0), buckets).await;
+    assert_eq!(words(&all), [large; 6]);
+    assert_eq!(calls, 6);
+}
+
+#[tokio::test]
+async fn a_failure_gives_up_its_partial_buckets_before_its_cause() {
+    let fake = fake([Account::new()
+        .buckets(30)
+        .page_cap(20)
+        .on_list([Fault::None])
+        .always_on_list(Fault::Denied)]);
+    let clients = clients_with(&fake, &PATIENT);
+    let options = FanOutOptions {
+        response_budget: 10,
+        ..at_a_time(1)
+    };
+    let answers = fan_out(&clients, &targets(1), &options, buckets).await;
+    assert_eq!(words(&answers), ["ListBucketsDenied"]);
+}
+
+#[tokio::test]
+async fn accounts_that_s3_throttles_do_not_spend_the_retries_of_others() {
+    // The SDK's shared budget of 500 tokens would be spent by 50 accounts with two retries each.
+    let fake = fake((0..62).map(|number| {
+        if number < 60 {
+            Account::new().always_on_list(Fault::Throttled)
+        } else {
+            Account::new().on_list([Fault::Throttled, Fault::Throttled])
+        }
+    }));
+    let clients = clients_with(&fake, &PATIENT);
+    let answers = fan_out(&clients, &targets(62), &at_a_time(8), free).await;
+    let words = words(&answers);
+    assert_eq!(words[..60], vec!["Throttled"; 60]);
+    assert_eq!(words[60..], ["0", "0"]);
+    let counts = requests(&fake);
+    for number in 0..62 {
+        assert_eq!(counts[&id(number)], (1, 3));
+    }
+}
+
+#[tokio::test]
+async fn a_dead_and_a_throttled_account_do_not_hold_up_the_others() {
+    let fake = fake((0..40).map(|number| match number {
+        3 => Account::new().always_on_assume(Fault::Hang),
+        5 => Account::new().always_on_list(Fault::Hang),
+        7 => Account::new().always_on_assume(Fault::Throttled),
+        9 => Account::new().always_on_list(Fault::Throttled),
+        _ => Account::new(),
+    }));
+    let clients = clients_with(&fake, &PATIENT);
+    let options = FanOutOptions {
+        deadline: Some(Instant::now() + Duration::from_millis(1_500)),
+        ..at_a_time(4)
+    };
+    let answers = fan_out(&clients, &targets(40), &options, free).await;
+    assert_eq!(answers.resume, None);
+    let counts = requests(&fake);
+    for (number, word) in words(&answers).iter().enumerate() {
+        match number {
+            3 | 5 => assert_eq!(word, "Timeout"),
+            7 | 9 => assert_eq!(word, "Throttled"),
+            _ => {
+                assert_eq!(word, "0");
+                assert_eq!(counts[&id(number)], (1, 1));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_quota_of_sts_is_kept_to_by_all_together() {
+    let fake = FakeAws::builder()
+        .every_account(Account::new())
+        .assume_quota(400, 20)
+        .start()
+        .unwrap();
+    let limits = Limits {
+        initial_backoff: Duration::from_millis(20),
+        ..PATIENT
+    };
+    let clients = clients_with(&fake, &limits);
+    let answers = fan_out(&clients, &targets(250), &FanOutOptions::default(), free).await;
+    assert_eq!(words(&answers), vec!["0"; 250]);
+    let refused = fake.counts().assume - 250;
+    assert!((1..250).contains(&refused), "{refused} were refused");
+}
+
+#[tokio::test]
+async fn a_prefix_narrows_every_account() {
+    let fake = everyone(Account::new().named_buckets(["logs-a", "data", "logs-b"]));
+    let clients = clients_with(&fake, &PATIENT);
+    let options = FanOutOptions {
+        prefix: Some("logs-".to_owned()),
+        ..FanOutOptions::default()
+    };
+    let answers = fan_out(&clients, &targets(3), &options, free).await;
+    assert_eq!(words(&answers), ["2"; 3]);
+}
+
+#[tokio::test]
+async fn a_target_is_asked_for_in_its_own_region() {
+    let fake = everyone(Account::new());
+    let clients = clients_with(&fake, &PATIENT);
+    let mut targets = targets(4);
+    targets[1].region = Some("eu-central-1".parse().unwrap());
+    targets[2].region = Some("us-east-1".parse().unwrap());
+    targets[3].region = Some("eu-central-1".parse().unwrap());
+    fan_out(&clients, &targets, &at_a_time(1), free).await;
+    let regions: Vec<_> = fake.requests().into_iter().map(|r| r.region).collect();
+    let (home, other) = ("us-east-1", "eu-central-1");
+    assert_eq!(
+        regions,
+        [home, home, other, other, home, home, other, other]
+    );
+    assert_eq!(
+        fake.counts().connections,
+        1,
+        "regions share the HTTP client"
+    );
+
+    fake.set_account(id(1), Account::new().always_on_list(Fault::Denied));
+    let answers = fan_out(&clients, &targets[1..2], &at_a_time(1), free).await;
+    let Outcome::Failed(failure) = &answers.answers[0].outcome else {
+        panic!("{answers:?}");
+    };
+    assert!(failure.hint().unwrap().contains(other), "{failure:?}");
+}
+
+/// A fault, and what an account with 3 buckets on 2 pages then is.
+fn fault() -> impl Strategy<Value = (bool, Fault, Result<usize, FailureKind>)> {
+    use FailureKind::*;
+    prop_oneof![
+        4 => Just((true, Fault::None, Ok(3))),
+        1 => Just((true, Fault::Denied, Err(AssumeRoleDenied))),
+        1 => Just((false, Fault::Denied, Err(ListBucketsDenied))),
+        1 => Just((true, Fault::Throttled, Err(Throttled))),
+        1 => Just((false, Fault::Throttled, Err(Throttled))),
+        1 => Just((true, Fault::Internal, Err(ServiceUnavailable))),
+        1 => Just((false, Fault::Reset, Err(ConnectionFailed))),
+        1 => Just((false, Fault::Truncated, Err(InvalidResponse))),
+        1 => Just((false, Fault::Expired, Err(ExpiredCredentials))),
+        1 => Just((true, Fault::WrongAccount("999999999999"), Err(WrongAccount))),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_account_is_lost_or_answered_twice(
+        faults in proptest::collection::vec(fault(), 1..14),
+        number in 1..6_u64,
+        budget in 1..20_usize,
+    ) {
+        let fake = fake(faults.iter().map(|(on_assume, fault, _)| {
+            let account = Account::new().buckets(3).page_cap(2);
+            if *on_assume {
+                account.always_on_assume(fault.clone())
+            } else {
+                account.always_on_list(fault.clone())
+            }
+        }));
+        let expected: Vec<_> = faults
+            .iter()
+            .map(|(_, _, outcome)| match outcome {
+                Ok(buckets) if *buckets > budget => "ResponseTooLarge".to_owned(),
+                Ok(buckets) => buckets.to_string(),
+                Err(kind) => kind.to_string(),
+            })
+            .collect();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (all, _) = runtime.block_on(async {
+            let clients = clients_with(&fake, &PATIENT);
+            let options = || FanOutOptions { response_budget: budget, ..at_a_time(number) };
+            chain(&clients, &targets(faults.len()), options, buckets).await
+        });
+        assert_eq!(words(&all), expected);
+        assert!(fake.most_in_flight() <= number);
+    }
+}
