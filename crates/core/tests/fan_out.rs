@@ -422,27 +422,6 @@ async fn a_failure_gives_up_its_partial_buckets_before_its_cause() {
 }
 
 #[tokio::test]
-async fn accounts_that_s3_throttles_do_not_spend_the_retries_of_others() {
-    // The SDK's shared budget of 500 tokens would be spent by 50 accounts with two retries each.
-    let fake = fake((0..62).map(|number| {
-        if number < 60 {
-            Account::new().always_on_list(Fault::Throttled)
-        } else {
-            Account::new().on_list([Fault::Throttled, Fault::Throttled])
-        }
-    }));
-    let clients = clients_with(&fake, &PATIENT);
-    let answers = fan_out(&clients, &targets(62), &at_a_time(8), free).await;
-    let words = words(&answers);
-    assert_eq!(words[..60], vec!["Throttled"; 60]);
-    assert_eq!(words[60..], ["0", "0"]);
-    let counts = requests(&fake);
-    for number in 0..62 {
-        assert_eq!(counts[&id(number)], (1, 3));
-    }
-}
-
-#[tokio::test]
 async fn a_dead_and_a_throttled_account_do_not_hold_up_the_others() {
     let fake = fake((0..40).map(|number| match number {
         3 => Account::new().always_on_assume(Fault::Hang),
