@@ -3,8 +3,8 @@
 //! Kept here and not in the SDK's identity cache: that one holds 64 and evicts any, so that with more targets nearly
 //! every call asks STS again (aws-smithy-runtime 1.16, `LazyCacheBuilder::max_partitions`).
 //!
-//! The cache holds 10,000 targets; before it takes one more, the eighth whose sessions are the oldest goes. The clock is the configuration's, so that tests
-//! need not wait.
+//! The cache holds 10,000 targets; before it takes one more, the eighth whose sessions are the oldest goes. The clock is
+//! the configuration's, so that tests need not wait.
 
 use std::{
     collections::HashMap,
@@ -33,6 +33,9 @@ const SHORTEST: Duration = Duration::from_mins(15);
 /// After an attempt to renew a session ahead of its end has failed, the old one is used for so long, or to its end,
 /// before the next attempt.
 const PAUSE: Duration = Duration::from_secs(30);
+
+/// How long a call waits for STS to renew a session that is still good.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How many targets the cache holds.
 const MOST: usize = 10_000;
@@ -135,25 +138,43 @@ impl Sessions {
         {
             return Err(failure.clone());
         }
-        match (assume().await, old) {
-            (Ok(issued), _) => {
+        let Some(mut session) = old else {
+            return match assume().await {
+                Ok(issued) => {
+                    *gate = None;
+                    Ok((self.keep(&slot, issued), Origin::Assumed))
+                }
+                Err(failure) => {
+                    let number = slot.failures.fetch_add(1, Ordering::AcqRel) + 1;
+                    *gate = Some((number, failure.clone()));
+                    Err(failure)
+                }
+            };
+        };
+        // Put off first, so that a caller whose deadline ends this attempt leaves the next one a session to use.
+        session.renew_at = self.clock.now() + PAUSE;
+        slot.put(Some(session.clone()));
+        match tokio::time::timeout(PATIENCE, assume()).await {
+            Ok(Ok(issued)) => {
                 *gate = None;
-                let session = self.session(issued);
-                slot.put(Some(session.clone()));
-                Ok((session, Origin::Assumed))
+                return Ok((self.keep(&slot, issued), Origin::Assumed));
             }
-            (Err(failure), Some(mut session)) => {
+            Ok(Err(failure)) => {
                 tracing::warn!(%failure, "the session could not be renewed ahead of its end: the old one is used");
-                session.renew_at = self.clock.now() + PAUSE;
-                slot.put(Some(session.clone()));
-                Ok((session, Origin::Cache))
             }
-            (Err(failure), None) => {
-                let number = slot.failures.fetch_add(1, Ordering::AcqRel) + 1;
-                *gate = Some((number, failure.clone()));
-                Err(failure)
+            Err(_) => {
+                tracing::warn!(
+                    "the session was not renewed in time ahead of its end: the old one is used"
+                );
             }
         }
+        Ok((session, Origin::Cache))
+    }
+
+    fn keep(&self, slot: &Slot, issued: Issued) -> Session {
+        let session = self.session(issued);
+        slot.put(Some(session.clone()));
+        session
     }
 
     /// Forgets `session`, unless another has taken its place.

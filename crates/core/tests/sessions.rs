@@ -77,6 +77,31 @@ async fn while_it_cannot_be_renewed_the_old_session_serves_to_its_end() {
     assert_eq!(failure.kind(), FailureKind::AssumeRoleDenied);
 }
 
+/// A call must not wait for its deadline, and fail, for the sake of a session that it does not need yet.
+#[tokio::test]
+async fn while_sts_hangs_the_old_session_serves() {
+    let fake = fake(
+        Account::new()
+            .on_assume([Fault::None])
+            .always_on_assume(Fault::Hang),
+    );
+    let clock = clock();
+    let clients = clients_at(&fake, clock.clone());
+    list(&clients).await.unwrap();
+
+    clock.advance(minutes(56));
+    let started = std::time::Instant::now();
+    list(&clients).await.unwrap();
+    let first = started.elapsed();
+    assert!(first < Duration::from_secs(3), "{first:?}");
+    list(&clients).await.unwrap();
+    let second = started.elapsed().saturating_sub(first);
+    assert!(
+        second < Duration::from_millis(500),
+        "waited again: {second:?}"
+    );
+}
+
 #[tokio::test]
 async fn a_session_of_a_few_seconds_is_used_to_its_end() {
     let fake = fake(Account::new().session_seconds(10));
