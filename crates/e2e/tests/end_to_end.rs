@@ -18,6 +18,7 @@ use std::{
 };
 
 use aws_sdk_lambda::{
+    operation::get_function_configuration::GetFunctionConfigurationOutput,
     primitives::Blob,
     types::{Environment, Runtime},
 };
@@ -117,20 +118,21 @@ impl Stage {
         aws_sdk_lambda::Client::new(&Emulator::shared().sdk_config(self.admin))
     }
 
+    /// The function's configuration, as deployed.
+    async fn deployed(&self) -> GetFunctionConfigurationOutput {
+        let lambda = self.lambda();
+        let asked = lambda
+            .get_function_configuration()
+            .function_name(self.function_name());
+        asked.send().await.expect("the function is deployed")
+    }
+
     /// The next invocation starts a new process, which holds no credentials of the Target account: so it is after every
     /// change of a function's environment.
     async fn forget_credentials(&self, why: &str) {
         let lambda = self.lambda();
         let name = self.function_name();
-        let configuration = lambda
-            .get_function_configuration()
-            .function_name(&name)
-            .send()
-            .await;
-        let environment = configuration
-            .expect("deployed")
-            .environment
-            .expect("an environment");
+        let environment = self.deployed().await.environment.expect("an environment");
         let mut variables = environment.variables.expect("variables");
         variables.insert("FORGET".to_owned(), why.to_owned());
         let environment = Environment::builder()
@@ -220,13 +222,7 @@ async fn from_a_variables_file_to_a_listed_bucket_and_back() {
     clock.lap("roles applied");
     let _ = stage.xtask("deploy").ok();
     clock.lap("deployed");
-    let configuration = stage
-        .lambda()
-        .get_function_configuration()
-        .function_name(stage.function_name())
-        .send()
-        .await
-        .expect("deployed");
+    let configuration = stage.deployed().await;
     assert_eq!(
         configuration.role(),
         Some("arn:aws:iam::100000000001:role/MyLambdaExecutionRole")
@@ -275,13 +271,7 @@ async fn from_a_variables_file_to_a_listed_bucket_and_back() {
 
     // The same again changes nothing; a changed variable is deployed.
     let _ = stage.xtask("deploy").ok();
-    let again = stage
-        .lambda()
-        .get_function_configuration()
-        .function_name(stage.function_name())
-        .send()
-        .await
-        .expect("there");
+    let again = stage.deployed().await;
     assert_eq!(
         again.last_modified().map(ToOwned::to_owned),
         first_change,
@@ -294,13 +284,7 @@ async fn from_a_variables_file_to_a_listed_bucket_and_back() {
         "function:\n  timeout: 17\n",
     );
     let _ = stage.xtask("deploy").ok();
-    let changed = stage
-        .lambda()
-        .get_function_configuration()
-        .function_name(stage.function_name())
-        .send()
-        .await
-        .expect("there");
+    let changed = stage.deployed().await;
     assert_eq!(changed.timeout(), Some(17));
     clock.lap("deployed again, and a change");
 
