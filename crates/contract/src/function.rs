@@ -2,37 +2,60 @@
 
 use std::{collections::BTreeMap, str::FromStr};
 
-use crate::{InvalidValue, LogLevel, Target};
+use crate::{Access, InvalidValue, LogLevel, SessionPolicy, Target, TargetsFault, TargetsFile};
 
 /// The names of the function's environment variables.
 pub mod variable {
-    /// The account to list: 12 digits. Required.
+    /// The account to list: 12 digits. Required, unless there is a `targets.json`.
     pub const TARGET_ACCOUNT_ID: &str = "TARGET_ACCOUNT_ID";
-    /// The role to assume there: `NAME` or `path/NAME`. Required.
+    /// The role to assume there: `NAME` or `path/NAME`. Required, unless there is a `targets.json`.
     pub const S3_READ_ROLE: &str = "S3_READ_ROLE";
     /// The external ID that the role's trust policy asks for. Optional.
     pub const EXTERNAL_ID: &str = "EXTERNAL_ID";
+    /// Whether sessions are narrowed to listing buckets: `on` (the default) or `off`. Optional.
+    pub const SESSION_POLICY: &str = "SESSION_POLICY";
     /// How much to log: trace, debug, info, warn or error. Optional; Lambda's own `AWS_LAMBDA_LOG_LEVEL`, where its
     /// logging configuration sets it, wins.
     pub const LOG_LEVEL: &str = "LOG_LEVEL";
 
     /// All of them.
-    pub const ALL: [&str; 4] = [TARGET_ACCOUNT_ID, S3_READ_ROLE, EXTERNAL_ID, LOG_LEVEL];
+    pub const ALL: [&str; 5] = [
+        TARGET_ACCOUNT_ID,
+        S3_READ_ROLE,
+        EXTERNAL_ID,
+        SESSION_POLICY,
+        LOG_LEVEL,
+    ];
+
+    /// Those that name the one target of the seed's form.
+    pub const TARGET: [&str; 3] = [TARGET_ACCOUNT_ID, S3_READ_ROLE, EXTERNAL_ID];
 }
 
-/// What the function is told by its environment.
+/// What the function is told: by its environment and, of many targets, by the file beside it.
 ///
-/// [`to_environment`](Self::to_environment) and [`from_environment`](Self::from_environment) are each other's inverse,
-/// but for the target's name and region, which this form does not carry.
+/// [`read`](Self::read) is the inverse of [`to_environment`](Self::to_environment) and
+/// [`targets_file`](Self::targets_file) together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunctionConfiguration {
-    /// The account to list.
-    pub target: Target,
+    /// Which accounts to list.
+    pub selection: Selection,
+    /// Whether sessions are narrowed.
+    pub session_policy: SessionPolicy,
     /// How much to log, where the stage says so.
     pub log_level: Option<LogLevel>,
 }
 
-/// An environment variable that is missing or has a value that cannot be.
+/// The two forms of a stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selection {
+    /// One target by a role, named by environment variables, which carry neither its name nor a region; the answer is
+    /// the plain list of its buckets.
+    One(Target),
+    /// The targets of `targets.json`; the answer tells of each.
+    Many(TargetsFile),
+}
+
+/// What is missing or cannot be in the function's configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigurationFault {
     /// A required variable is not set.
@@ -46,29 +69,48 @@ pub enum ConfigurationFault {
         /// What is wrong with its value.
         source: InvalidValue,
     },
+    /// A variable names a target although there is a file of targets.
+    #[error("environment variable {0} is set, and there is a {file} as well", file = TargetsFile::NAME)]
+    Both(&'static str),
+    /// The file of targets has a fault.
+    #[error(transparent)]
+    Targets(#[from] TargetsFault),
+}
+
+impl ConfigurationFault {
+    /// How to mend it, where that is known.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Missing(_) => None,
+            Self::Invalid { source, .. } => source.hint(),
+            Self::Both(_) => {
+                Some("the accounts stand in one of the two: deploy again, or remove the variable")
+            }
+            Self::Targets(fault) => fault.hint(),
+        }
+    }
 }
 
 impl FunctionConfiguration {
     /// The environment variables that carry this configuration, by name.
     pub fn to_environment(&self) -> BTreeMap<&'static str, String> {
         let Self {
-            target:
-                Target {
-                    account,
-                    role,
-                    external_id,
-                    // One target is told apart from nothing, and has the stage's region.
-                    name: _,
-                    region: _,
-                },
+            selection,
+            session_policy,
             log_level,
         } = self;
+        let target = match selection {
+            Selection::One(target) => Some(target),
+            Selection::Many(_) => None,
+        };
+        let role = target.and_then(Target::role);
+        let external_id = target.and_then(Target::external_id);
+        let narrowed = *session_policy != SessionPolicy::default();
         [
-            Some((variable::TARGET_ACCOUNT_ID, account.to_string())),
-            Some((variable::S3_READ_ROLE, role.to_string())),
-            external_id
-                .as_ref()
-                .map(|id| (variable::EXTERNAL_ID, id.to_string())),
+            target.map(|target| (variable::TARGET_ACCOUNT_ID, target.account.to_string())),
+            role.map(|role| (variable::S3_READ_ROLE, role.to_string())),
+            external_id.map(|id| (variable::EXTERNAL_ID, id.to_string())),
+            narrowed.then(|| (variable::SESSION_POLICY, session_policy.as_str().to_owned())),
             log_level.map(|level| (variable::LOG_LEVEL, level.as_str().to_owned())),
         ]
         .into_iter()
@@ -76,32 +118,41 @@ impl FunctionConfiguration {
         .collect()
     }
 
-    /// Reads the configuration through `lookup`, which gives a variable's value.
+    /// The file that carries the targets, where there are many.
+    pub fn targets_file(&self) -> Option<&TargetsFile> {
+        match &self.selection {
+            Selection::One(_) => None,
+            Selection::Many(file) => Some(file),
+        }
+    }
+
+    /// Reads the configuration: variables through `lookup`, which gives a variable's value, and the text of
+    /// `targets.json`, where there is one.
     ///
     /// An empty value of an optional variable counts as not set: that is how the Lambda console leaves a cleared one.
     ///
     /// # Errors
     /// Every fault, not the first alone.
-    pub fn from_environment(
+    pub fn read(
         lookup: impl Fn(&str) -> Option<String>,
+        targets: Option<&str>,
     ) -> Result<Self, Vec<ConfigurationFault>> {
         let mut reader = Reader {
             lookup,
             faults: Vec::new(),
         };
-        let account = reader.required(variable::TARGET_ACCOUNT_ID);
-        let role = reader.required(variable::S3_READ_ROLE);
-        let external_id = reader.optional(variable::EXTERNAL_ID);
+        let selection = match targets {
+            None => reader.one(),
+            Some(text) => reader.many(text),
+        };
+        let session_policy = reader
+            .optional(variable::SESSION_POLICY)
+            .unwrap_or_default();
         let log_level = reader.optional(variable::LOG_LEVEL);
-        match (account, role) {
-            (Some(account), Some(role)) if reader.faults.is_empty() => Ok(Self {
-                target: Target {
-                    account,
-                    name: None,
-                    role,
-                    external_id,
-                    region: None,
-                },
+        match selection {
+            Some(selection) if reader.faults.is_empty() => Ok(Self {
+                selection,
+                session_policy,
                 log_level,
             }),
             _ => Err(reader.faults),
@@ -115,6 +166,33 @@ struct Reader<F> {
 }
 
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
+    fn one(&mut self) -> Option<Selection> {
+        let account = self.required(variable::TARGET_ACCOUNT_ID);
+        let role = self.required(variable::S3_READ_ROLE);
+        let external_id = self.optional(variable::EXTERNAL_ID);
+        Some(Selection::One(Target {
+            account: account?,
+            name: None,
+            access: Access::Role {
+                role: role?,
+                external_id,
+            },
+            region: None,
+        }))
+    }
+
+    fn many(&mut self, text: &str) -> Option<Selection> {
+        for name in variable::TARGET {
+            if (self.lookup)(name).is_some_and(|value| !value.is_empty()) {
+                self.faults.push(ConfigurationFault::Both(name));
+            }
+        }
+        TargetsFile::from_json(text)
+            .map_err(|faults| self.faults.extend(faults.into_iter().map(Into::into)))
+            .ok()
+            .map(Selection::Many)
+    }
+
     fn required<T: FromStr<Err = InvalidValue>>(&mut self, variable: &'static str) -> Option<T> {
         if let Some(text) = (self.lookup)(variable) {
             self.parse(variable, &text)
@@ -146,53 +224,86 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Accounts, Concurrency};
+
+    fn lookup(variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
+        move |name| {
+            let (_, value) = variables.iter().find(|(variable, _)| *variable == name)?;
+            Some((*value).to_owned())
+        }
+    }
 
     fn read(variables: &[(&str, &str)]) -> Result<FunctionConfiguration, Vec<ConfigurationFault>> {
-        FunctionConfiguration::from_environment(|name| {
-            variables
-                .iter()
-                .find(|(variable, _)| *variable == name)
-                .map(|(_, value)| (*value).to_owned())
-        })
+        FunctionConfiguration::read(lookup(variables), None)
+    }
+
+    fn target() -> Target {
+        Target::by_role(
+            "022222222222".parse().unwrap(),
+            "team/MyS3ReadRole".parse().unwrap(),
+        )
+    }
+
+    fn targets() -> TargetsFile {
+        TargetsFile::new(Concurrency::default(), Accounts::Targets(vec![target()])).unwrap()
     }
 
     #[test]
     fn the_two_variables_of_the_seed_are_enough() {
         let configuration = read(&[
             ("TARGET_ACCOUNT_ID", "022222222222"),
-            ("S3_READ_ROLE", "MyS3ReadRole"),
+            ("S3_READ_ROLE", "team/MyS3ReadRole"),
         ])
         .unwrap();
-        assert_eq!(configuration.target.account.as_str(), "022222222222");
-        assert_eq!(configuration.target.external_id, None);
+        assert_eq!(configuration.selection, Selection::One(target()));
+        assert_eq!(configuration.session_policy, SessionPolicy::On);
         assert_eq!(configuration.log_level, None);
     }
 
     #[test]
     fn what_is_written_is_what_is_read() {
-        let full = FunctionConfiguration {
-            target: Target {
-                account: "022222222222".parse().unwrap(),
-                name: None,
-                role: "team/MyS3ReadRole".parse().unwrap(),
-                external_id: Some("audit:2026".parse().unwrap()),
-                region: None,
-            },
-            log_level: Some(LogLevel::Debug),
-        };
-        let bare = FunctionConfiguration {
-            target: Target {
-                external_id: None,
-                ..full.target.clone()
-            },
-            log_level: None,
-        };
-        for configuration in [full, bare] {
-            let environment = configuration.to_environment();
-            let read =
-                FunctionConfiguration::from_environment(|name| environment.get(name).cloned());
-            assert_eq!(read, Ok(configuration));
+        let external_id = "audit:2026".parse().unwrap();
+        for selection in [
+            Selection::One(target()),
+            Selection::One(target().with_external_id(external_id)),
+            Selection::Many(targets()),
+        ] {
+            for (session_policy, log_level) in [
+                (SessionPolicy::On, None),
+                (SessionPolicy::Off, Some(LogLevel::Debug)),
+            ] {
+                let configuration = FunctionConfiguration {
+                    selection: selection.clone(),
+                    session_policy,
+                    log_level,
+                };
+                let environment = configuration.to_environment();
+                let file = configuration.targets_file().map(TargetsFile::to_json);
+                let lookup = |name: &str| environment.get(name).cloned();
+                let read = FunctionConfiguration::read(lookup, file.as_deref());
+                assert_eq!(read, Ok(configuration));
+            }
         }
+    }
+
+    #[test]
+    fn a_target_by_variables_and_a_file_of_targets_exclude_each_other() {
+        let variables = [
+            ("TARGET_ACCOUNT_ID", "022222222222"),
+            ("S3_READ_ROLE", ""),
+            ("EXTERNAL_ID", "audit"),
+        ];
+        let file = targets().to_json();
+        let faults = FunctionConfiguration::read(lookup(&variables), Some(&file)).unwrap_err();
+        assert_eq!(
+            faults,
+            [
+                ConfigurationFault::Both("TARGET_ACCOUNT_ID"),
+                ConfigurationFault::Both("EXTERNAL_ID")
+            ]
+        );
+        let faults = FunctionConfiguration::read(lookup(&variables), Some("{}")).unwrap_err();
+        assert_eq!(faults.len(), 5, "{faults:#?}");
     }
 
     #[test]

@@ -1,13 +1,20 @@
 //! `targets.json`: the targets of a stage that has many.
 
-use std::{collections::HashMap, fmt, str::FromStr};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+    str::FromStr,
+};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::{Concurrency, ExternalId, InvalidValue, Region, Target, TargetName};
+use crate::{
+    Access, AccountId, Concurrency, ExternalId, InvalidValue, Organization, Region, Target,
+    TargetName, UnitId, Units,
+};
 
-/// The targets of a stage that has many, in order, and how many are listed at a time.
+/// The targets of a stage that has many, and how many are listed at a time.
 ///
 /// The generator writes it as `targets.json` beside `bootstrap`, and the function reads it from there: the 4 KB that
 /// Lambda allows for environment variables would hold some forty targets (AWS Lambda developer guide, "Lambda quotas").
@@ -19,15 +26,33 @@ use crate::{Concurrency, ExternalId, InvalidValue, Region, Target, TargetName};
 /// ]}
 /// ```
 ///
-/// `name`, `externalId` and `region` are optional. There is at least one target, and no account twice. A key that is not
-/// named here is a fault: both halves are of one version, and lie in one artifact.
+/// `name`, `externalId` and `region` are optional. The Admin account, where it is listed with the function's own
+/// credentials, has `"access":"own"` in place of a role. There is at least one target, and no account twice.
+///
+/// Of an organization the accounts are found when the function is called; without `units` all of it is meant:
+///
+/// ```json
+/// {"version":1,"concurrency":64,"organization":{"adminAccountId":"111111111111","units":["ou-ab12-34cd56ef"],
+/// "exclude":["444444444444"],"role":"MyS3ReadRole","externalId":"audit-2026"}}
+/// ```
+///
+/// A key that is not named here is a fault: both halves are of one version, and lie in one artifact.
 ///
 /// [`to_json`](Self::to_json) and [`from_json`](Self::from_json) are each other's inverse, and the same targets have the
 /// same bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetsFile {
     concurrency: Concurrency,
-    targets: Vec<Target>,
+    accounts: Accounts,
+}
+
+/// Which accounts a call is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Accounts {
+    /// These, in order: at least one, and none twice.
+    Targets(Vec<Target>),
+    /// Those that an organization has at the time.
+    Organization(Organization),
 }
 
 /// Something in `targets.json`, or in what is to become it, that cannot be.
@@ -49,16 +74,23 @@ impl TargetsFile {
     /// The version of the form that is written, and the only one that is read.
     pub const VERSION: u64 = 1;
 
-    /// Targets in the order in which they are to be listed.
+    /// Targets in the order in which they are to be listed, or an organization.
     ///
     /// # Errors
-    /// No target, and every account that is there twice.
-    pub fn new(concurrency: Concurrency, targets: Vec<Target>) -> Result<Self, Vec<TargetsFault>> {
-        let faults = faults_of_selection(targets.iter().map(Some));
+    /// No target, and every account that is there twice; an organization of no unit.
+    pub fn new(concurrency: Concurrency, accounts: Accounts) -> Result<Self, Vec<TargetsFault>> {
+        let faults = match &accounts {
+            Accounts::Targets(targets) => faults_of_selection(targets.iter().map(Some)),
+            Accounts::Organization(Organization {
+                units: Units::Some(units),
+                ..
+            }) if units.is_empty() => vec![TargetsFault::other("organization.units", "is empty")],
+            Accounts::Organization(_) => Vec::new(),
+        };
         if faults.is_empty() {
             Ok(Self {
                 concurrency,
-                targets,
+                accounts,
             })
         } else {
             Err(faults)
@@ -70,29 +102,38 @@ impl TargetsFile {
         self.concurrency
     }
 
-    /// The targets, in order.
-    pub fn targets(&self) -> &[Target] {
-        &self.targets
+    /// Which accounts.
+    pub fn accounts(&self) -> &Accounts {
+        &self.accounts
     }
 
-    /// The targets, in order.
-    pub fn into_targets(self) -> Vec<Target> {
-        self.targets
+    /// Which accounts.
+    pub fn into_accounts(self) -> Accounts {
+        self.accounts
     }
 
     /// The file's text: a line for each target, so that a difference between two is seen.
     pub fn to_json(&self) -> String {
         let mut text = format!(
-            "{{\"version\":{},\"concurrency\":{},\"targets\":[",
+            "{{\"version\":{},\"concurrency\":{},",
             Self::VERSION,
             self.concurrency
         );
-        for (index, target) in self.targets.iter().enumerate() {
-            text.push_str(if index == 0 { "\n" } else { ",\n" });
-            // Strings alone: serde_json has nothing to refuse.
-            text.push_str(&serde_json::to_string(&Written::from(target)).unwrap_or_default());
+        match &self.accounts {
+            Accounts::Targets(targets) => {
+                text.push_str("\"targets\":[");
+                for (index, target) in targets.iter().enumerate() {
+                    text.push_str(if index == 0 { "\n" } else { ",\n" });
+                    text.push_str(&json(&WrittenTarget::from(target)));
+                }
+                text.push_str("\n]}\n");
+            }
+            Accounts::Organization(organization) => {
+                text.push_str("\"organization\":");
+                text.push_str(&json(&WrittenOrganization::from(organization)));
+                text.push_str("}\n");
+            }
         }
-        text.push_str("\n]}\n");
         text
     }
 
@@ -176,35 +217,86 @@ fn faults_of_selection<'a>(
     faults
 }
 
+fn json(value: &impl Serialize) -> String {
+    // Strings alone: serde_json has nothing to refuse.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// How the Admin account's own line says so.
+const OWN: &str = "own";
+
 /// A target as it is written.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Written<'a> {
+struct WrittenTarget<'a> {
     account_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
-    role: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     external_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     region: Option<&'a str>,
 }
 
-impl<'a> From<&'a Target> for Written<'a> {
+impl<'a> From<&'a Target> for WrittenTarget<'a> {
     fn from(target: &'a Target) -> Self {
         let Target {
             account,
             name,
-            role,
-            external_id,
+            access,
             region,
         } = target;
+        let (access, role, external_id) = match access {
+            Access::Role { role, external_id } => (None, Some(role.as_str()), external_id.as_ref()),
+            Access::Own => (Some(OWN), None, None),
+        };
         Self {
             account_id: account.as_str(),
             name: name.as_ref().map(TargetName::as_str),
+            access,
+            role,
+            external_id: external_id.map(ExternalId::as_str),
+            region: region.as_ref().map(Region::as_str),
+        }
+    }
+}
+
+/// An organization as it is written.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WrittenOrganization<'a> {
+    admin_account_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    units: Option<Vec<&'a str>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    exclude: Vec<&'a str>,
+    role: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_id: Option<&'a str>,
+}
+
+impl<'a> From<&'a Organization> for WrittenOrganization<'a> {
+    fn from(organization: &'a Organization) -> Self {
+        let Organization {
+            admin,
+            units,
+            exclude,
+            role,
+            external_id,
+        } = organization;
+        Self {
+            admin_account_id: admin.as_str(),
+            units: match units {
+                Units::All => None,
+                Units::Some(units) => Some(units.iter().map(UnitId::as_str).collect()),
+            },
+            exclude: exclude.iter().map(AccountId::as_str).collect(),
             role: role.as_str(),
             external_id: external_id.as_ref().map(ExternalId::as_str),
-            region: region.as_ref().map(Region::as_str),
         }
     }
 }
@@ -239,48 +331,119 @@ impl Reader<'_> {
                 self.checked("concurrency", number)
             }
         };
-        let targets = match keys.remove("targets") {
-            Some(Value::Array(targets)) => {
-                let targets: Vec<Option<Target>> = targets
-                    .into_iter()
-                    .enumerate()
-                    .map(|(index, target)| self.target(&format!("targets[{index}]"), target))
-                    .collect();
-                let faults = faults_of_selection(targets.iter().map(Option::as_ref));
-                self.faults.extend(faults);
-                targets.into_iter().collect()
-            }
-            Some(_) => {
-                self.fault("targets", "is no list");
+        let accounts = match (keys.remove("targets"), keys.remove("organization")) {
+            (Some(targets), None) => self.targets(targets).map(Accounts::Targets),
+            (None, Some(value)) => self.organization(value).map(Accounts::Organization),
+            (None, None) => {
+                self.fault("targets", "is missing, and so is organization");
                 None
             }
-            None => {
-                self.fault("targets", "is missing");
+            (Some(_), Some(_)) => {
+                self.fault(
+                    "targets",
+                    "is given, and so is organization: one of them alone can be",
+                );
                 None
             }
         };
         self.unknown("", &keys);
         Some(TargetsFile {
             concurrency: concurrency?,
-            targets: targets?,
+            accounts: accounts?,
         })
+    }
+
+    fn targets(&mut self, value: Value) -> Option<Vec<Target>> {
+        let targets: Vec<Option<Target>> = self
+            .list("targets", value)?
+            .into_iter()
+            .enumerate()
+            .map(|(index, target)| self.target(&format!("targets[{index}]"), target))
+            .collect();
+        let faults = faults_of_selection(targets.iter().map(Option::as_ref));
+        self.faults.extend(faults);
+        targets.into_iter().collect()
     }
 
     fn target(&mut self, place: &str, value: Value) -> Option<Target> {
         let mut keys = self.object(place, value)?;
         let account = self.required(place, &mut keys, "accountId");
         let name = self.optional(place, &mut keys, "name");
-        let role = self.required(place, &mut keys, "role");
-        let external_id = self.optional(place, &mut keys, "externalId");
+        let access = match keys.remove("access") {
+            Some(Value::String(access)) if access == OWN => Some(Access::Own),
+            Some(_) => {
+                self.fault(format!("{place}.access"), format!("is not \"{OWN}\""));
+                None
+            }
+            None => {
+                let role = self.required(place, &mut keys, "role");
+                let external_id = self.optional(place, &mut keys, "externalId");
+                role.map(|role| Access::Role { role, external_id })
+            }
+        };
         let region = self.optional(place, &mut keys, "region");
         self.unknown(place, &keys);
         Some(Target {
             account: account?,
             name,
-            role: role?,
-            external_id,
+            access: access?,
             region,
         })
+    }
+
+    fn organization(&mut self, value: Value) -> Option<Organization> {
+        const PLACE: &str = "organization";
+        let mut keys = self.object(PLACE, value)?;
+        let admin = self.required(PLACE, &mut keys, "adminAccountId");
+        let units = match keys.remove("units") {
+            None => Some(Units::All),
+            Some(units) => self.set("organization.units", units).map(Units::Some),
+        };
+        if matches!(&units, Some(Units::Some(units)) if units.is_empty()) {
+            self.fault("organization.units", "is empty");
+        }
+        let exclude = match keys.remove("exclude") {
+            None => Some(BTreeSet::new()),
+            Some(exclude) => self.set("organization.exclude", exclude),
+        };
+        let role = self.required(PLACE, &mut keys, "role");
+        let external_id = self.optional(PLACE, &mut keys, "externalId");
+        self.unknown(PLACE, &keys);
+        Some(Organization {
+            admin: admin?,
+            units: units?,
+            exclude: exclude?,
+            role: role?,
+            external_id,
+        })
+    }
+
+    fn list(&mut self, place: &str, value: Value) -> Option<Vec<Value>> {
+        if let Value::Array(items) = value {
+            Some(items)
+        } else {
+            self.fault(place, "is no list");
+            None
+        }
+    }
+
+    fn set<T: FromStr<Err = InvalidValue> + Ord>(
+        &mut self,
+        place: &str,
+        value: Value,
+    ) -> Option<BTreeSet<T>> {
+        let items = self.list(place, value)?;
+        let items = items.into_iter().enumerate().map(|(index, item)| {
+            let place = format!("{place}[{index}]");
+            if let Value::String(text) = item {
+                self.checked(place, text.parse())
+            } else {
+                self.fault(place, "is no string");
+                None
+            }
+        });
+        // All of them, before the first that is at fault ends it.
+        items.collect::<Vec<_>>().into_iter().collect()
     }
 
     fn object(&mut self, place: &str, value: Value) -> Option<Map<String, Value>> {
@@ -356,24 +519,36 @@ mod tests {
     use super::*;
 
     fn target(account: &str) -> Target {
-        Target {
-            account: account.parse().unwrap(),
-            name: None,
-            role: "MyS3ReadRole".parse().unwrap(),
-            external_id: None,
-            region: None,
-        }
+        Target::by_role(account.parse().unwrap(), "MyS3ReadRole".parse().unwrap())
+    }
+
+    fn new(targets: Vec<Target>) -> Result<TargetsFile, Vec<TargetsFault>> {
+        TargetsFile::new(Concurrency::default(), Accounts::Targets(targets))
     }
 
     fn file() -> TargetsFile {
         let full = Target {
             name: Some("Größe & Co. <7>".parse().unwrap()),
-            external_id: Some("audit:2026".parse().unwrap()),
             region: Some("eu-central-1".parse().unwrap()),
-            ..target("022222222222")
+            ..target("022222222222").with_external_id("audit:2026".parse().unwrap())
         };
-        let targets = vec![full, target("000000000001")];
-        TargetsFile::new(Concurrency::default(), targets).unwrap()
+        let own = Target::own("111111111111".parse().unwrap());
+        new(vec![full, target("000000000001"), own]).unwrap()
+    }
+
+    fn organization(units: Units, exclude: &[&str]) -> TargetsFile {
+        let organization = Organization {
+            admin: "111111111111".parse().unwrap(),
+            units,
+            exclude: exclude.iter().map(|id| id.parse().unwrap()).collect(),
+            role: "team/Reader".parse().unwrap(),
+            external_id: (!exclude.is_empty()).then(|| "audit:2026".parse().unwrap()),
+        };
+        TargetsFile::new(Concurrency::default(), Accounts::Organization(organization)).unwrap()
+    }
+
+    fn unit(id: &str) -> Units {
+        Units::Some(BTreeSet::from([id.parse().unwrap()]))
     }
 
     fn faults(text: &str) -> Vec<String> {
@@ -390,20 +565,37 @@ mod tests {
             file().to_json(),
             r#"{"version":1,"concurrency":64,"targets":[
 {"accountId":"022222222222","name":"Größe & Co. <7>","role":"MyS3ReadRole","externalId":"audit:2026","region":"eu-central-1"},
-{"accountId":"000000000001","role":"MyS3ReadRole"}
+{"accountId":"000000000001","role":"MyS3ReadRole"},
+{"accountId":"111111111111","access":"own"}
 ]}
+"#
+        );
+        assert_eq!(
+            organization(unit("ou-ab12-34cd56ef"), &["444444444444"]).to_json(),
+            r#"{"version":1,"concurrency":64,"organization":{"adminAccountId":"111111111111","units":["ou-ab12-34cd56ef"],"exclude":["444444444444"],"role":"team/Reader","externalId":"audit:2026"}}
+"#
+        );
+        assert_eq!(
+            organization(Units::All, &[]).to_json(),
+            r#"{"version":1,"concurrency":64,"organization":{"adminAccountId":"111111111111","role":"team/Reader"}}
 "#
         );
     }
 
     #[test]
     fn what_is_written_is_what_is_read() {
-        assert_eq!(TargetsFile::from_json(&file().to_json()), Ok(file()));
+        for file in [
+            file(),
+            organization(Units::All, &[]),
+            organization(unit("ou-ab12-34cd56ef"), &["444444444444"]),
+        ] {
+            assert_eq!(TargetsFile::from_json(&file.to_json()), Ok(file));
+        }
     }
 
     #[test]
     fn no_target_and_an_account_twice_are_refused_on_both_ways() {
-        let none = TargetsFile::new(Concurrency::default(), Vec::new()).unwrap_err();
+        let none = new(Vec::new()).unwrap_err();
         assert_eq!(none[0].to_string(), "targets.json: targets is empty");
         let read = r#"{"version":1,"concurrency":1,"targets":[]}"#;
         assert_eq!(TargetsFile::from_json(read).unwrap_err(), none);
@@ -413,7 +605,7 @@ mod tests {
             ..target("000000000001")
         };
         let targets = vec![target("000000000001"), target("000000000002"), named];
-        let twice = TargetsFile::new(Concurrency::default(), targets).unwrap_err();
+        let twice = new(targets).unwrap_err();
         assert_eq!(
             twice[0].to_string(),
             "targets.json: targets[2] is account 000000000001, which is targets[0] already"
@@ -430,7 +622,9 @@ mod tests {
             {"accountId":"12","role":"a b","externalId":7},
             {"accountId":"000000000001"},
             "000000000001",
-            {"accountId":"000000000001","role":"A","Role":"B"}]}"#;
+            {"accountId":"000000000001","role":"A","Role":"B"},
+            {"accountId":"000000000002","access":"own","role":"A"},
+            {"accountId":"000000000003","access":"full"}]}"#;
         assert_eq!(
             faults(text),
             [
@@ -441,6 +635,8 @@ mod tests {
                 "targets.json: targets[1].role is missing",
                 "targets.json: targets[2] is no object",
                 "targets.json: targets[3].Role is no known key",
+                "targets.json: targets[4].role is no known key",
+                "targets.json: targets[5].access is not \"own\"",
                 "targets.json: more is no known key",
             ]
             .map(ToOwned::to_owned)
@@ -456,7 +652,25 @@ mod tests {
             [
                 "targets.json: version is missing",
                 "targets.json: concurrency is missing",
-                "targets.json: targets is missing"
+                "targets.json: targets is missing, and so is organization"
+            ]
+        );
+        assert_eq!(
+            faults(
+                r#"{"version":1,"concurrency":1,"targets":[],"organization":{"units":[],"exclude":["1",2]}}"#
+            ),
+            ["targets.json: targets is given, and so is organization: one of them alone can be"]
+        );
+        assert_eq!(
+            faults(
+                r#"{"version":1,"concurrency":1,"organization":{"units":[],"exclude":["1",2],"role":"R","all":true}}"#
+            ),
+            [
+                "targets.json: organization.adminAccountId is missing",
+                "targets.json: organization.units is empty",
+                "targets.json: organization.exclude[0]: account id `1` has 1 digits, not 12",
+                "targets.json: organization.exclude[1] is no string",
+                "targets.json: organization.all is no known key",
             ]
         );
         assert_eq!(

@@ -1,7 +1,7 @@
 //! The first phase: a session of the target's role, from STS.
 
 use aws_sdk_sts::{config::Credentials, operation::assume_role::AssumeRoleOutput};
-use contract::{SessionName, Target, account_of_arn};
+use contract::{ExternalId, RoleArn, RoleName, SessionName, Target, account_of_arn};
 use tokio::time::sleep;
 
 use crate::{
@@ -16,8 +16,18 @@ use crate::{
 const DURATION_SECONDS: i32 = 3_600;
 
 /// Asks STS for a session, and checks whose it is.
-pub(crate) async fn assume(clients: &Clients, target: &Target) -> Result<Issued, Failure> {
-    let answer = ask(clients, target).await?;
+pub(crate) async fn assume(
+    clients: &Clients,
+    target: &Target,
+    role: &RoleName,
+    external_id: Option<&ExternalId>,
+) -> Result<Issued, Failure> {
+    let role = RoleArn {
+        partition: clients.partition(),
+        account: target.account.clone(),
+        role: role.clone(),
+    };
+    let answer = ask(clients, target, &role.to_string(), external_id).await?;
     let failure = || clients.failure(Phase::Assume, target);
     let invalid = |what| failure().invalid_response(what, &answer);
     let identity = answer
@@ -51,8 +61,12 @@ pub(crate) async fn assume(clients: &Clients, target: &Target) -> Result<Issued,
 /// Sends the request, as often as [`Limits`](crate::Limits) allow.
 ///
 /// The attempts are counted here and not by the SDK, so that every one of them passes the [pacer](crate::pacer).
-async fn ask(clients: &Clients, target: &Target) -> Result<AssumeRoleOutput, Failure> {
-    let role = clients.role_arn(target).to_string();
+async fn ask(
+    clients: &Clients,
+    target: &Target,
+    role: &str,
+    external_id: Option<&ExternalId>,
+) -> Result<AssumeRoleOutput, Failure> {
     let region = clients.regional(target);
     let limits = clients.limits();
     let mut attempt = 1;
@@ -62,10 +76,10 @@ async fn ask(clients: &Clients, target: &Target) -> Result<AssumeRoleOutput, Fai
         let answer = region
             .sts
             .assume_role()
-            .role_arn(&role)
+            .role_arn(role)
             .role_session_name(SessionName::list_s3_buckets().as_str())
             .duration_seconds(DURATION_SECONDS)
-            .set_external_id(target.external_id.as_ref().map(ToString::to_string))
+            .set_external_id(external_id.map(ToString::to_string))
             .send()
             .await;
         let failure = match answer {

@@ -7,14 +7,15 @@ use std::{
 };
 
 use aws_sdk_s3::config::{
-    BehaviorVersion, StalledStreamProtectionConfig,
+    BehaviorVersion, SharedCredentialsProvider, StalledStreamProtectionConfig,
     retry::{RetryConfig, RetryPartition, TokenBucket},
 };
 use aws_types::SdkConfig;
-use contract::{InvalidValue, Partition, Region, RoleArn, Target};
+use contract::{Access, InvalidValue, Partition, Region, RoleArn, Target};
 
 use crate::{
     Limits,
+    assume::assume,
     complete::OnlyWholeAnswers,
     failure::{Failure, FailureBuilder, Phase},
     pacer::Pacer,
@@ -31,6 +32,7 @@ pub struct Clients {
     others: RwLock<HashMap<Region, Arc<Regional>>>,
     config: SdkConfig,
     limits: Limits,
+    own_credentials: SharedCredentialsProvider,
     sessions: Sessions,
 }
 
@@ -81,9 +83,9 @@ impl Clients {
             .ok_or(ConfigurationError::NoRegion)?
             .as_ref()
             .parse()?;
-        if config.credentials_provider().is_none() {
-            return Err(ConfigurationError::NoCredentials);
-        }
+        let own_credentials = config
+            .credentials_provider()
+            .ok_or(ConfigurationError::NoCredentials)?;
         let mut builder = config.to_builder();
         builder
             .set_behavior_version(Some(BehaviorVersion::latest()))
@@ -99,6 +101,7 @@ impl Clients {
             others: RwLock::default(),
             sessions: Sessions::new(config.time_source().unwrap_or_default()),
             limits: *limits,
+            own_credentials,
             config,
         })
     }
@@ -114,8 +117,8 @@ impl Clients {
         self.region().partition()
     }
 
-    /// The ARN of the role that is assumed for `target`.
-    pub fn role_arn(&self, target: &Target) -> RoleArn {
+    /// The ARN of the role that is assumed for `target`, where one is.
+    pub fn role_arn(&self, target: &Target) -> Option<RoleArn> {
         target.role_arn(self.partition())
     }
 
@@ -141,11 +144,16 @@ impl Clients {
         &self.limits
     }
 
-    /// A session for `target`, from the cache or from STS.
+    /// A session for `target`, from the cache or from STS; or the process's own credentials, which count as cached.
     pub(crate) async fn session(&self, target: &Target) -> Result<(Session, Origin), Failure> {
-        self.sessions
-            .get(target, || crate::assume::assume(self, target))
-            .await
+        match &target.access {
+            Access::Role { role, external_id } => {
+                self.sessions
+                    .get(target, || assume(self, target, role, external_id.as_ref()))
+                    .await
+            }
+            Access::Own => Ok((Session::own(self.own_credentials.clone()), Origin::Cache)),
+        }
     }
 
     /// Forgets `session`, if it is still the one of `target`.
@@ -157,8 +165,8 @@ impl Clients {
     pub(crate) fn failure(&self, phase: Phase, target: &Target) -> FailureBuilder {
         FailureBuilder::new(
             phase,
+            target,
             self.role_arn(target),
-            target.external_id.clone(),
             target.region.as_ref().unwrap_or(self.region()).clone(),
         )
     }

@@ -10,7 +10,7 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::error::ErrorMetadata;
 use aws_types::request_id::RequestId;
-use contract::{AccountId, ExternalId, Region, RoleArn};
+use contract::{AccountId, ExternalId, Region, RoleArn, Target};
 
 use crate::{
     Bucket,
@@ -196,7 +196,8 @@ pub struct Failure(Arc<Details>);
 struct Details {
     phase: Phase,
     kind: FailureKind,
-    role: RoleArn,
+    account: AccountId,
+    role: Option<RoleArn>,
     code: Option<String>,
     message: Option<String>,
     request_id: Option<String>,
@@ -230,12 +231,12 @@ impl Failure {
 
     /// The target's account.
     pub fn account(&self) -> &AccountId {
-        &self.0.role.account
+        &self.0.account
     }
 
-    /// The role that was, or was to be, assumed.
-    pub fn role(&self) -> &RoleArn {
-        &self.0.role
+    /// The role that was, or was to be, assumed; `None` where the process's own credentials list the account.
+    pub fn role(&self) -> Option<&RoleArn> {
+        self.0.role.as_ref()
     }
 
     /// AWS's own error code, such as `AccessDenied`, where there was an answer that had one.
@@ -286,6 +287,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Details {
             phase,
+            account,
             role,
             code,
             message,
@@ -293,16 +295,21 @@ impl fmt::Display for Failure {
             explanation,
             ..
         } = &*self.0;
-        match phase {
-            Phase::Assume => write!(
+        match (phase, role) {
+            (Phase::Assume, Some(role)) => {
+                write!(
+                    f,
+                    "Failed to assume the role `{role}` in account {account}: "
+                )?;
+            }
+            (Phase::Assume, None) => write!(f, "Failed to get into account {account}: ")?,
+            (Phase::List, Some(role)) => write!(
                 f,
-                "Failed to assume the role `{role}` in account {}: ",
-                role.account
+                "Failed to list the buckets of account {account} as the role `{role}`: "
             )?,
-            Phase::List => write!(
+            (Phase::List, None) => write!(
                 f,
-                "Failed to list the buckets of account {} as the role `{role}`: ",
-                role.account
+                "Failed to list the buckets of account {account} with the caller's own credentials: "
             )?,
         }
         match (code, message) {
@@ -323,6 +330,7 @@ impl fmt::Debug for Failure {
         let Details {
             phase,
             kind,
+            account,
             role,
             code,
             message,
@@ -335,7 +343,8 @@ impl fmt::Debug for Failure {
         f.debug_struct("Failure")
             .field("phase", phase)
             .field("kind", kind)
-            .field("role", &role.to_string())
+            .field("account", &account.as_str())
+            .field("role", &role.as_ref().map(ToString::to_string))
             .field("code", code)
             .field("message", message)
             .field("request_id", request_id)
@@ -356,7 +365,8 @@ impl Error for Failure {
 /// Turns what happened into a [`Failure`]. The one place that knows AWS's codes and the SDK's errors.
 pub(crate) struct FailureBuilder {
     phase: Phase,
-    role: RoleArn,
+    account: AccountId,
+    role: Option<RoleArn>,
     external_id: Option<ExternalId>,
     region: Region,
 }
@@ -364,14 +374,15 @@ pub(crate) struct FailureBuilder {
 impl FailureBuilder {
     pub(crate) fn new(
         phase: Phase,
-        role: RoleArn,
-        external_id: Option<ExternalId>,
+        target: &Target,
+        role: Option<RoleArn>,
         region: Region,
     ) -> Self {
         Self {
             phase,
+            account: target.account.clone(),
             role,
-            external_id,
+            external_id: target.external_id().cloned(),
             region,
         }
     }
@@ -489,7 +500,8 @@ impl FailureBuilder {
         let hint = hint::hint(&Circumstances {
             phase: self.phase,
             kind: what.kind,
-            role: &self.role,
+            account: &self.account,
+            role: self.role.as_ref(),
             external_id: self.external_id.as_ref(),
             region: &self.region,
             code: what.code.as_deref(),
@@ -498,6 +510,7 @@ impl FailureBuilder {
         Failure(Arc::new(Details {
             phase: self.phase,
             kind: what.kind,
+            account: self.account,
             role: self.role,
             code: what.code,
             message: what.message,

@@ -4,7 +4,7 @@
 //! be. Only where AWS's message names the kind of policy (IAM user guide, "Troubleshoot access denied error messages")
 //! does it say so.
 
-use contract::{ExternalId, Region, RoleArn};
+use contract::{AccountId, ExternalId, Region, RoleArn};
 
 use crate::{FailureKind, Phase};
 
@@ -12,7 +12,9 @@ use crate::{FailureKind, Phase};
 pub(crate) struct Circumstances<'a> {
     pub(crate) phase: Phase,
     pub(crate) kind: FailureKind,
-    pub(crate) role: &'a RoleArn,
+    pub(crate) account: &'a AccountId,
+    /// `None` where the process's own credentials list the account.
+    pub(crate) role: Option<&'a RoleArn>,
     pub(crate) external_id: Option<&'a ExternalId>,
     pub(crate) region: &'a Region,
     pub(crate) code: Option<&'a str>,
@@ -24,13 +26,13 @@ pub(crate) fn hint(circumstances: &Circumstances<'_>) -> Option<String> {
     let Circumstances {
         phase,
         kind,
+        account,
         role,
         region,
         code,
         message,
         ..
     } = circumstances;
-    let account = &role.account;
     let service = match phase {
         Phase::Assume => "STS",
         Phase::List => "S3",
@@ -44,13 +46,15 @@ pub(crate) fn hint(circumstances: &Circumstances<'_>) -> Option<String> {
                  policy allows can outweigh it"
             )
         }
-        (FailureKind::AssumeRoleDenied, _) => assume_role_denied(circumstances),
+        (FailureKind::AssumeRoleDenied, _) => assume_role_denied(circumstances)?,
         (FailureKind::ListBucketsDenied, _) => format!(
-            "the policies of the role `{}` in account {account} may not allow \
-             s3:ListAllMyBuckets on `*`, a permissions boundary of that role may not, or a \
-             service or resource control policy of its organization may deny it (one that denies \
-             regions, too: {region} was asked)",
-            role.role
+            "the policies of {} may not allow s3:ListAllMyBuckets on `*`, a permissions boundary \
+             of that role may not, or a service or resource control policy of its organization may deny \
+             it (one that denies regions, too: {region} was asked)",
+            match role {
+                Some(role) => format!("the role `{}` in account {account}", role.role),
+                None => format!("the caller's own role in account {account}"),
+            }
         ),
         (FailureKind::Throttled, Phase::Assume) => {
             "STS counts the requests of the calling account in the region: fewer at a time may help"
@@ -73,12 +77,12 @@ pub(crate) fn hint(circumstances: &Circumstances<'_>) -> Option<String> {
              wrong account; nothing was listed"
                 .to_owned()
         }
-        (FailureKind::ExpiredCredentials, Phase::Assume) => {
+        (FailureKind::ExpiredCredentials, _) if *phase == Phase::Assume || role.is_none() => {
             "the credentials of the caller itself have expired: a Lambda has new ones in a new \
              execution environment, and a person signs in again"
                 .to_owned()
         }
-        (FailureKind::ExpiredCredentials, Phase::List) => {
+        (FailureKind::ExpiredCredentials, _) => {
             "the session expired twice within one call: the sessions may be very short, or the \
              clock here wrong"
                 .to_owned()
@@ -86,11 +90,11 @@ pub(crate) fn hint(circumstances: &Circumstances<'_>) -> Option<String> {
         (FailureKind::CredentialsRejected, _) if *code == Some("RequestTimeTooSkewed") => {
             "the clock here may be wrong".to_owned()
         }
-        (FailureKind::CredentialsRejected, Phase::Assume) => {
+        (FailureKind::CredentialsRejected, _) if *phase == Phase::Assume || role.is_none() => {
             "the credentials of the caller itself may be deleted, mistyped, or of another partition"
                 .to_owned()
         }
-        (FailureKind::CredentialsRejected, Phase::List) => format!(
+        (FailureKind::CredentialsRejected, _) => format!(
             "the region {region} may not be enabled in account {account}, or the session may have \
              been revoked"
         ),
@@ -119,13 +123,14 @@ pub(crate) fn hint(circumstances: &Circumstances<'_>) -> Option<String> {
     Some(hint)
 }
 
-fn assume_role_denied(circumstances: &Circumstances<'_>) -> String {
+fn assume_role_denied(circumstances: &Circumstances<'_>) -> Option<String> {
     let Circumstances {
         role,
         external_id,
         message,
         ..
     } = circumstances;
+    let role = (*role)?;
     let caller = message
         .and_then(caller)
         .unwrap_or_else(|| "the caller".to_owned());
@@ -133,12 +138,12 @@ fn assume_role_denied(circumstances: &Circumstances<'_>) -> String {
         Some(id) => format!("may ask for another external ID than the configured `{id}`"),
         None => "may ask for an external ID, and none is configured".to_owned(),
     };
-    format!(
+    Some(format!(
         "the role may not exist in account {} (its name is case-sensitive, and its path belongs to \
          it); its trust policy may not name {caller}, or {external_id}; or {caller} may lack \
          sts:AssumeRole on `{role}`. A role made within the last minute may only need time",
         role.account
-    )
+    ))
 }
 
 /// Who was refused, where the message begins as AWS's do: `User: ARN is not authorized to perform: …`.

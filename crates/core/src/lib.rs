@@ -22,8 +22,9 @@
 //! # Invariants
 //! - The two phases fail apart: credentials are asked for first, and only then does the S3 client see them. A provider
 //!   inside the S3 client would turn STS's refusal into a connection error with the cause buried.
-//! - The S3 client has no credentials of its own. A listing whose session was forgotten fails; it cannot list the
-//!   account that the process itself belongs to.
+//! - The S3 client has no credentials of its own. A listing whose session was forgotten fails; the account that the
+//!   process itself belongs to is listed with its own credentials only where the target says so
+//!   ([`Access::Own`](contract::Access::Own)).
 //! - Nothing printed by `Debug` or `Display` holds a secret: an SDK error, which may carry the raw answer of STS, never
 //!   leaves this crate.
 //!
@@ -132,6 +133,8 @@ async fn list_one(
             Err(failure) => failure,
         };
         let session_is_over = match failure.kind() {
+            // The process's own credentials are not this crate's to renew.
+            _ if target.role().is_none() => false,
             FailureKind::ExpiredCredentials => true,
             // A new session is known to S3 at once: refused, it will be refused again.
             FailureKind::CredentialsRejected => origin == Origin::Cache,

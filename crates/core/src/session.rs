@@ -57,6 +57,17 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    /// The process's own credentials in the place of a session: no role was assumed, and the cache does not hold them.
+    pub(crate) fn own(provider: SharedCredentialsProvider) -> Self {
+        let never = SystemTime::UNIX_EPOCH;
+        Self {
+            provider,
+            number: 0,
+            renew_at: never,
+            expires_at: never,
+        }
+    }
+
     /// What the S3 client takes for a call.
     pub(crate) fn provider(&self) -> SharedCredentialsProvider {
         self.provider.clone()
@@ -280,13 +291,10 @@ mod tests {
     use super::*;
 
     fn target(number: usize) -> Target {
-        Target {
-            account: format!("{number:012}").parse().unwrap(),
-            name: None,
-            role: "Role".parse().unwrap(),
-            external_id: None,
-            region: None,
-        }
+        Target::by_role(
+            format!("{number:012}").parse().unwrap(),
+            "Role".parse().unwrap(),
+        )
     }
 
     async fn get(sessions: &Sessions, number: usize) -> Origin {

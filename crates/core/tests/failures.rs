@@ -7,7 +7,6 @@ use std::time::Duration;
 use common::{
     ACCOUNT, PATIENT, SECRETS, clients, config, failure, failure_with, fake, list, target,
 };
-use contract::Target;
 use cross_account::{
     Clients, ConfigurationError, Failure, FailureKind, Limits, Phase, list_buckets,
 };
@@ -153,10 +152,7 @@ async fn an_answer_that_never_ends() {
 #[tokio::test]
 async fn a_refusal_names_the_configured_external_id() {
     let fake = fake(Account::new().external_id("right-one"));
-    let target = Target {
-        external_id: Some("wrong-one".parse().unwrap()),
-        ..target()
-    };
+    let target = target().with_external_id("wrong-one".parse().unwrap());
     let failure = list_buckets(&clients(&fake), &target, None)
         .await
         .unwrap_err();

@@ -4,6 +4,7 @@ mod common;
 
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use common::{ACCOUNT, clients, failure, fake, list, target};
+use contract::Target;
 use cross_account::{FailureKind, Phase, list_buckets};
 use fake_aws::{Account, Action, Counts, FakeAws, Fault};
 
@@ -163,7 +164,7 @@ async fn more_targets_than_the_sdk_caches_identities_for_stay_cached() {
     let clients = clients(&fake);
     for round in 0..2 {
         for account in &accounts {
-            let target = contract::Target {
+            let target = Target {
                 account: account.parse().unwrap(),
                 ..target()
             };
@@ -212,11 +213,8 @@ async fn a_page_that_fails_for_a_while_is_tried_again() {
 async fn what_is_sent_to_sts() {
     let fake = fake(Account::new());
     list(&clients(&fake)).await.unwrap();
-    let with_external_id = contract::Target {
-        external_id: Some("audit/2026".parse().unwrap()),
-        role: "team/MyS3ReadRole".parse().unwrap(),
-        ..target()
-    };
+    let with_external_id = Target::by_role(target().account, "team/MyS3ReadRole".parse().unwrap())
+        .with_external_id("audit/2026".parse().unwrap());
     list_buckets(&clients(&fake), &with_external_id, None)
         .await
         .unwrap();

@@ -261,9 +261,9 @@ async fn targets_that_differ_in_the_external_id_alone_have_sessions_of_their_own
     let fake = fake(Account::new());
     let clients = clients(&fake);
     for id in [None, Some("one"), Some("two"), Some("one"), None] {
-        let target = contract::Target {
-            external_id: id.map(|id| id.parse().unwrap()),
-            ..target()
+        let target = match id {
+            Some(id) => target().with_external_id(id.parse().unwrap()),
+            None => target(),
         };
         list_buckets(&clients, &target, None).await.unwrap();
     }

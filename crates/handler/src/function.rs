@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use contract::{ConfigurationFault, FunctionConfiguration, Target};
+use contract::{ConfigurationFault, FunctionConfiguration, Selection, Target};
 use cross_account::{Clients, Failure, Listing, Timings};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
@@ -29,12 +29,18 @@ impl Function {
     pub(crate) fn from_environment(
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, InitError> {
-        let configuration = FunctionConfiguration::from_environment(&lookup);
+        let configuration = FunctionConfiguration::read(&lookup, None);
         let aws = aws::from_environment(&lookup);
         match (configuration, aws) {
-            (Ok(configuration), Ok(aws)) => Ok(Self {
+            (
+                Ok(FunctionConfiguration {
+                    selection: Selection::One(target),
+                    ..
+                }),
+                Ok(aws),
+            ) => Ok(Self {
                 clients: Clients::new(&aws)?,
-                target: configuration.target,
+                target,
             }),
             (configuration, aws) => {
                 let faults: Vec<ConfigurationFault> = [configuration.err(), aws.err()]

@@ -38,9 +38,7 @@ impl fmt::Display for Faults {
         f.write_str("The function is not configured:")?;
         for fault in &self.0 {
             write!(f, "\n- {fault}")?;
-            if let ConfigurationFault::Invalid { source, .. } = fault
-                && let Some(hint) = source.hint()
-            {
+            if let Some(hint) = fault.hint() {
                 write!(f, " ({hint})")?;
             }
         }

@@ -76,12 +76,8 @@ impl fmt::Display for Plan<'_> {
             variables.function.architecture.as_str()
         )?;
         writeln!(f, "  running as      {}", environment.execution_role_arn())?;
-        writeln!(
-            f,
-            "  which assumes   {}",
-            target.role_arn(environment.partition())
-        )?;
-        if let Some(external_id) = &target.external_id {
+        writeln!(f, "  which assumes   {}", environment.target_role_arn())?;
+        if let Some(external_id) = target.external_id() {
             writeln!(f, "  external ID     {external_id}")?;
         }
         Ok(())

@@ -59,7 +59,7 @@ impl Row {
                 admin_account_id: environment.variables.admin_account_id.to_string(),
                 execution_role: environment.variables.lambda_execution_role.to_string(),
                 target_account_id: target.account.to_string(),
-                s3_read_role: target.role.to_string(),
+                s3_read_role: environment.variables.s3_read_role.to_string(),
                 protected: environment.variables.protected,
             }
         });

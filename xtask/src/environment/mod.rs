@@ -18,7 +18,10 @@ mod variables;
 use std::collections::HashSet;
 
 use anyhow::Result;
-use contract::{FunctionConfiguration, LogLevel, Partition, RoleArn, RoleName, Stage, Target};
+use contract::{
+    Access, FunctionConfiguration, LogLevel, Partition, RoleArn, RoleName, Selection,
+    SessionPolicy, Stage, Target,
+};
 
 use self::{
     check::Checker,
@@ -78,17 +81,34 @@ impl Environment {
         Target {
             account: self.variables.target_account_id.clone(),
             name: None,
-            role: self.variables.s3_read_role.clone(),
-            external_id: self.variables.external_id.clone(),
+            access: Access::Role {
+                role: self.variables.s3_read_role.clone(),
+                external_id: self.variables.external_id.clone(),
+            },
             region: None,
         }
+    }
+
+    /// The role that is assumed there.
+    pub(crate) fn target_role_arn(&self) -> RoleArn {
+        RoleArn {
+            partition: self.partition(),
+            account: self.variables.target_account_id.clone(),
+            role: self.variables.s3_read_role.clone(),
+        }
+    }
+
+    /// Which accounts the function lists.
+    pub(crate) fn selection(&self) -> Selection {
+        Selection::One(self.target())
     }
 
     /// What the function is told. A log level that is the default is left out: the seed's form has two variables.
     pub(crate) fn function_configuration(&self) -> FunctionConfiguration {
         let level = self.variables.function.log_level;
         FunctionConfiguration {
-            target: self.target(),
+            selection: self.selection(),
+            session_policy: SessionPolicy::default(),
             log_level: (level != LogLevel::default()).then_some(level),
         }
     }

@@ -77,13 +77,7 @@ pub(crate) fn clients_at(fake: &FakeAws, clock: impl TimeSource + 'static) -> Cl
 
 /// The target in [`ACCOUNT`].
 pub(crate) fn target() -> Target {
-    Target {
-        account: ACCOUNT.parse().unwrap(),
-        name: None,
-        role: "MyS3ReadRole".parse().unwrap(),
-        external_id: None,
-        region: None,
-    }
+    Target::by_role(ACCOUNT.parse().unwrap(), "MyS3ReadRole".parse().unwrap())
 }
 
 pub(crate) async fn list(clients: &Clients) -> Result<Listing, Failure> {
