@@ -9,179 +9,26 @@
     reason = "tests have files and processes of their own, and tell how long they take"
 )]
 
+mod stage;
+mod tools;
+
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
-    sync::OnceLock,
     time::{Duration, Instant},
 };
 
-use aws_sdk_lambda::{
-    operation::get_function_configuration::GetFunctionConfigurationOutput,
-    primitives::Blob,
-    types::{Environment, Runtime},
-};
-use e2e::{Copy, Emulator, REGION, target_folder};
+use aws_sdk_lambda::types::Runtime;
+use e2e::{Copy, Emulator, target_folder};
 use runtime_api::RuntimeApi;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-/// The two accounts of a test, and its stage.
-struct Stage {
-    name: &'static str,
-    admin: &'static str,
-    target: &'static str,
-    copy: Copy,
-}
-
-impl Stage {
-    fn new(name: &'static str, admin: &'static str, target: &'static str) -> Self {
-        let copy = Copy::of_workspace(admin);
-        copy.write_stage(name, admin, target, "");
-        Self {
-            name,
-            admin,
-            target,
-            copy,
-        }
-    }
-
-    fn function_name(&self) -> String {
-        format!("List-S3-Buckets-{}-list_s3", self.name)
-    }
-
-    fn xtask(&self, command: &str) -> e2e::Run {
-        self.copy.xtask(&[command, "--env", self.name])
-    }
-
-    /// Both roles as `cargo xtask roles` makes them, in their accounts.
-    fn trust(&self) {
-        let _ = self.xtask("roles").ok();
-        self.apply(self.admin, "admin-role", &self.role("admin"));
-        self.apply(self.target, "target-role", &self.role("target"));
-    }
-
-    /// A role template as rendered.
-    fn role(&self, side: &str) -> String {
-        self.copy
-            .read(&format!("dist/{}/roles/{side}.yml", self.name))
-    }
-
-    fn apply(&self, account: &str, stack: &str, template: &str) {
-        let file = format!("{stack}-{account}.yml");
-        self.copy.write(&file, template);
-        let _ = self
-            .operator(account, &["apply", "--stack", stack, "--template", &file])
-            .ok();
-    }
-
-    fn delete(&self, account: &str, stack: &str) {
-        let _ = self.operator(account, &["delete", "--stack", stack]).ok();
-    }
-
-    fn operator(&self, account: &str, arguments: &[&str]) -> e2e::Run {
-        let cargo = ["run", "--quiet", "--locked", "--package", "operator", "--"];
-        let arguments: Vec<&str> = cargo
-            .into_iter()
-            .chain(arguments.iter().copied())
-            .chain(["--region", REGION])
-            .collect();
-        self.copy
-            .run_as(account, "", &PathBuf::from(env!("CARGO")), &arguments)
-    }
-
-    /// The names that the deployed function lists.
-    fn listed(&self) -> Vec<String> {
-        let answer = self.xtask("invoke").ok().json();
-        assert_eq!(answer["statusCode"], 200, "{answer}");
-        serde_json::from_str(answer["body"].as_str().expect("a body of text"))
-            .expect("the body is a JSON text of names")
-    }
-
-    async fn make_buckets(&self, account: &str, names: impl IntoIterator<Item = String>) {
-        let s3 = aws_sdk_s3::Client::from_conf(
-            aws_sdk_s3::config::Builder::from(&Emulator::shared().sdk_config(account))
-                .force_path_style(true)
-                .build(),
-        );
-        for name in names {
-            s3.create_bucket()
-                .bucket(name)
-                .send()
-                .await
-                .expect("a bucket");
-        }
-    }
-
-    fn lambda(&self) -> aws_sdk_lambda::Client {
-        aws_sdk_lambda::Client::new(&Emulator::shared().sdk_config(self.admin))
-    }
-
-    /// The function's configuration, as deployed.
-    async fn deployed(&self) -> GetFunctionConfigurationOutput {
-        let lambda = self.lambda();
-        let asked = lambda
-            .get_function_configuration()
-            .function_name(self.function_name());
-        asked.send().await.expect("the function is deployed")
-    }
-
-    /// The next invocation starts a new process, which holds no credentials of the Target account: so it is after every
-    /// change of a function's environment.
-    async fn forget_credentials(&self, why: &str) {
-        let lambda = self.lambda();
-        let name = self.function_name();
-        let environment = self.deployed().await.environment.expect("an environment");
-        let mut variables = environment.variables.expect("variables");
-        variables.insert("FORGET".to_owned(), why.to_owned());
-        let environment = Environment::builder()
-            .set_variables(Some(variables))
-            .build();
-        let update = lambda.update_function_configuration().function_name(name);
-        update
-            .environment(environment)
-            .send()
-            .await
-            .expect("updated");
-    }
-
-    /// What the deployed function fails with.
-    async fn refusal(&self, fault: &str) -> Value {
-        let answer = self
-            .lambda()
-            .invoke()
-            .function_name(self.function_name())
-            .payload(Blob::new("{}"))
-            .send()
-            .await;
-        let answer = answer.expect("an answer");
-        let payload: Value =
-            serde_json::from_slice(answer.payload.expect("a payload").as_ref()).expect("JSON");
-        assert!(
-            answer.function_error.is_some(),
-            "{fault} is not refused: {payload}"
-        );
-        payload
-    }
-}
-
-/// A test's time, told at its end: the figures of the README are made so.
-struct Clock(&'static str, Instant);
-
-impl Clock {
-    fn start(name: &'static str) -> Self {
-        Self(name, Instant::now())
-    }
-
-    fn lap(&self, what: &str) {
-        println!(
-            "[{:6.1} s] {}: {what}",
-            self.1.elapsed().as_secs_f64(),
-            self.0
-        );
-    }
-}
+use self::{
+    stage::{Clock, Stage},
+    tools::{base64_sha256, hexadecimal, node, osls, tool},
+};
 
 #[tokio::test]
 #[expect(clippy::too_many_lines, reason = "one path, told in its order")]
@@ -636,45 +483,4 @@ fn an_interrupted_emulator_leaves_nothing_behind() {
             std::thread::sleep(Duration::from_millis(100));
         }
     }
-}
-
-/// Node, which osls and serverless run on.
-fn node() -> PathBuf {
-    PathBuf::from("node")
-}
-
-/// The Framework that xtask installed.
-fn osls() -> String {
-    tool("osls", "node_modules/osls/bin/serverless.js")
-}
-
-/// A file of a pinned tool, where `cargo xtask setup` says that it is.
-fn tool(name: &str, file: &str) -> String {
-    static TOOLS: OnceLock<String> = OnceLock::new();
-    let tools = TOOLS.get_or_init(|| {
-        Copy::of_workspace("000000000000")
-            .xtask(&["setup"])
-            .ok()
-            .stdout()
-    });
-    let row = tools
-        .lines()
-        .find(|row| row.split_whitespace().next() == Some(name));
-    let folder = row
-        .and_then(|row| row.split_whitespace().nth(2))
-        .expect("a tool with its folder");
-    Path::new(folder).join(file).display().to_string()
-}
-
-/// As Lambda tells the hash of a function's code.
-fn base64_sha256(file: &Path) -> String {
-    use base64::{Engine, prelude::BASE64_STANDARD};
-
-    BASE64_STANDARD.encode(Sha256::digest(fs::read(file).expect("an archive")))
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }

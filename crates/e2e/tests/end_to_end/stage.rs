@@ -1,0 +1,170 @@
+//! A test's accounts and stage, and what a person does with them.
+
+use std::{path::PathBuf, time::Instant};
+
+use aws_sdk_lambda::{
+    operation::get_function_configuration::GetFunctionConfigurationOutput, primitives::Blob,
+    types::Environment,
+};
+use e2e::{Copy, Emulator, REGION};
+use serde_json::Value;
+
+/// The two accounts of a test, and its stage.
+pub(crate) struct Stage {
+    pub(crate) name: &'static str,
+    pub(crate) admin: &'static str,
+    pub(crate) target: &'static str,
+    pub(crate) copy: Copy,
+}
+
+impl Stage {
+    pub(crate) fn new(name: &'static str, admin: &'static str, target: &'static str) -> Self {
+        let copy = Copy::of_workspace(admin);
+        copy.write_stage(name, admin, target, "");
+        Self {
+            name,
+            admin,
+            target,
+            copy,
+        }
+    }
+
+    pub(crate) fn function_name(&self) -> String {
+        format!("List-S3-Buckets-{}-list_s3", self.name)
+    }
+
+    pub(crate) fn xtask(&self, command: &str) -> e2e::Run {
+        self.copy.xtask(&[command, "--env", self.name])
+    }
+
+    /// Both roles as `cargo xtask roles` makes them, in their accounts.
+    pub(crate) fn trust(&self) {
+        let _ = self.xtask("roles").ok();
+        self.apply(self.admin, "admin-role", &self.role("admin"));
+        self.apply(self.target, "target-role", &self.role("target"));
+    }
+
+    /// A role template as rendered.
+    pub(crate) fn role(&self, side: &str) -> String {
+        self.copy
+            .read(&format!("dist/{}/roles/{side}.yml", self.name))
+    }
+
+    pub(crate) fn apply(&self, account: &str, stack: &str, template: &str) {
+        let file = format!("{stack}-{account}.yml");
+        self.copy.write(&file, template);
+        let _ = self
+            .operator(account, &["apply", "--stack", stack, "--template", &file])
+            .ok();
+    }
+
+    pub(crate) fn delete(&self, account: &str, stack: &str) {
+        let _ = self.operator(account, &["delete", "--stack", stack]).ok();
+    }
+
+    pub(crate) fn operator(&self, account: &str, arguments: &[&str]) -> e2e::Run {
+        let cargo = ["run", "--quiet", "--locked", "--package", "operator", "--"];
+        let arguments: Vec<&str> = cargo
+            .into_iter()
+            .chain(arguments.iter().copied())
+            .chain(["--region", REGION])
+            .collect();
+        self.copy
+            .run_as(account, "", &PathBuf::from(env!("CARGO")), &arguments)
+    }
+
+    /// The names that the deployed function lists.
+    pub(crate) fn listed(&self) -> Vec<String> {
+        let answer = self.xtask("invoke").ok().json();
+        assert_eq!(answer["statusCode"], 200, "{answer}");
+        serde_json::from_str(answer["body"].as_str().expect("a body of text"))
+            .expect("the body is a JSON text of names")
+    }
+
+    pub(crate) async fn make_buckets(
+        &self,
+        account: &str,
+        names: impl IntoIterator<Item = String>,
+    ) {
+        let s3 = aws_sdk_s3::Client::from_conf(
+            aws_sdk_s3::config::Builder::from(&Emulator::shared().sdk_config(account))
+                .force_path_style(true)
+                .build(),
+        );
+        for name in names {
+            s3.create_bucket()
+                .bucket(name)
+                .send()
+                .await
+                .expect("a bucket");
+        }
+    }
+
+    pub(crate) fn lambda(&self) -> aws_sdk_lambda::Client {
+        aws_sdk_lambda::Client::new(&Emulator::shared().sdk_config(self.admin))
+    }
+
+    /// The function's configuration, as deployed.
+    pub(crate) async fn deployed(&self) -> GetFunctionConfigurationOutput {
+        let lambda = self.lambda();
+        let asked = lambda
+            .get_function_configuration()
+            .function_name(self.function_name());
+        asked.send().await.expect("the function is deployed")
+    }
+
+    /// The next invocation starts a new process, which holds no credentials of the Target account: so it is after every
+    /// change of a function's environment.
+    pub(crate) async fn forget_credentials(&self, why: &str) {
+        let lambda = self.lambda();
+        let name = self.function_name();
+        let environment = self.deployed().await.environment.expect("an environment");
+        let mut variables = environment.variables.expect("variables");
+        variables.insert("FORGET".to_owned(), why.to_owned());
+        let environment = Environment::builder()
+            .set_variables(Some(variables))
+            .build();
+        let update = lambda.update_function_configuration().function_name(name);
+        update
+            .environment(environment)
+            .send()
+            .await
+            .expect("updated");
+    }
+
+    /// What the deployed function fails with.
+    pub(crate) async fn refusal(&self, fault: &str) -> Value {
+        let answer = self
+            .lambda()
+            .invoke()
+            .function_name(self.function_name())
+            .payload(Blob::new("{}"))
+            .send()
+            .await;
+        let answer = answer.expect("an answer");
+        let payload: Value =
+            serde_json::from_slice(answer.payload.expect("a payload").as_ref()).expect("JSON");
+        assert!(
+            answer.function_error.is_some(),
+            "{fault} is not refused: {payload}"
+        );
+        payload
+    }
+}
+
+/// A test's time, told at its end: the figures of the README are made so.
+pub(crate) struct Clock(&'static str, Instant);
+
+impl Clock {
+    pub(crate) fn start(name: &'static str) -> Self {
+        Self(name, Instant::now())
+    }
+
+    pub(crate) fn lap(&self, what: &str) {
+        println!(
+            "[{:6.1} s] {}: {what}",
+            self.1.elapsed().as_secs_f64(),
+            self.0
+        );
+    }
+}
