@@ -71,6 +71,11 @@ pub(crate) enum Command {
     ///
     /// Exit status 1 where the function fails; what it fails with is printed all the same.
     Invoke(Invoke),
+    /// Return to the deployment before, after checking that you are in the stage's Admin account
+    ///
+    /// The Framework keeps the last five deployments: code and configuration of the function. The roles, the variables
+    /// file and dist/STAGE stay as they are. A stage with `protected: true` wants its name typed.
+    Rollback(Rollback),
     /// Show what is deployed
     Info(OneStage),
     /// Show the deployed function's logs
@@ -159,6 +164,29 @@ pub(crate) struct Deploy {
     /// Check who you are, say what would be deployed, and stop
     #[arg(long)]
     pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) smoke: Smoke,
+    #[command(flatten)]
+    pub(crate) confirmation: Confirmation,
+}
+
+/// What follows a deployment.
+#[derive(Debug, Args)]
+pub(crate) struct Smoke {
+    /// Leave out the invocation that shows whether every target answers
+    #[arg(long)]
+    pub(crate) no_smoke: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rollback {
+    #[command(flatten)]
+    pub(crate) stage: OneStage,
+    /// The deployment to return to, in the milliseconds that the Framework names it by; without it, the one before
+    #[arg(long, value_name = "TIMESTAMP")]
+    pub(crate) to: Option<u64>,
+    #[command(flatten)]
+    pub(crate) smoke: Smoke,
     #[command(flatten)]
     pub(crate) confirmation: Confirmation,
 }

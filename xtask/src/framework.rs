@@ -29,6 +29,7 @@ const PACKAGE_FOLDER: &str = ".serverless";
 pub(crate) struct Package {
     folder: PathBuf,
     stage: Stage,
+    region: Region,
     /// The function's archive.
     pub(crate) artifact: Artifact,
 }
@@ -51,9 +52,10 @@ impl Package {
         let package = Self {
             folder,
             stage: environment.stage.clone(),
+            region: environment.variables.region.clone(),
             artifact,
         };
-        package.lint(workspace, &environment.variables.region)?;
+        package.lint(workspace)?;
         Ok(package)
     }
 
@@ -64,10 +66,10 @@ impl Package {
             .join("cloudformation-template-update-stack.json")
     }
 
-    fn lint(&self, workspace: &Workspace, region: &Region) -> Result<()> {
+    fn lint(&self, workspace: &Workspace) -> Result<()> {
         let step = Step::begin("Linting the CloudFormation template");
         tools::cfn_lint(workspace)?
-            .args(["--regions", region.as_str(), "--template"])
+            .args(["--regions", self.region.as_str(), "--template"])
             .args([self.cloudformation_template()])
             .run_quietly()
             .context("cfn-lint found fault with the packaged CloudFormation template")?;
@@ -80,11 +82,74 @@ impl Package {
     /// # Errors
     /// The Framework's exit status.
     pub(crate) fn deploy(&self, workspace: &Workspace, _caller: &AdminCaller) -> Result<()> {
-        as_the_caller(tools::osls(workspace)?, &self.stage)
+        as_the_caller(tools::osls(workspace)?, &self.stage, &self.region)
             .in_folder(&self.folder)
             .args(["deploy", "--package", PACKAGE_FOLDER])
             .run()
     }
+}
+
+/// A deployment that the Framework keeps in its bucket: by default the last five (osls 4.3, `cleanup-s3-bucket.js`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Deployment {
+    /// When it was made, in milliseconds since 1970: the Framework's name for it.
+    pub(crate) timestamp: u64,
+    /// The same for a person, as the Framework tells it.
+    pub(crate) date: String,
+}
+
+/// The deployments that there are to go back to, from the oldest.
+///
+/// # Errors
+/// Nothing is deployed, or the deployment bucket cannot be read.
+pub(crate) fn deployments(
+    workspace: &Workspace,
+    environment: &Environment,
+    _caller: &AdminCaller,
+) -> Result<Vec<Deployment>> {
+    let listed = framework(workspace, environment)?
+        .args(["deploy", "list"])
+        .capture()
+        .with_context(|| {
+            format!(
+                "Failed to list the deployments of stage `{}`",
+                environment.stage
+            )
+        })?;
+    Ok(read_deployments(&listed))
+}
+
+/// Of each deployment the Framework writes a line with its date, one with its time, and one for each file.
+fn read_deployments(listed: &str) -> Vec<Deployment> {
+    let mut deployments = Vec::new();
+    let mut line_before = "";
+    for line in listed.lines() {
+        let timestamp = line.trim().strip_prefix("Timestamp: ");
+        if let Some(timestamp) = timestamp.and_then(|text| text.parse().ok()) {
+            deployments.push(Deployment {
+                timestamp,
+                date: line_before.trim().to_owned(),
+            });
+        }
+        line_before = line;
+    }
+    deployments.sort_by_key(|deployment| deployment.timestamp);
+    deployments
+}
+
+/// Returns to `deployment`.
+///
+/// # Errors
+/// The Framework's exit status.
+pub(crate) fn roll_back(
+    workspace: &Workspace,
+    environment: &Environment,
+    _caller: &AdminCaller,
+    deployment: &Deployment,
+) -> Result<()> {
+    framework(workspace, environment)?
+        .args(["rollback", "--timestamp", &deployment.timestamp.to_string()])
+        .run()
 }
 
 /// Invokes the deployed function; its answer is the result on standard output.
@@ -142,12 +207,16 @@ pub(crate) fn remove(
 /// The Framework in the stage's folder, whose `serverless.yml` is made fresh.
 fn framework(workspace: &Workspace, environment: &Environment) -> Result<Program> {
     Rendered::of_stage(workspace, environment, File::Serverless)?.write(workspace, environment)?;
-    let program = as_the_caller(tools::osls(workspace)?, &environment.stage);
+    let region = &environment.variables.region;
+    let program = as_the_caller(tools::osls(workspace)?, &environment.stage, region);
     Ok(program.in_folder(workspace.dist(&environment.stage)))
 }
 
-/// Has the Framework take the credentials that the guard has asked STS about, and no others.
-fn as_the_caller(program: Program, stage: &Stage) -> Program {
+/// Has the Framework take the credentials that the guard has asked STS about, and no others, in the stage's region.
+fn as_the_caller(program: Program, stage: &Stage, region: &Region) -> Program {
+    let program = ["AWS_REGION", "AWS_DEFAULT_REGION"]
+        .into_iter()
+        .fold(program, |program, name| program.env(name, region.as_str()));
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     other_credentials(stage, is_set)
         .into_iter()
@@ -207,5 +276,26 @@ mod tests {
             let without = other_credentials(&stage, |name| name != absent);
             assert!(!without.contains(&"AWS_PROFILE".to_owned()), "{absent}");
         }
+    }
+
+    #[test]
+    fn the_list_of_deployments() {
+        let listed = "2026-11-22 18:00:05 UTC\nTimestamp: 1795370405000\nFiles:\n  - compiled-cloudformation-template.json\n  \
+                      - handler.zip\n2026-11-22 17:00:00 UTC\nTimestamp: 1795366800000\nFiles:\n";
+        let deployments = read_deployments(listed);
+        assert_eq!(
+            deployments,
+            [
+                Deployment {
+                    timestamp: 1_795_366_800_000,
+                    date: "2026-11-22 17:00:00 UTC".to_owned(),
+                },
+                Deployment {
+                    timestamp: 1_795_370_405_000,
+                    date: "2026-11-22 18:00:05 UTC".to_owned(),
+                },
+            ]
+        );
+        assert_eq!(read_deployments("No deployments found"), []);
     }
 }

@@ -1,40 +1,50 @@
 //! Who may deploy and remove: a caller in the stage's Admin account, who means this stage.
 
 use anyhow::{Result, bail};
+use contract::Region;
 
 use crate::{
     cli::Confirmation,
     console::{self, Step},
+    deployed::{Part, Wanted},
     environment::Environment,
     fault::InputFault,
-    operator::{self, Identity},
+    operator::{self, Identity, Operator},
     workspace::Workspace,
 };
 
-/// A caller whom STS has placed in the stage's Admin account. To be had from [`require_admin`] alone.
+/// A caller whom STS knows, in the partition of the stage's region.
 #[derive(Debug)]
-pub(crate) struct AdminCaller {
+pub(crate) struct Caller {
     /// Who it is.
     pub(crate) identity: Identity,
+    /// Asks AWS as that caller, in the stage's region.
+    pub(crate) operator: Operator,
 }
 
-/// Asks STS who the caller is, and says so beside the stage.
+/// A caller whom STS has placed in the stage's Admin account. To be had from [`require_admin`] alone.
+#[derive(Debug)]
+pub(crate) struct AdminCaller(Caller);
+
+impl std::ops::Deref for AdminCaller {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.0
+    }
+}
+
+/// As [`caller`], for what is done in the Admin account.
 ///
 /// # Errors
-/// The caller is in another account or partition than the stage, or STS cannot be asked.
+/// As for [`caller`], and the caller is in another account than the stage's Admin account.
 pub(crate) fn require_admin(
     workspace: &Workspace,
     environment: &Environment,
 ) -> Result<AdminCaller> {
-    let region = &environment.variables.region;
     let admin = &environment.variables.admin_account_id;
-    let step = Step::begin("Asking STS who you are (the first time, this builds crates/operator)");
-    let identity = operator::whoami(workspace, region)?;
-    step.done("");
-    console::note(&format!(
-        "caller:  {}\naccount: {}\nregion:  {region}\nstage:   {}",
-        identity.arn, identity.account, environment.stage
-    ));
+    let caller = caller(workspace, environment)?;
+    let identity = &caller.identity;
     if identity.account != *admin {
         bail!(
             "You are in account {}, and the Admin account of stage `{}` is {admin} ({}): nothing was done\n\
@@ -44,16 +54,94 @@ pub(crate) fn require_admin(
             environment.source
         );
     }
+    Ok(AdminCaller(caller))
+}
+
+/// Asks STS in the stage's region who the caller is, in whichever account, and says so beside the stage.
+///
+/// # Errors
+/// STS cannot be asked there, or the caller is in another partition than the region.
+pub(crate) fn caller(workspace: &Workspace, environment: &Environment) -> Result<Caller> {
+    let region = &environment.variables.region;
+    let step = Step::begin("Asking STS who you are (the first time, this builds crates/operator)");
+    let operator = Operator::new(workspace, region);
+    let identity = operator.whoami()?;
+    step.done("");
+    console::note(&format!(
+        "caller:  {}\naccount: {}\nregion:  {region}\nstage:   {}",
+        identity.arn, identity.account, environment.stage
+    ));
+    if let Some((name, other)) = other_region(region, |name| std::env::var(name).ok()) {
+        console::note(&format!(
+            "note: {name} says {other}; the stage's own region is used, {region} ({})",
+            environment.source
+        ));
+    }
     if let Some(partition) =
         operator::partition_of(&identity.arn).filter(|partition| *partition != region.partition())
     {
         bail!(
-            "You are in partition {partition}, and region {region} of stage `{}` lies in {}: nothing was done",
+            "You are in partition {partition}, and region {region} of stage `{}` lies in {}: nothing was done\n\
+             hint: use credentials of partition {}, or set `region` in {}",
             environment.stage,
-            region.partition()
+            region.partition(),
+            region.partition(),
+            environment.source
         );
     }
-    Ok(AdminCaller { identity })
+    Ok(Caller { identity, operator })
+}
+
+/// The variable by which the caller's environment names another region than the stage's, and that region.
+fn other_region(
+    region: &Region,
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Option<(&'static str, String)> {
+    let named = |name: &'static str| {
+        let value = lookup(name).filter(|value| !value.is_empty())?;
+        Some((name, value))
+    };
+    named("AWS_REGION")
+        .or_else(|| named("AWS_DEFAULT_REGION"))
+        .filter(|(_, other)| other != region.as_str())
+}
+
+/// The role that the function is to run as must be there, and let Lambda assume it: without it the deployment would fail
+/// halfway. Where it may not be read, that is said, and AWS has the last word.
+///
+/// # Errors
+/// There is no such role, or it has another path than the stage says.
+pub(crate) fn require_execution_role(
+    environment: &Environment,
+    caller: &AdminCaller,
+) -> Result<()> {
+    let role = environment.execution_role_arn();
+    let name = role.role.to_string();
+    let stage = &environment.stage;
+    let create = format!(
+        "`cargo xtask roles --env {stage} --apply admin` creates it, as the stage describes it"
+    );
+    let deployed = Wanted::default().role(&name).read(&caller.operator)?;
+    match deployed.roles.get(&name) {
+        Some(Part::Ok(found)) if found.arn == role.to_string() => Ok(()),
+        Some(Part::Ok(found)) => bail!(
+            "The function is to run as {role}, and the role of that name is {}: nothing was done\n\
+             hint: write the role's path in `lambda-execution-role` ({})",
+            found.arn,
+            environment.source
+        ),
+        Some(Part::Absent(())) => bail!(
+            "The function is to run as {role}, and there is no such role: nothing was done\nhint: {create}"
+        ),
+        Some(Part::Unreadable(why)) => {
+            console::note(&format!(
+                "note: whether {role} exists cannot be seen ({}); if it does not, {create}",
+                why.code
+            ));
+            Ok(())
+        }
+        None => bail!("The operator does not say whether {role} exists"),
+    }
 }
 
 /// A protected stage wants its name typed, or `--yes`.
@@ -82,4 +170,33 @@ pub(crate) fn confirm(
         bail!("`{answer}` is not `{stage}`: nothing was done");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_region_in_the_environment_is_seen() {
+        let region: Region = "eu-central-1".parse().unwrap();
+        let with = |variables: &'static [(&str, &str)]| {
+            other_region(&region, |name| {
+                let (_, value) = variables.iter().find(|(other, _)| *other == name)?;
+                Some((*value).to_owned())
+            })
+        };
+        assert_eq!(with(&[]), None);
+        assert_eq!(with(&[("AWS_REGION", "eu-central-1")]), None);
+        assert_eq!(with(&[("AWS_REGION", "")]), None);
+        // The first of the two is what the SDKs take.
+        let both = [
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_DEFAULT_REGION", "us-east-1"),
+        ];
+        assert_eq!(with(Box::leak(Box::new(both))), None);
+        assert_eq!(
+            with(&[("AWS_DEFAULT_REGION", "us-east-1")]),
+            Some(("AWS_DEFAULT_REGION", "us-east-1".to_owned()))
+        );
+    }
 }

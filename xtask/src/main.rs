@@ -7,6 +7,7 @@ mod artifact;
 mod cli;
 mod commands;
 mod console;
+mod deployed;
 mod emulator;
 mod environment;
 mod fault;
@@ -18,6 +19,7 @@ mod interrupt;
 mod operator;
 mod process;
 mod rendering;
+mod smoke;
 mod tools;
 mod workspace;
 
@@ -50,6 +52,7 @@ fn run(workspace: &Workspace, command: &Command) -> anyhow::Result<()> {
         Command::Invoke(flags) => commands::invoke::run(workspace, flags),
         Command::Info(flags) => commands::info::run(workspace, flags),
         Command::Logs(flags) => commands::logs::run(workspace, flags),
+        Command::Rollback(flags) => commands::rollback::run(workspace, flags),
         Command::Remove(flags) => commands::remove::run(workspace, flags),
         Command::Test(flags) => commands::test::run(workspace, flags),
         Command::Demo => commands::demo::run(workspace),

@@ -1,12 +1,140 @@
 //! Asks AWS, through `crates/operator`: the SDK is compiled into that binary and not into this one, which starts fast.
 
-use std::path::Path;
+use std::{ffi::OsString, path::Path};
 
 use anyhow::{Context, Result};
 use contract::{AccountId, Partition, Region};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
 
-use crate::{process::Program, workspace::Workspace};
+use crate::{deployed::Deployed, process::Program, workspace::Workspace};
+
+/// The operator, asking in one region: with the credentials of whoever runs this, or with those that
+/// [`with_environment`](Self::with_environment) gives.
+#[derive(Debug, Clone)]
+pub(crate) struct Operator {
+    program: Program,
+    region: Region,
+}
+
+impl Operator {
+    /// The operator, built when it is stale.
+    pub(crate) fn new(workspace: &Workspace, region: &Region) -> Self {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let program = Program::new(cargo)
+            .called("cargo")
+            .args(["run", "--quiet", "--locked", "--package", "operator", "--"])
+            .env("CARGO_TARGET_DIR", workspace.target())
+            .in_folder(workspace.root())
+            .quiet();
+        Self {
+            program,
+            region: region.clone(),
+        }
+    }
+
+    /// With these environment variables; those without a value are taken away.
+    pub(crate) fn with_environment<N: Into<OsString>, V: Into<OsString>>(
+        mut self,
+        variables: impl IntoIterator<Item = (N, Option<V>)>,
+    ) -> Self {
+        self.program = self.program.envs(variables);
+        self
+    }
+
+    /// A subcommand of it, in the region.
+    fn command(&self, name: &str) -> Program {
+        self.program
+            .clone()
+            .args([name, "--region", self.region.as_str()])
+    }
+
+    /// Asks STS who the caller is.
+    ///
+    /// # Errors
+    /// There are no credentials, or STS does not answer or refuses them.
+    pub(crate) fn whoami(&self) -> Result<Identity> {
+        answer(&self.command("whoami")).with_context(|| {
+            format!(
+                "Failed to find out who you are: STS was asked in {}",
+                self.region
+            )
+        })
+    }
+
+    /// Creates or updates the CloudFormation stack `name` from `template`; what it tells on the way is shown only if it
+    /// fails.
+    ///
+    /// # Errors
+    /// CloudFormation refuses, or the stack fails.
+    pub(crate) fn apply(&self, name: &str, template: &Path) -> Result<()> {
+        self.command("apply")
+            .args(["--stack", name, "--template"])
+            .args([template])
+            .run_quietly()
+            .with_context(|| format!("Failed to deploy the stack `{name}`"))
+    }
+
+    /// Finds out what [`apply`](Self::apply) would change; the changes are told on standard error.
+    ///
+    /// # Errors
+    /// CloudFormation refuses, or the stack is in a state that it cannot be changed from.
+    pub(crate) fn plan(&self, name: &str, template: &Path) -> Result<Planned> {
+        let command = self
+            .command("apply")
+            .args(["--plan", "--stack", name, "--template"])
+            .args([template]);
+        answer(&command)
+            .with_context(|| format!("Failed to find out what would change in the stack `{name}`"))
+    }
+
+    /// Does what was planned.
+    ///
+    /// # Errors
+    /// The stack has changed since, or fails.
+    pub(crate) fn execute(&self, plan: &ChangeSet) -> Result<()> {
+        let arn = plan.0.as_str();
+        self.command("apply")
+            .args(["--execute", arn])
+            .capture()
+            .context("Failed to change the stack")?;
+        Ok(())
+    }
+
+    /// Leaves what was planned undone, and tidies up.
+    ///
+    /// # Errors
+    /// CloudFormation cannot be asked.
+    pub(crate) fn discard(&self, plan: &ChangeSet) -> Result<()> {
+        let arn = plan.0.as_str();
+        self.command("apply")
+            .args(["--discard", arn])
+            .capture()
+            .context("Failed to delete the change set")?;
+        Ok(())
+    }
+
+    /// Reads what is deployed; `parts` are the flags of `operator inspect`.
+    ///
+    /// # Errors
+    /// There are no credentials at all. What cannot be read is said in the answer.
+    pub(crate) fn inspect(&self, parts: &[String]) -> Result<Deployed> {
+        answer(&self.command("inspect").args(parts)).context("Failed to read what is deployed")
+    }
+
+    /// Invokes the function `name` with `event`, once, and waits for its answer.
+    ///
+    /// # Errors
+    /// Lambda refuses: there is no such function, or the caller may not invoke it. What the function fails with is an
+    /// answer.
+    pub(crate) fn invoke(&self, name: &str, event: &Value) -> Result<Invocation> {
+        let event = event.to_string();
+        let command = self
+            .command("invoke")
+            .args(["--function", name, "--event", &event]);
+        answer(&command).with_context(|| format!("Failed to invoke `{name}`"))
+    }
+}
 
 /// Who the caller is, as STS says.
 #[derive(Debug, Clone, Deserialize)]
@@ -17,47 +145,34 @@ pub(crate) struct Identity {
     pub(crate) arn: String,
 }
 
-/// Asks STS in `region` who the caller is.
-///
-/// # Errors
-/// There are no credentials, or STS does not answer or refuses them.
-pub(crate) fn whoami(workspace: &Workspace, region: &Region) -> Result<Identity> {
-    let answer = operator(workspace)
-        .args(["whoami", "--region", region.as_str()])
-        .quiet()
-        .capture();
-    let answer = answer.context("Failed to find out who you are")?;
-    serde_json::from_str(&answer)
-        .with_context(|| format!("The operator answered something else: `{answer}`"))
+/// What would change in a stack.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Planned {
+    /// What to execute or discard; `None` where nothing would change.
+    pub(crate) change_set: Option<ChangeSet>,
 }
 
-/// Creates or updates the CloudFormation stack `name` from `template`.
-///
-/// # Errors
-/// CloudFormation refuses, or the stack fails.
-pub(crate) fn apply(program: Program, region: &Region, name: &str, template: &Path) -> Result<()> {
-    program
-        .args([
-            "apply",
-            "--region",
-            region.as_str(),
-            "--stack",
-            name,
-            "--template",
-        ])
-        .args([template])
-        .run_quietly()
-        .with_context(|| format!("Failed to deploy the stack `{name}`"))
+/// The ARN of a change set that waits for a decision.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct ChangeSet(String);
+
+/// What a function answered.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Invocation {
+    /// Set where it failed; the payload then has an `errorType` and an `errorMessage`.
+    pub(crate) function_error: Option<String>,
+    /// The answer.
+    pub(crate) payload: Value,
 }
 
-/// The operator, built when it is stale.
-pub(crate) fn operator(workspace: &Workspace) -> Program {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    Program::new(cargo)
-        .called("cargo")
-        .args(["run", "--quiet", "--locked", "--package", "operator", "--"])
-        .env("CARGO_TARGET_DIR", workspace.target())
-        .in_folder(workspace.root())
+/// Runs the operator for its JSON.
+fn answer<T: DeserializeOwned>(command: &Program) -> Result<T> {
+    let text = command.capture()?;
+    serde_json::from_str(&text)
+        .with_context(|| format!("The operator answered something else: `{text}`"))
 }
 
 /// The partition that an ARN names.

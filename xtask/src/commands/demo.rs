@@ -12,7 +12,8 @@ use crate::{
     console::{self, Step},
     emulator::{self, Emulator},
     environment::{self, Environment},
-    files, operator,
+    files,
+    operator::Operator,
     process::{self, Program},
     rendering::File,
     workspace::Workspace,
@@ -141,15 +142,10 @@ impl Demo<'_> {
 
     fn apply(&self, account: &AccountId, stack: &str, template: &std::path::Path) -> Result<()> {
         let step = Step::begin(format!("Deploying the stack {stack} in account {account}"));
-        let operator = self
-            .as_account(operator::operator(self.workspace), account)
-            .quiet();
-        operator::apply(
-            operator,
-            &self.environment.variables.region,
-            stack,
-            template,
-        )?;
+        let region = &self.environment.variables.region;
+        Operator::new(self.workspace, region)
+            .with_environment(self.emulator.environment(account, region))
+            .apply(stack, template)?;
         step.done("");
         Ok(())
     }

@@ -10,6 +10,7 @@ use crate::{
     framework::Package,
     guard::{self, AdminCaller},
     rendering::{File, Rendered},
+    smoke,
     workspace::Workspace,
 };
 
@@ -18,6 +19,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Deploy) -> Result<()> {
     let environment = super::load(workspace, &flags.stage)?;
     Rendered::of_stage(workspace, &environment, File::Serverless)?;
     let caller = guard::require_admin(workspace, &environment)?;
+    guard::require_execution_role(&environment, &caller)?;
     if flags.dry_run {
         console::result(
             &Plan {
@@ -36,7 +38,10 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Deploy) -> Result<()> {
         environment.function_name(),
         package.artifact.sha256
     ));
-    Ok(())
+    if flags.smoke.no_smoke {
+        return Ok(());
+    }
+    smoke::invoke(&caller.operator, &environment)
 }
 
 /// What a deploy would do.

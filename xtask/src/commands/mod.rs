@@ -13,6 +13,7 @@ pub(crate) mod package;
 pub(crate) mod remove;
 pub(crate) mod render;
 pub(crate) mod roles;
+pub(crate) mod rollback;
 pub(crate) mod setup;
 pub(crate) mod test;
 

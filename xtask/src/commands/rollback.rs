@@ -1,0 +1,138 @@
+//! Subcommand: return to the deployment before.
+
+use anyhow::{Result, bail};
+use serde_json::Value;
+
+use crate::{
+    cli, console,
+    deployed::{Part, Wanted},
+    environment::Environment,
+    fault::InputFault,
+    framework::{self, Deployment},
+    guard,
+    operator::Operator,
+    smoke,
+    workspace::Workspace,
+};
+
+/// The Framework keeps its last deployments in the deployment bucket, and goes back to one of them by its time.
+pub(crate) fn run(workspace: &Workspace, flags: &cli::Rollback) -> Result<()> {
+    let environment = super::load(workspace, &flags.stage)?;
+    let caller = guard::require_admin(workspace, &environment)?;
+    let deployments = framework::deployments(workspace, &environment, &caller)?;
+    let current = current(&caller.operator, &environment)?;
+    let chosen = match flags.to {
+        Some(timestamp) => named(&environment, &deployments, timestamp)?,
+        None => before(&environment, &deployments, current)?,
+    };
+    console::note(&format!(
+        "back to the deployment of {} ({})",
+        chosen.date, chosen.timestamp
+    ));
+    guard::confirm(&environment, "roll back", &flags.confirmation)?;
+    framework::roll_back(workspace, &environment, &caller, chosen)?;
+    console::note(&format!(
+        "rolled back {}: dist/{} still holds what was rendered last",
+        environment.function_name(),
+        environment.stage
+    ));
+    if flags.smoke.no_smoke {
+        return Ok(());
+    }
+    smoke::invoke(&caller.operator, &environment)
+}
+
+/// The time of the deployment that is in effect: the function's code lies in its folder of the deployment bucket. `None`
+/// where that cannot be read.
+fn current(operator: &Operator, environment: &Environment) -> Result<Option<u64>> {
+    let name = environment.stack_name();
+    let deployed = Wanted::default().stack(&name).read(operator)?;
+    let stack = deployed.stacks.get(&name).and_then(Part::ok);
+    Ok(stack
+        .and_then(|stack| stack.template.ok())
+        .and_then(timestamp_of_code))
+}
+
+/// From the key of the code: `serverless/SERVICE/STAGE/1795370405000-2026-11-22T18:00:05.000Z/handler.zip`.
+fn timestamp_of_code(template: &Value) -> Option<u64> {
+    let resources = template["Resources"].as_object()?;
+    resources.values().find_map(|resource| {
+        let key = resource["Properties"]["Code"]["S3Key"].as_str()?;
+        let folder = key.rsplit('/').nth(1)?;
+        folder.split('-').next()?.parse().ok()
+    })
+}
+
+/// The deployment that a person named.
+fn named<'a>(
+    environment: &Environment,
+    deployments: &'a [Deployment],
+    timestamp: u64,
+) -> Result<&'a Deployment> {
+    deployments
+        .iter()
+        .find(|deployment| deployment.timestamp == timestamp)
+        .ok_or_else(|| {
+            InputFault(format!(
+                "There is no deployment {timestamp} of stage `{}`\nhint: there are\n{}",
+                environment.stage,
+                list(deployments)
+            ))
+            .into()
+        })
+}
+
+/// The newest deployment that is older than the one in effect.
+fn before<'a>(
+    environment: &Environment,
+    deployments: &'a [Deployment],
+    current: Option<u64>,
+) -> Result<&'a Deployment> {
+    let Some(current) = current else {
+        bail!(
+            "Nothing of stage `{0}` can be seen deployed in {1}: the stack `{2}` is not there or cannot be read\n\
+             hint: `cargo xtask rollback --env {0} --to TIMESTAMP` goes to one of these, if there are any:\n{3}",
+            environment.stage,
+            environment.variables.region,
+            environment.stack_name(),
+            list(deployments)
+        );
+    };
+    let older = deployments
+        .iter()
+        .rev()
+        .find(|deployment| deployment.timestamp < current);
+    match older {
+        Some(older) => Ok(older),
+        None => bail!(
+            "There is nothing to go back to: the Framework keeps no deployment of stage `{}` from before the one in \
+             effect ({current})",
+            environment.stage
+        ),
+    }
+}
+
+fn list(deployments: &[Deployment]) -> String {
+    let lines = deployments
+        .iter()
+        .map(|deployment| format!("  {} ({})", deployment.timestamp, deployment.date));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_deployment_in_effect_is_where_the_code_lies() {
+        let template = json!({"Resources": {
+            "Bucket": {"Type": "AWS::S3::Bucket"},
+            "Function": {"Properties": {"Code": {
+                "S3Key": "serverless/List-S3-Buckets/dev/1795370405000-2026-11-22T18:00:05.000Z/handler.zip"}}}}});
+        assert_eq!(timestamp_of_code(&template), Some(1_795_370_405_000));
+        assert_eq!(timestamp_of_code(&json!({"Resources": {}})), None);
+        assert_eq!(timestamp_of_code(&Value::Null), None);
+    }
+}
