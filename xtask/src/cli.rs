@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// List S3 buckets across AWS accounts from a Lambda function: render, build and deploy it, one stage at a time.
 ///
@@ -59,6 +59,13 @@ pub(crate) enum Command {
     ///
     /// Prints the path of the CloudFormation template that a deploy would use.
     Package(OneStage),
+    /// Show what a deploy would change, and first of all what of it broadens access; nothing is changed
+    ///
+    /// The packaged CloudFormation template, the code and the roles, each against what is deployed. What cannot be seen
+    /// with your credentials is said.
+    ///
+    /// Example: `AWS_PROFILE=admin cargo xtask diff --env prod`
+    Diff(OneStage),
     /// Deploy a stage, after checking that you are in its Admin account
     ///
     /// Asks STS who you are before anything is built, and refuses where that is not the stage's Admin account; then
@@ -128,6 +135,20 @@ pub(crate) struct Roles {
     pub(crate) stage: OneStage,
     #[command(flatten)]
     pub(crate) mode: RenderMode,
+    /// Deploy one of them into the caller's account with CloudFormation, showing first what will change
+    #[arg(long, value_name = "SIDE", conflicts_with_all = ["stdout", "check"])]
+    pub(crate) apply: Option<Side>,
+    #[command(flatten)]
+    pub(crate) confirmation: Confirmation,
+}
+
+/// Whose role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Side {
+    /// The Admin account's: the function's execution role
+    Admin,
+    /// A Target account's: the role that the function assumes there
+    Target,
 }
 
 /// Where rendered text goes; without a flag, into dist/STAGE.
@@ -164,6 +185,9 @@ pub(crate) struct Deploy {
     /// Check who you are, say what would be deployed, and stop
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// On a protected stage, do not ask about what broadens access
+    #[arg(long)]
+    pub(crate) allow_broadening: bool,
     #[command(flatten)]
     pub(crate) smoke: Smoke,
     #[command(flatten)]
@@ -194,7 +218,7 @@ pub(crate) struct Rollback {
 /// How a protected stage is confirmed.
 #[derive(Debug, Args)]
 pub(crate) struct Confirmation {
-    /// Do not ask to type the name of a protected stage
+    /// Do not ask: neither for the name of a protected stage nor anything else
     #[arg(long)]
     pub(crate) yes: bool,
 }

@@ -1,7 +1,7 @@
 //! Who may deploy and remove: a caller in the stage's Admin account, who means this stage.
 
 use anyhow::{Result, bail};
-use contract::Region;
+use contract::{Accounts, Region, Selection};
 
 use crate::{
     cli::Confirmation,
@@ -25,6 +25,12 @@ pub(crate) struct Caller {
 /// A caller whom STS has placed in the stage's Admin account. To be had from [`require_admin`] alone.
 #[derive(Debug)]
 pub(crate) struct AdminCaller(Caller);
+
+impl From<AdminCaller> for Caller {
+    fn from(caller: AdminCaller) -> Self {
+        caller.0
+    }
+}
 
 impl std::ops::Deref for AdminCaller {
     type Target = Caller;
@@ -55,6 +61,35 @@ pub(crate) fn require_admin(
         );
     }
     Ok(AdminCaller(caller))
+}
+
+/// As [`caller`], for what is done in a Target account.
+///
+/// # Errors
+/// As for [`caller`], and no role of the stage belongs into the caller's account.
+pub(crate) fn require_target(workspace: &Workspace, environment: &Environment) -> Result<Caller> {
+    let caller = caller(workspace, environment)?;
+    let account = &caller.identity.account;
+    let is_target = match environment.selection() {
+        Selection::One(target) => target.account == *account,
+        Selection::Many(file) => match file.accounts() {
+            Accounts::Targets(targets) => targets
+                .iter()
+                .any(|target| target.account == *account && target.role().is_some()),
+            Accounts::Organization(organization) => organization
+                .target(account.clone())
+                .is_some_and(|target| target.role().is_some()),
+        },
+    };
+    if !is_target {
+        bail!(
+            "You are in account {account}, in which the function of stage `{}` assumes no role ({}): nothing was done\n\
+             hint: use credentials of a Target account, for example `AWS_PROFILE=… cargo xtask …`",
+            environment.stage,
+            environment.source
+        );
+    }
+    Ok(caller)
 }
 
 /// Asks STS in the stage's region who the caller is, in whichever account, and says so beside the stage.
@@ -144,7 +179,7 @@ pub(crate) fn require_execution_role(
     }
 }
 
-/// A protected stage wants its name typed, or `--yes`.
+/// A protected stage wants its name typed, or `--yes`. `what` is done to it.
 ///
 /// # Errors
 /// It was not confirmed.
@@ -168,6 +203,34 @@ pub(crate) fn confirm(
     ))?;
     if answer != stage.as_str() {
         bail!("`{answer}` is not `{stage}`: nothing was done");
+    }
+    Ok(())
+}
+
+/// On a protected stage, what broadens access is confirmed by itself.
+///
+/// # Errors
+/// It was not confirmed.
+pub(crate) fn confirm_broadening(
+    environment: &Environment,
+    broadens: &[String],
+    allowed: bool,
+) -> Result<()> {
+    let stage = &environment.stage;
+    if broadens.is_empty() || !environment.variables.protected || allowed {
+        return Ok(());
+    }
+    if !console::is_interactive() {
+        return Err(InputFault(format!(
+            "This broadens access on the protected stage `{stage}`, and nobody can be asked here: nothing was deployed\n- {}\n\
+             hint: add `--allow-broadening` if that is meant",
+            broadens.join("\n- ")
+        ))
+        .into());
+    }
+    let answer = console::ask("Broaden access so? Type `broaden` to go on:")?;
+    if answer != "broaden" {
+        bail!("`{answer}` is not `broaden`: nothing was deployed");
     }
     Ok(())
 }

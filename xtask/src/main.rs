@@ -3,7 +3,9 @@
 //! The data flows one way: variables file → [`environment`] → [`rendering`] → [`artifact`] → [`framework`]. Each stage
 //! of it is a type that cannot be had without the one before, so that what was not checked cannot be deployed.
 
+mod apply;
 mod artifact;
+mod changes;
 mod cli;
 mod commands;
 mod console;
@@ -48,6 +50,7 @@ fn run(workspace: &Workspace, command: &Command) -> anyhow::Result<()> {
         Command::Envs(flags) => commands::envs::run(workspace, flags),
         Command::Build(flags) => commands::build::run(workspace, flags),
         Command::Package(flags) => commands::package::run(workspace, flags),
+        Command::Diff(flags) => commands::diff::run(workspace, flags),
         Command::Deploy(flags) => commands::deploy::run(workspace, flags),
         Command::Invoke(flags) => commands::invoke::run(workspace, flags),
         Command::Info(flags) => commands::info::run(workspace, flags),

@@ -5,6 +5,7 @@ use std::fmt;
 use anyhow::Result;
 
 use crate::{
+    changes::Changes,
     cli, console,
     environment::Environment,
     framework::Package,
@@ -32,6 +33,9 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Deploy) -> Result<()> {
     }
     guard::confirm(&environment, "deploy", &flags.confirmation)?;
     let package = Package::make(workspace, &environment)?;
+    let changes = Changes::of(&package, &environment, &caller.operator)?;
+    console::note(changes.to_string().trim_end());
+    guard::confirm_broadening(&environment, changes.broadens(), flags.allow_broadening)?;
     package.deploy(workspace, &caller)?;
     console::note(&format!(
         "deployed {} with sha256 {}",

@@ -1,0 +1,62 @@
+//! One of the stage's roles, deployed with CloudFormation: a change set first, so that what will change is seen before
+//! it does.
+
+use anyhow::{Result, bail};
+
+use crate::{
+    cli::{Confirmation, Side},
+    console,
+    environment::Environment,
+    guard,
+    rendering::{File, Rendered},
+    workspace::Workspace,
+};
+
+/// Renders the role of `side`, shows what would change in the caller's account, and changes it.
+///
+/// # Errors
+/// The caller is in no account that the role belongs to, CloudFormation refuses, or the person says no.
+pub(crate) fn role(
+    workspace: &Workspace,
+    environment: &Environment,
+    side: Side,
+    confirmation: &Confirmation,
+) -> Result<()> {
+    let file = match side {
+        Side::Admin => File::AdminRole,
+        Side::Target => File::TargetRole,
+    };
+    let rendered = Rendered::of_stage(workspace, environment, file)?;
+    let caller = match side {
+        Side::Admin => guard::require_admin(workspace, environment)?.into(),
+        Side::Target => guard::require_target(workspace, environment)?,
+    };
+    guard::confirm(environment, "change the roles of", confirmation)?;
+    let template = rendered.write(workspace, environment)?;
+    let stack = stack_name(environment, side);
+    let account = &caller.identity.account;
+    console::note(&format!(
+        "{} → stack {stack} in account {account}",
+        workspace.shown(&template)
+    ));
+    let Some(change_set) = caller.operator.plan(&stack, &template)?.change_set else {
+        return Ok(());
+    };
+    if !confirmation.yes && console::is_interactive() {
+        let answer = console::ask(&format!("Change this in account {account}? [y/N]"))?;
+        if !matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes") {
+            caller.operator.discard(&change_set)?;
+            bail!("Nothing was changed");
+        }
+    }
+    caller.operator.execute(&change_set)
+}
+
+/// The name of the stack that holds a role, in whichever account.
+pub(crate) fn stack_name(environment: &Environment, side: Side) -> String {
+    let side = match side {
+        Side::Admin => "admin",
+        Side::Target => "target",
+    };
+    format!("{}-{side}-role", environment.stack_name())
+}

@@ -1,0 +1,15 @@
+//! Subcommand: what a deploy would change.
+
+use anyhow::Result;
+
+use crate::{changes::Changes, cli, console, framework::Package, guard, workspace::Workspace};
+
+/// Packages the stage and compares; nothing is changed. Exit status 0 whatever the differences are.
+pub(crate) fn run(workspace: &Workspace, flags: &cli::OneStage) -> Result<()> {
+    let environment = super::load(workspace, flags)?;
+    let caller = guard::require_admin(workspace, &environment)?;
+    let package = Package::make(workspace, &environment)?;
+    let changes = Changes::of(&package, &environment, &caller.operator)?;
+    console::result(&changes.to_string())?;
+    Ok(())
+}
