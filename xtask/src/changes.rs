@@ -9,12 +9,12 @@ use serde_json::Value;
 
 use crate::{
     artifact,
-    deployed::{Part, Wanted},
+    deployed::{self, Access, Part, Question},
     environment::Environment,
     files,
     framework::Package,
     generated,
-    operator::Operator,
+    workspace::Workspace,
 };
 
 /// What a deployment would change.
@@ -47,21 +47,23 @@ enum How {
 }
 
 impl Changes {
-    /// Compares `package` with what is deployed, as `operator` may see it.
+    /// Compares `package` with what is deployed, as far as the caller may see it.
     ///
     /// # Errors
     /// The operator cannot be asked, or the package's own files cannot be read.
     pub(crate) fn of(
+        workspace: &Workspace,
         package: &Package,
         environment: &Environment,
-        operator: &Operator,
     ) -> Result<Self> {
         let stack = environment.stack_name();
         let function = environment.function_name();
-        let deployed = Wanted::default()
-            .stack(&stack)
-            .function(&function)
-            .read(operator)?;
+        let question = Question {
+            stacks: vec![stack.clone()],
+            functions: vec![function.clone()],
+            ..Question::default()
+        };
+        let deployed = deployed::inspect(workspace, Access::of_caller(environment), &question)?;
         let mut changes = Self::default();
 
         let packaged = files::read(&package.cloudformation_template())?;
@@ -70,7 +72,7 @@ impl Changes {
         let stack_there = &deployed.stacks[&stack];
         let template = match stack_there {
             Part::Ok(stack) => &stack.template,
-            Part::Absent(()) => &Part::Absent(()),
+            Part::Absent => &Part::Absent,
             Part::Unreadable(why) => &Part::Unreadable(why.clone()),
         };
         if let Some(old) = template.ok() {
@@ -87,9 +89,9 @@ impl Changes {
         let deployed_code = match &deployed.functions[&function] {
             Part::Ok(function) => match &function.code_sha256 {
                 Some(hash) => Part::Ok(hash.clone()),
-                None => Part::Absent(()),
+                None => Part::Absent,
             },
-            Part::Absent(()) => Part::Absent(()),
+            Part::Absent => Part::Absent,
             Part::Unreadable(why) => Part::Unreadable(why.clone()),
         };
         changes.compare(
@@ -108,7 +110,7 @@ impl Changes {
 
     fn compare<T>(&mut self, what: &str, old: &Part<T>, new: &str, text: impl Fn(&T) -> String) {
         let how = match old {
-            Part::Absent(()) => How::New,
+            Part::Absent => How::New,
             Part::Unreadable(why) => How::Unknown {
                 why: format!("{}: {}", why.code, why.message),
             },
@@ -331,7 +333,7 @@ mod tests {
         let mut changes = Changes::default();
         let text = |text: &String| text.clone();
         changes.compare("same", &Part::Ok("a\n".to_owned()), "a\n", text);
-        changes.compare("new", &Part::Absent(()), "a\n", text);
+        changes.compare("new", &Part::Absent, "a\n", text);
         changes.compare("other", &Part::Ok("a\n".to_owned()), "b\n", text);
         let why = Unreadable {
             code: "AccessDenied".to_owned(),

@@ -6,7 +6,7 @@ use contract::{Accounts, Region, Selection};
 use crate::{
     cli::Confirmation,
     console::{self, Step},
-    deployed::{Part, Wanted},
+    deployed::{self, Access, Part, Question},
     environment::Environment,
     fault::InputFault,
     operator::{self, Identity, Operator},
@@ -147,17 +147,20 @@ fn other_region(
 /// # Errors
 /// There is no such role, or it has another path than the stage says.
 pub(crate) fn require_execution_role(
+    workspace: &Workspace,
     environment: &Environment,
-    caller: &AdminCaller,
 ) -> Result<()> {
     let role = environment.execution_role_arn();
-    let name = role.role.to_string();
     let stage = &environment.stage;
     let create = format!(
         "`cargo xtask roles --env {stage} --apply admin` creates it, as the stage describes it"
     );
-    let deployed = Wanted::default().role(&name).read(&caller.operator)?;
-    match deployed.roles.get(&name) {
+    let question = Question {
+        roles: vec![role.role.clone()],
+        ..Question::default()
+    };
+    let deployed = deployed::inspect(workspace, Access::of_caller(environment), &question)?;
+    match deployed.roles.get(&role.role) {
         Some(Part::Ok(found)) if found.arn == role.to_string() => Ok(()),
         Some(Part::Ok(found)) => bail!(
             "The function is to run as {role}, and the role of that name is {}: nothing was done\n\
@@ -165,7 +168,7 @@ pub(crate) fn require_execution_role(
             found.arn,
             environment.source
         ),
-        Some(Part::Absent(())) => bail!(
+        Some(Part::Absent) => bail!(
             "The function is to run as {role}, and there is no such role: nothing was done\nhint: {create}"
         ),
         Some(Part::Unreadable(why)) => {

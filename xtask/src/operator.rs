@@ -1,13 +1,14 @@
 //! Asks AWS, through `crates/operator`: the SDK is compiled into that binary and not into this one, which starts fast.
+//!
+//! Here is what is asked about the caller, and what is changed; what is deployed is read in [`deployed`](crate::deployed).
 
 use std::{ffi::OsString, path::Path};
 
 use anyhow::{Context, Result};
 use contract::{AccountId, Partition, Region};
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::Value;
 
-use crate::{deployed::Deployed, process::Program, workspace::Workspace};
+use crate::{process::Program, workspace::Workspace};
 
 /// The operator, asking in one region: with the credentials of whoever runs this, or with those that
 /// [`with_environment`](Self::with_environment) gives.
@@ -18,17 +19,10 @@ pub(crate) struct Operator {
 }
 
 impl Operator {
-    /// The operator, built when it is stale.
+    /// The operator in `region`.
     pub(crate) fn new(workspace: &Workspace, region: &Region) -> Self {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let program = Program::new(cargo)
-            .called("cargo")
-            .args(["run", "--quiet", "--locked", "--package", "operator", "--"])
-            .env("CARGO_TARGET_DIR", workspace.target())
-            .in_folder(workspace.root())
-            .quiet();
         Self {
-            program,
+            program: operator(workspace).quiet(),
             region: region.clone(),
         }
     }
@@ -113,27 +107,6 @@ impl Operator {
             .context("Failed to delete the change set")?;
         Ok(())
     }
-
-    /// Reads what is deployed; `parts` are the flags of `operator inspect`.
-    ///
-    /// # Errors
-    /// There are no credentials at all. What cannot be read is said in the answer.
-    pub(crate) fn inspect(&self, parts: &[String]) -> Result<Deployed> {
-        answer(&self.command("inspect").args(parts)).context("Failed to read what is deployed")
-    }
-
-    /// Invokes the function `name` with `event`, once, and waits for its answer.
-    ///
-    /// # Errors
-    /// Lambda refuses: there is no such function, or the caller may not invoke it. What the function fails with is an
-    /// answer.
-    pub(crate) fn invoke(&self, name: &str, event: &Value) -> Result<Invocation> {
-        let event = event.to_string();
-        let command = self
-            .command("invoke")
-            .args(["--function", name, "--event", &event]);
-        answer(&command).with_context(|| format!("Failed to invoke `{name}`"))
-    }
 }
 
 /// Who the caller is, as STS says.
@@ -158,14 +131,14 @@ pub(crate) struct Planned {
 #[serde(transparent)]
 pub(crate) struct ChangeSet(String);
 
-/// What a function answered.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Invocation {
-    /// Set where it failed; the payload then has an `errorType` and an `errorMessage`.
-    pub(crate) function_error: Option<String>,
-    /// The answer.
-    pub(crate) payload: Value,
+/// The operator, built when it is stale.
+pub(crate) fn operator(workspace: &Workspace) -> Program {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    Program::new(cargo)
+        .called("cargo")
+        .args(["run", "--quiet", "--locked", "--package", "operator", "--"])
+        .env("CARGO_TARGET_DIR", workspace.target())
+        .in_folder(workspace.root())
 }
 
 /// Runs the operator for its JSON.

@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 
 use crate::{
     console::{self, Step},
+    deployed::{self, Access, Invocation},
     environment::Environment,
-    operator::{Invocation, Operator},
+    workspace::Workspace,
 };
 
 /// How many calls one after the other are made at most: a call reaches thousands of accounts.
@@ -25,9 +26,9 @@ const MOST_TOLD: usize = 10;
 ///
 /// # Errors
 /// It fails, or a target does not answer. The deployment stands.
-pub(crate) fn invoke(operator: &Operator, environment: &Environment) -> Result<()> {
+pub(crate) fn invoke(workspace: &Workspace, environment: &Environment) -> Result<()> {
     let step = Step::begin("Invoking the function, to see whether every target answers");
-    let outcome = call(operator, &environment.function_name());
+    let outcome = call(workspace, environment);
     match outcome? {
         Outcome::Failed(failure) => {
             drop(step);
@@ -112,11 +113,13 @@ impl Summary {
     }
 }
 
-fn call(operator: &Operator, function: &str) -> Result<Outcome> {
+fn call(workspace: &Workspace, environment: &Environment) -> Result<Outcome> {
+    let function = environment.function_name();
+    let access = Access::of_caller(environment);
     let mut summary = Summary::default();
     let mut event = json!({});
     for _ in 0..MOST_CALLS {
-        let answer = operator.invoke(function, &event)?;
+        let answer = deployed::invoke(workspace, access, &function, &event.to_string())?;
         match read(&answer, &mut summary)? {
             Next::Failed(text) => return Ok(Outcome::Failed(text)),
             Next::Done => return Ok(Outcome::Answered(summary)),

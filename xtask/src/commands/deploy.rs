@@ -20,7 +20,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Deploy) -> Result<()> {
     let environment = super::load(workspace, &flags.stage)?;
     Rendered::of_stage(workspace, &environment, File::Serverless)?;
     let caller = guard::require_admin(workspace, &environment)?;
-    guard::require_execution_role(&environment, &caller)?;
+    guard::require_execution_role(workspace, &environment)?;
     if flags.dry_run {
         console::result(
             &Plan {
@@ -33,7 +33,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Deploy) -> Result<()> {
     }
     guard::confirm(&environment, "deploy", &flags.confirmation)?;
     let package = Package::make(workspace, &environment)?;
-    let changes = Changes::of(&package, &environment, &caller.operator)?;
+    let changes = Changes::of(workspace, &package, &environment)?;
     console::note(changes.to_string().trim_end());
     guard::confirm_broadening(&environment, changes.broadens(), flags.allow_broadening)?;
     package.deploy(workspace, &caller)?;
@@ -45,7 +45,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Deploy) -> Result<()> {
     if flags.smoke.no_smoke {
         return Ok(());
     }
-    smoke::invoke(&caller.operator, &environment)
+    smoke::invoke(workspace, &environment)
 }
 
 /// What a deploy would do.

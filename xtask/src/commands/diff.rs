@@ -7,9 +7,9 @@ use crate::{changes::Changes, cli, console, framework::Package, guard, workspace
 /// Packages the stage and compares; nothing is changed. Exit status 0 whatever the differences are.
 pub(crate) fn run(workspace: &Workspace, flags: &cli::OneStage) -> Result<()> {
     let environment = super::load(workspace, flags)?;
-    let caller = guard::require_admin(workspace, &environment)?;
+    guard::require_admin(workspace, &environment)?;
     let package = Package::make(workspace, &environment)?;
-    let changes = Changes::of(&package, &environment, &caller.operator)?;
+    let changes = Changes::of(workspace, &package, &environment)?;
     console::result(&changes.to_string())?;
     Ok(())
 }

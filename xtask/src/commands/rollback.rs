@@ -5,13 +5,11 @@ use serde_json::Value;
 
 use crate::{
     cli, console,
-    deployed::{Part, Wanted},
+    deployed::{self, Access, Part, Question},
     environment::Environment,
     fault::InputFault,
     framework::{self, Deployment},
-    guard,
-    operator::Operator,
-    smoke,
+    guard, smoke,
     workspace::Workspace,
 };
 
@@ -20,7 +18,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Rollback) -> Result<()> {
     let environment = super::load(workspace, &flags.stage)?;
     let caller = guard::require_admin(workspace, &environment)?;
     let deployments = framework::deployments(workspace, &environment, &caller)?;
-    let current = current(&caller.operator, &environment)?;
+    let current = current(workspace, &environment)?;
     let chosen = match flags.to {
         Some(timestamp) => named(&environment, &deployments, timestamp)?,
         None => before(&environment, &deployments, current)?,
@@ -39,14 +37,18 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Rollback) -> Result<()> {
     if flags.smoke.no_smoke {
         return Ok(());
     }
-    smoke::invoke(&caller.operator, &environment)
+    smoke::invoke(workspace, &environment)
 }
 
 /// The time of the deployment that is in effect: the function's code lies in its folder of the deployment bucket. `None`
 /// where that cannot be read.
-fn current(operator: &Operator, environment: &Environment) -> Result<Option<u64>> {
+fn current(workspace: &Workspace, environment: &Environment) -> Result<Option<u64>> {
     let name = environment.stack_name();
-    let deployed = Wanted::default().stack(&name).read(operator)?;
+    let question = Question {
+        stacks: vec![name.clone()],
+        ..Question::default()
+    };
+    let deployed = deployed::inspect(workspace, Access::of_caller(environment), &question)?;
     let stack = deployed.stacks.get(&name).and_then(Part::ok);
     Ok(stack
         .and_then(|stack| stack.template.ok())
