@@ -2,24 +2,27 @@
 //!
 //! A change set rather than `CreateStack`/`UpdateStack`: what will change is told before it does, and "nothing to
 //! change" is an answer instead of an error.
+//!
+//! Either in one go, or in two with a decision between them: `--plan` makes the change set and leaves it, `--execute`
+//! and `--discard` take its ARN. What is executed is then what was shown: CloudFormation refuses a change set when its
+//! stack has changed since. The answers are [`Applied`], [`Planned`] and [`Discarded`].
 
 use std::{collections::BTreeMap, path::Path};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use aws_sdk_cloudformation::{
     Client,
-    types::{
-        Capability, ChangeSetType, OnStackFailure, Parameter, ResourceStatus, StackStatus, Tag,
-    },
+    types::{ChangeSetType, Parameter, ResourceStatus, StackStatus, Tag},
 };
 use serde::Serialize;
 
 use crate::{
     arguments::Apply,
-    change_set::{self, Change},
+    change_set::{Change, ChangeSet, ChangeSetArn},
     connection,
     delete::delete,
-    failure, files,
+    failure::{self, AwsFailure},
+    files,
     key_value::KeyValue,
     stack::{self, Stack},
     terminal::progress,
@@ -29,7 +32,15 @@ use crate::{
 /// "Understand CloudFormation quotas").
 const LONGEST_TEMPLATE: usize = 51_200;
 
-/// What was done.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Answer {
+    Applied(Applied),
+    Planned(Planned),
+    Discarded(Discarded),
+}
+
+/// What was done, by `apply` alone and by `--execute`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Applied {
@@ -47,6 +58,41 @@ enum Action {
     Unchanged,
 }
 
+/// What would be done.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Planned {
+    stack: String,
+    kind: Kind,
+    /// The ARN for `--execute` or `--discard`; `null` when there is nothing to change.
+    change_set: Option<String>,
+    /// None although there is a change set: only outputs, tags or other things outside the resources change.
+    changes: Vec<Change>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Create,
+    Update,
+}
+
+/// What became of a plan that is not wanted.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Discarded {
+    change_set: ChangeSetArn,
+    action: DiscardAction,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum DiscardAction {
+    Discarded,
+    /// It was gone already.
+    Absent,
+}
+
 /// What the stack's present state allows.
 #[derive(Debug, PartialEq, Eq)]
 enum Way {
@@ -56,60 +102,180 @@ enum Way {
     DeleteAndCreate,
 }
 
-pub(crate) async fn run(flags: Apply) -> Result<Applied> {
-    let template = read(&flags.template)?;
-    let client = Client::new(&connection::open(&flags.region).await?);
-    let name = &flags.stack;
+pub(crate) async fn run(flags: Apply) -> Result<Answer> {
+    if let Some(arn) = flags.second.execute {
+        let client = Client::new(&connection::open(&flags.access).await?);
+        let change_set = ChangeSet::find(&client, &arn).await?;
+        let changes = change_set.changes(&client).await?.unwrap_or_default();
+        return Ok(Answer::Applied(
+            execute(&client, change_set, changes).await?,
+        ));
+    }
+    if let Some(arn) = flags.second.discard {
+        let client = Client::new(&connection::open(&flags.access).await?);
+        return Ok(Answer::Discarded(discard(&client, arn).await?));
+    }
+    let (Some(stack), Some(template)) = (flags.stack, flags.template) else {
+        bail!("`--stack` and `--template` are needed");
+    };
+    let wanted = Wanted {
+        stack,
+        template: read(&template)?,
+        parameters: flags.parameters,
+        tags: flags.tags,
+    };
+    let client = Client::new(&connection::open(&flags.access).await?);
+    Ok(if flags.plan {
+        Answer::Planned(wanted.plan(&client).await?)
+    } else {
+        Answer::Applied(wanted.apply(&client).await?)
+    })
+}
 
-    let before = Stack::find(&client, name).await?;
-    let kind = match way(name, before.as_ref().map(|stack| &stack.status))? {
-        Way::Create => ChangeSetType::Create,
-        Way::Update => ChangeSetType::Update,
-        Way::DeleteAndCreate => {
-            progress(&format!(
-                "stack `{name}`: its creation had failed; deleting what is left"
-            ));
-            delete_leftover(&client, name).await?;
-            ChangeSetType::Create
+/// The stack as it should be.
+#[derive(Debug)]
+struct Wanted {
+    stack: String,
+    template: String,
+    parameters: Vec<KeyValue>,
+    tags: Vec<KeyValue>,
+}
+
+impl Wanted {
+    async fn apply(&self, client: &Client) -> Result<Applied> {
+        let before = Stack::find(client, &self.stack).await?;
+        let kind = match self.way(before.as_ref())? {
+            Way::Create => Kind::Create,
+            Way::Update => Kind::Update,
+            Way::DeleteAndCreate => {
+                progress(&format!(
+                    "stack `{}`: its creation had failed; deleting what is left",
+                    self.stack
+                ));
+                delete_leftover(client, &self.stack).await?;
+                Kind::Create
+            }
+        };
+        let Some((change_set, changes)) = self.change_set(client, kind).await? else {
+            return Ok(Applied {
+                stack: self.stack.clone(),
+                action: Action::Unchanged,
+                changes: Vec::new(),
+                outputs: before.map(|stack| stack.outputs).unwrap_or_default(),
+            });
+        };
+        execute(client, change_set, changes).await
+    }
+
+    /// Changes nothing: a stack that must be deleted first is an error.
+    async fn plan(&self, client: &Client) -> Result<Planned> {
+        let before = Stack::find(client, &self.stack).await?;
+        let kind = match self.way(before.as_ref())? {
+            Way::Create => Kind::Create,
+            Way::Update => Kind::Update,
+            Way::DeleteAndCreate => bail!(
+                "stack `{0}` is in ROLLBACK_COMPLETE: its creation had failed, and it must be deleted before it can be \
+                 created again (`operator delete --stack {0}`)",
+                self.stack
+            ),
+        };
+        let (change_set, changes) = self.change_set(client, kind).await?.unzip();
+        Ok(Planned {
+            stack: self.stack.clone(),
+            kind,
+            change_set: change_set.map(|change_set| change_set.id),
+            changes: changes.unwrap_or_default(),
+        })
+    }
+
+    fn way(&self, before: Option<&Stack>) -> Result<Way> {
+        way(&self.stack, before.map(|stack| &stack.status))
+    }
+
+    /// Makes the change set and tells what it changes; `None` when that is nothing.
+    async fn change_set(
+        &self,
+        client: &Client,
+        kind: Kind,
+    ) -> Result<Option<(ChangeSet, Vec<Change>)>> {
+        let request = client
+            .create_change_set()
+            .change_set_name(stack::request_token())
+            .template_body(&self.template)
+            .set_parameters(Some(self.parameters.iter().map(parameter).collect()))
+            .set_tags(Some(self.tags.iter().map(tag).collect()));
+        let change_set = ChangeSet::create(request, kind.into(), &self.stack).await?;
+        let changes = match change_set.changes(client).await {
+            Ok(Some(changes)) => changes,
+            Ok(None) => {
+                progress(&format!("stack `{}`: nothing to change", self.stack));
+                change_set.discard(client).await?;
+                return Ok(None);
+            }
+            Err(error) => {
+                // The error is of more use than what came in the way of tidying up.
+                if let Err(left) = change_set.discard(client).await {
+                    progress(&format!("change set `{}` is left: {left:#}", change_set.id));
+                }
+                return Err(error);
+            }
+        };
+        progress(&format!("stack `{}`:", self.stack));
+        for change in &changes {
+            progress(&change.line());
         }
-    };
+        if changes.is_empty() {
+            progress("  ~ only outputs, tags or other things outside the resources");
+        }
+        Ok(Some((change_set, changes)))
+    }
+}
+
+impl From<Kind> for ChangeSetType {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Create => Self::Create,
+            Kind::Update => Self::Update,
+        }
+    }
+}
+
+async fn execute(client: &Client, change_set: ChangeSet, changes: Vec<Change>) -> Result<Applied> {
+    let name = &change_set.stack_name;
     let token = stack::request_token();
-    let change_set = ChangeSet::create(&client, &flags, template, kind, &token).await?;
-
-    let Some(changes) = change_set::changes(&client, &change_set.id).await? else {
-        progress(&format!("stack `{name}`: nothing to change"));
-        change_set.delete(&client).await?;
-        return Ok(Applied {
-            stack: flags.stack,
-            action: Action::Unchanged,
-            changes: Vec::new(),
-            outputs: before.map(|stack| stack.outputs).unwrap_or_default(),
-        });
-    };
-    progress(&format!("stack `{name}` in {}:", flags.region));
-    for change in &changes {
-        progress(&change.line());
-    }
-    if changes.is_empty() {
-        progress("  ~ only outputs, tags or other things outside the resources");
-    }
-
-    change_set.execute(&client, &token).await?;
-    let after = Stack::settled(&client, &change_set.stack_id).await?;
+    change_set.execute(client, &token).await?;
+    let after = Stack::settled(client, &change_set.stack_id).await?;
     let action = match after.status {
         StackStatus::CreateComplete => Action::Created,
         StackStatus::UpdateComplete => Action::Updated,
         status => {
-            let reasons = stack::reasons(&client, &change_set.stack_id, &token).await?;
+            let reasons = stack::reasons(client, &change_set.stack_id, &token).await?;
             bail!(stack::failed(name, &status, &reasons));
         }
     };
     progress(&format!("stack `{name}`: {}", after.status));
     Ok(Applied {
-        stack: flags.stack,
+        stack: change_set.stack_name,
         action,
         changes,
         outputs: after.outputs,
+    })
+}
+
+async fn discard(client: &Client, arn: ChangeSetArn) -> Result<Discarded> {
+    let action = match ChangeSet::find(client, &arn).await {
+        Ok(change_set) => {
+            change_set.discard(client).await?;
+            DiscardAction::Discarded
+        }
+        Err(error) if error.downcast_ref().is_some_and(AwsFailure::is_absent) => {
+            DiscardAction::Absent
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(Discarded {
+        change_set: arn,
+        action,
     })
 }
 
@@ -166,65 +332,6 @@ async fn delete_leftover(client: &Client, name: &str) -> Result<()> {
     }
     delete(client, name).await?;
     Ok(())
-}
-
-struct ChangeSet {
-    id: String,
-    stack_id: String,
-}
-
-impl ChangeSet {
-    async fn create(
-        client: &Client,
-        flags: &Apply,
-        template: String,
-        kind: ChangeSetType,
-        name: &str,
-    ) -> Result<Self> {
-        // A first creation that fails leaves no stack behind that would stand in the way of the next.
-        let on_failure = (kind == ChangeSetType::Create).then_some(OnStackFailure::Delete);
-        let answer = client
-            .create_change_set()
-            .stack_name(&flags.stack)
-            .change_set_name(name)
-            .change_set_type(kind)
-            .set_on_stack_failure(on_failure)
-            .template_body(template)
-            .capabilities(Capability::CapabilityNamedIam)
-            .set_parameters(Some(flags.parameters.iter().map(parameter).collect()))
-            .set_tags(Some(flags.tags.iter().map(tag).collect()))
-            .send()
-            .await
-            .map_err(failure::of(&format!(
-                "make a change set for stack `{}`",
-                flags.stack
-            )))?;
-        Ok(Self {
-            id: answer.id.context("a change set without an id")?,
-            stack_id: answer.stack_id.context("a change set without a stack")?,
-        })
-    }
-
-    async fn execute(&self, client: &Client, token: &str) -> Result<()> {
-        client
-            .execute_change_set()
-            .change_set_name(&self.id)
-            .client_request_token(token)
-            .send()
-            .await
-            .map_err(failure::of("execute the change set"))?;
-        Ok(())
-    }
-
-    async fn delete(&self, client: &Client) -> Result<()> {
-        client
-            .delete_change_set()
-            .change_set_name(&self.id)
-            .send()
-            .await
-            .map_err(failure::of("delete the empty change set"))?;
-        Ok(())
-    }
 }
 
 fn parameter(KeyValue { key, value }: &KeyValue) -> Parameter {

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, builder::NonEmptyStringValueParser};
 use contract::Region;
 
-use crate::key_value::KeyValue;
+use crate::{change_set::ChangeSetArn, key_value::KeyValue};
 
 /// What the workspace asks of AWS, with the credentials that the AWS CLI would use
 ///
@@ -24,42 +24,69 @@ pub(crate) enum Command {
     /// Say whose credentials these are: account, ARN, user id, partition
     Whoami(Whoami),
     /// Create or update a CloudFormation stack, showing first what will change
+    ///
+    /// In one go; or in two, with somebody's decision between them: `--plan`, and then `--execute` or `--discard`.
     Apply(Apply),
     /// Delete a CloudFormation stack; one that does not exist is fine
     Delete(Delete),
 }
 
+/// Where to ask, and as whom.
 #[derive(Debug, Args)]
-pub(crate) struct Whoami {
-    /// The region whose STS is asked
+pub(crate) struct Access {
+    /// The region that is asked; IAM, which has none, is asked in its partition
     #[arg(long)]
     pub(crate) region: Region,
+    /// A profile of the AWS configuration files, whose credentials are used whatever the environment holds
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) profile: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Whoami {
+    #[command(flatten)]
+    pub(crate) access: Access,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Apply {
-    /// The stack's region
-    #[arg(long)]
-    pub(crate) region: Region,
+    #[command(flatten)]
+    pub(crate) access: Access,
     /// The stack's name
-    #[arg(long, value_name = "NAME")]
-    pub(crate) stack: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "step")]
+    pub(crate) stack: Option<String>,
     /// The template, JSON or YAML, at most 51,200 bytes
-    #[arg(long, value_name = "FILE")]
-    pub(crate) template: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "step")]
+    pub(crate) template: Option<PathBuf>,
     /// A parameter of the template; one left out takes the template's default, not the deployed value
     #[arg(long = "parameter", value_name = "KEY=VALUE")]
     pub(crate) parameters: Vec<KeyValue>,
     /// A tag of the stack and of its resources
     #[arg(long = "tag", value_name = "KEY=VALUE")]
     pub(crate) tags: Vec<KeyValue>,
+    /// Make the change set and tell what it would change, and leave it at that
+    #[arg(long)]
+    pub(crate) plan: bool,
+    #[command(flatten)]
+    pub(crate) second: SecondStep,
+}
+
+/// What to do with a change set that `--plan` left.
+#[derive(Debug, Args)]
+#[group(id = "step", multiple = false, conflicts_with_all = ["stack", "template", "parameters", "tags", "plan"])]
+pub(crate) struct SecondStep {
+    /// Execute the change set that `--plan` made, and wait until the stack is changed
+    #[arg(long, value_name = "ARN")]
+    pub(crate) execute: Option<ChangeSetArn>,
+    /// Delete the change set that `--plan` made, and the stack if there is nothing more to it
+    #[arg(long, value_name = "ARN")]
+    pub(crate) discard: Option<ChangeSetArn>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Delete {
-    /// The stack's region
-    #[arg(long)]
-    pub(crate) region: Region,
+    #[command(flatten)]
+    pub(crate) access: Access,
     /// The stack's name
     #[arg(long, value_name = "NAME")]
     pub(crate) stack: String,

@@ -1,16 +1,191 @@
-//! What a stack's update would change.
+//! A change set: what a stack's creation or update would change, and the way to do it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use anyhow::{Context as _, Result, bail};
 use aws_sdk_cloudformation::{
     Client,
-    operation::describe_change_set::DescribeChangeSetOutput,
-    types::{ChangeAction, ChangeSetStatus, Replacement, ResourceChange},
+    operation::{
+        create_change_set::builders::CreateChangeSetFluentBuilder,
+        describe_change_set::DescribeChangeSetOutput,
+    },
+    types::{
+        Capability, ChangeAction, ChangeSetStatus, ChangeSetType, OnStackFailure, Replacement,
+        ResourceChange, StackStatus,
+    },
 };
 use serde::Serialize;
 
-use crate::{failure, patience::wait_for};
+use crate::{delete::delete, failure, patience::wait_for, stack::Stack};
+
+/// A change set that exists.
+#[derive(Debug)]
+pub(crate) struct ChangeSet {
+    /// Its ARN.
+    pub(crate) id: String,
+    /// The ARN of its stack, which exists from the change set on; in `REVIEW_IN_PROGRESS` if it did not before.
+    pub(crate) stack_id: String,
+    pub(crate) stack_name: String,
+}
+
+impl ChangeSet {
+    /// Sends `request` (stack, template, parameters, tags) as a change set of this `kind`.
+    pub(crate) async fn create(
+        request: CreateChangeSetFluentBuilder,
+        kind: ChangeSetType,
+        stack_name: &str,
+    ) -> Result<Self> {
+        // A first creation that fails leaves no stack behind that would stand in the way of the next.
+        let on_failure = (kind == ChangeSetType::Create).then_some(OnStackFailure::Delete);
+        let answer = request
+            .stack_name(stack_name)
+            .change_set_type(kind)
+            .set_on_stack_failure(on_failure)
+            .capabilities(Capability::CapabilityNamedIam)
+            .send()
+            .await
+            .map_err(failure::of(&format!(
+                "make a change set for stack `{stack_name}`"
+            )))?;
+        Ok(Self {
+            id: answer.id.context("a change set without an id")?,
+            stack_id: answer.stack_id.context("a change set without a stack")?,
+            stack_name: stack_name.to_owned(),
+        })
+    }
+
+    /// The change set with this ARN.
+    pub(crate) async fn find(client: &Client, arn: &ChangeSetArn) -> Result<Self> {
+        let found = page(client, &arn.0, None).await?;
+        Ok(Self {
+            id: arn.0.clone(),
+            stack_id: found.stack_id.context("a change set without a stack")?,
+            stack_name: found.stack_name.context("a change set without a stack")?,
+        })
+    }
+
+    /// Waits until CloudFormation has worked it out; `None` when there is nothing to change.
+    ///
+    /// # Errors
+    /// A change that cannot be made, with the reason that CloudFormation gives.
+    pub(crate) async fn changes(&self, client: &Client) -> Result<Option<Vec<Change>>> {
+        let first = wait_for("the change set", async || {
+            let page = page(client, &self.id, None).await?;
+            let status = page.status().context("a change set without a status")?;
+            let pending = matches!(
+                status,
+                ChangeSetStatus::CreatePending | ChangeSetStatus::CreateInProgress
+            );
+            Ok((!pending).then_some(page))
+        })
+        .await?;
+        if first.status() == Some(&ChangeSetStatus::Failed) {
+            let reason = first.status_reason().unwrap_or("no reason given");
+            if says_nothing_to_change(reason) {
+                return Ok(None);
+            }
+            bail!(
+                "CloudFormation cannot make this change of stack `{}`: {reason}",
+                self.stack_name
+            );
+        }
+        let mut changes = of_page(&first);
+        let mut token = first.next_token;
+        while let Some(next) = token {
+            let page = page(client, &self.id, Some(next)).await?;
+            changes.extend(of_page(&page));
+            token = page.next_token;
+        }
+        Ok(Some(changes))
+    }
+
+    /// Lets CloudFormation begin; `token` marks the events that follow.
+    pub(crate) async fn execute(&self, client: &Client, token: &str) -> Result<()> {
+        client
+            .execute_change_set()
+            .change_set_name(&self.id)
+            .client_request_token(token)
+            .send()
+            .await
+            .map_err(failure::of(&format!(
+                "execute the change set of stack `{}`",
+                self.stack_name
+            )))?;
+        Ok(())
+    }
+
+    /// Deletes it, and the stack too where that is a name and nothing more.
+    pub(crate) async fn discard(&self, client: &Client) -> Result<()> {
+        client
+            .delete_change_set()
+            .change_set_name(&self.id)
+            .send()
+            .await
+            .map_err(failure::of(&format!(
+                "delete the change set of stack `{}`",
+                self.stack_name
+            )))?;
+        let stack = Stack::find(client, &self.stack_id).await?;
+        if stack.is_some_and(|stack| stack.status == StackStatus::ReviewInProgress)
+            && !self.has_siblings(client).await?
+        {
+            delete(client, &self.stack_name).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether somebody has made another change set for the same stack.
+    async fn has_siblings(&self, client: &Client) -> Result<bool> {
+        let mut pages = client
+            .list_change_sets()
+            .stack_name(&self.stack_id)
+            .into_paginator()
+            .items()
+            .send();
+        while let Some(summary) = pages.next().await {
+            let summary = summary.map_err(failure::of(&format!(
+                "list the change sets of stack `{}`",
+                self.stack_name
+            )))?;
+            let deleted = matches!(
+                summary.status(),
+                Some(
+                    ChangeSetStatus::DeletePending
+                        | ChangeSetStatus::DeleteInProgress
+                        | ChangeSetStatus::DeleteComplete
+                )
+            );
+            if summary.change_set_id() != Some(&self.id) && !deleted {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// The ARN of a change set: `arn:PARTITION:cloudformation:REGION:ACCOUNT:changeSet/NAME/ID`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct ChangeSetArn(String);
+
+impl FromStr for ChangeSetArn {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts: Vec<&str> = text.splitn(6, ':').collect();
+        match parts[..] {
+            ["arn", _, "cloudformation", _, _, resource] if resource.starts_with("changeSet/") => {
+                Ok(Self(text.to_owned()))
+            }
+            _ => Err("is not the ARN of a change set, as `apply --plan` gives it"),
+        }
+    }
+}
+
+impl fmt::Display for ChangeSetArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 /// One resource that a change set touches.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -78,38 +253,6 @@ impl Change {
     }
 }
 
-/// Waits until CloudFormation has worked out the change set; `None` when there is nothing to change.
-///
-/// # Errors
-/// A change set that cannot be made, with the reason that CloudFormation gives.
-pub(crate) async fn changes(client: &Client, id: &str) -> Result<Option<Vec<Change>>> {
-    let first = wait_for("the change set", async || {
-        let page = page(client, id, None).await?;
-        let status = page.status().context("a change set without a status")?;
-        let pending = matches!(
-            status,
-            ChangeSetStatus::CreatePending | ChangeSetStatus::CreateInProgress
-        );
-        Ok((!pending).then_some(page))
-    })
-    .await?;
-    if first.status() == Some(&ChangeSetStatus::Failed) {
-        let reason = first.status_reason().unwrap_or("no reason given");
-        if says_nothing_to_change(reason) {
-            return Ok(None);
-        }
-        bail!("CloudFormation cannot make this change: {reason}");
-    }
-    let mut changes = of_page(&first);
-    let mut token = first.next_token;
-    while let Some(next) = token {
-        let page = page(client, id, Some(next)).await?;
-        changes.extend(of_page(&page));
-        token = page.next_token;
-    }
-    Ok(Some(changes))
-}
-
 async fn page(client: &Client, id: &str, token: Option<String>) -> Result<DescribeChangeSetOutput> {
     client
         .describe_change_set()
@@ -117,7 +260,7 @@ async fn page(client: &Client, id: &str, token: Option<String>) -> Result<Descri
         .set_next_token(token)
         .send()
         .await
-        .map_err(failure::of("describe the change set"))
+        .map_err(failure::of(&format!("describe the change set `{id}`")))
         .map_err(Into::into)
 }
 
@@ -181,5 +324,18 @@ mod tests {
                 "properties": ["Path", "RoleName"],
             })
         );
+    }
+
+    #[test]
+    fn only_the_arn_of_a_change_set_is_one() {
+        let arn = "arn:aws:cloudformation:eu-central-1:111111111111:changeSet/operator-1/ab-cd";
+        assert_eq!(arn.parse::<ChangeSetArn>().unwrap().to_string(), arn);
+        for text in [
+            "",
+            "operator-1",
+            "arn:aws:cloudformation:eu-central-1:111111111111:stack/roles/ab-cd",
+        ] {
+            assert!(text.parse::<ChangeSetArn>().is_err(), "{text}");
+        }
     }
 }

@@ -7,34 +7,56 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{
+    BehaviorVersion, SdkConfig, profile::ProfileFileCredentialsProvider,
+    provider_config::ProviderConfig, retry::RetryConfig, timeout::TimeoutConfig,
+};
 use aws_smithy_http_client::{
     Builder,
     tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::base64;
-use contract::Region;
 use rustls::RootCertStore;
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 
-use crate::files;
+use crate::{arguments::Access, files};
+
+/// To open a connection, TLS included.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Everything a client of one region needs, by the rules of the AWS CLI.
-pub(crate) async fn open(region: &Region) -> Result<SdkConfig> {
+pub(crate) async fn open(access: &Access) -> Result<SdkConfig> {
     // The SDK sets a connect timeout alone. A person waits, so: a few seconds each, and three attempts.
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(3))
+        .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(Duration::from_secs(15))
         .operation_timeout(Duration::from_secs(45))
         .build();
-    Ok(aws_config::defaults(BehaviorVersion::latest())
-        .region(aws_config::Region::new(region.to_string()))
-        .http_client(http_client()?)
-        .timeout_config(timeouts)
-        .retry_config(RetryConfig::standard())
-        .load()
-        .await)
+    let region = aws_config::Region::new(access.region.to_string());
+    let retries = RetryConfig::standard();
+    let http_client = http_client()?;
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .region(region.clone())
+        .http_client(http_client.clone())
+        .timeout_config(timeouts.clone())
+        .retry_config(retries.clone());
+    if let Some(profile) = &access.profile {
+        // The name alone would leave the credentials of the environment before those of the profile (aws-config 1.13,
+        // `DefaultCredentialsChain`), and another account than the one asked for would answer.
+        let provider = ProviderConfig::without_region()
+            .with_region(Some(region))
+            .with_http_client(http_client)
+            .with_timeout_config(timeouts)
+            .with_retry_config(retries);
+        loader = loader.profile_name(profile).credentials_provider(
+            ProfileFileCredentialsProvider::builder()
+                .configure(&provider)
+                .profile_name(profile)
+                .build(),
+        );
+    }
+    Ok(loader.load().await)
 }
 
 /// The workspace's HTTP client, or one that trusts what `AWS_CA_BUNDLE` names.

@@ -27,7 +27,7 @@ pub(crate) enum Action {
 }
 
 pub(crate) async fn run(flags: Delete) -> Result<Deleted> {
-    let client = Client::new(&connection::open(&flags.region).await?);
+    let client = Client::new(&connection::open(&flags.access).await?);
     Ok(Deleted {
         action: delete(&client, &flags.stack).await?,
         stack: flags.stack,

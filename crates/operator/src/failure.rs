@@ -8,18 +8,28 @@ use std::{error::Error, fmt};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::{
     config::http::HttpResponse,
-    error::{ProvideErrorMetadata, SdkError},
+    error::{ErrorMetadata, ProvideErrorMetadata, SdkError},
     operation::RequestId,
 };
 
 /// A request to AWS that failed.
 #[derive(Debug)]
 pub(crate) struct AwsFailure {
+    code: String,
     message: String,
     hint: Option<&'static str>,
 }
 
 impl AwsFailure {
+    /// Whether AWS says that there is no such thing.
+    pub(crate) fn is_absent(&self) -> bool {
+        matches!(
+            self.code.as_str(),
+            // IAM; Lambda; CloudFormation.
+            "NoSuchEntity" | "ResourceNotFoundException" | "ChangeSetNotFound"
+        )
+    }
+
     /// How to mend it, where that is known.
     pub(crate) fn hint(&self) -> Option<&'static str> {
         self.hint
@@ -48,10 +58,10 @@ where
                 let refusal = context.err();
                 let code = refusal.code().unwrap_or("an error without a code");
                 AwsFailure {
+                    code: code.to_owned(),
                     message: format!(
-                        "failed to {intent}: {code}{}{}",
-                        prefixed(": ", refusal.message()),
-                        prefixed("; request id ", refusal.request_id()),
+                        "failed to {intent}: {}",
+                        said(code, refusal.message(), refusal.request_id())
                     ),
                     hint: hint_for_code(code),
                 }
@@ -61,6 +71,7 @@ where
                 unreachable_service(intent, &error)
             }
             _ => AwsFailure {
+                code: "Failed".to_owned(),
                 message: format!("failed to {intent}: {}", causes(&error)),
                 hint: None,
             },
@@ -73,11 +84,15 @@ fn of_credentials(error: &CredentialsError) -> AwsFailure {
     match error {
         CredentialsError::CredentialsNotLoaded(_) => no_credentials(error),
         error => AwsFailure {
+            code: "CredentialsNotLoaded".to_owned(),
             message: format!("the AWS credentials could not be loaded: {}", causes(error)),
-            hint: Some(
+            hint: find::<ErrorMetadata>(error)
+                .and_then(ErrorMetadata::code)
+                .and_then(hint_for_code)
+                .or(Some(
                 "an expired sign-in is renewed with `aws sso login` or `aws login`; the profile is the one that \
-                 `AWS_PROFILE` names, otherwise `default`",
-            ),
+                 `--profile` or `AWS_PROFILE` names, otherwise `default`",
+            )),
         },
     }
 }
@@ -86,6 +101,7 @@ fn of_credentials(error: &CredentialsError) -> AwsFailure {
 fn no_credentials(error: &CredentialsError) -> AwsFailure {
     let looked = error.source().map(causes);
     AwsFailure {
+        code: "NoCredentials".to_owned(),
         message: format!(
             "no AWS credentials found{}",
             prefixed(": ", looked.as_deref())
@@ -99,6 +115,7 @@ fn no_credentials(error: &CredentialsError) -> AwsFailure {
 
 fn unreachable_service(intent: &str, error: &(dyn Error + 'static)) -> AwsFailure {
     AwsFailure {
+        code: "Unreachable".to_owned(),
         message: format!(
             "failed to {intent}: AWS could not be reached: {}",
             causes(error)
@@ -126,11 +143,23 @@ fn hint_for_code(code: &str) -> Option<&'static str> {
         "InsufficientCapabilitiesException" => {
             "the template needs a capability other than CAPABILITY_NAMED_IAM"
         }
-        "Throttling" | "ThrottlingException" | "RequestLimitExceeded" => {
-            "AWS asks for fewer requests: wait a minute and try again"
+        "ChangeSetNotFound" | "InvalidChangeSetStatus" => {
+            "the change set is gone, executed already, or overtaken by another change of its stack: make a new one"
         }
+        "Throttling"
+        | "ThrottlingException"
+        | "TooManyRequestsException"
+        | "RequestLimitExceeded" => "AWS asks for fewer requests: wait a minute and try again",
         _ => return None,
     })
+}
+
+fn said(code: &str, message: Option<&str>, request_id: Option<&str>) -> String {
+    format!(
+        "{code}{}{}",
+        prefixed(": ", message),
+        prefixed("; request id ", request_id)
+    )
 }
 
 fn prefixed(prefix: &str, text: Option<&str>) -> String {
@@ -143,8 +172,13 @@ fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
     chain(error).find_map(|cause| cause.downcast_ref::<T>())
 }
 
-/// Every cause on one line, without those that only repeat the next.
+/// Every cause on one line, without those that only repeat the next; or what AWS said, where it said something.
 fn causes(error: &(dyn Error + 'static)) -> String {
+    if let Some(answer) = find::<ErrorMetadata>(error)
+        && let Some(code) = answer.code()
+    {
+        return said(code, answer.message(), answer.request_id());
+    }
     let mut texts: Vec<String> = Vec::new();
     for text in chain(error).map(ToString::to_string) {
         if texts.last().is_none_or(|last| !last.contains(&text)) {
@@ -161,8 +195,7 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
 #[cfg(test)]
 mod tests {
     use aws_sdk_sts::{
-        config::http::HttpResponse, error::ErrorMetadata,
-        operation::get_caller_identity::GetCallerIdentityError,
+        config::http::HttpResponse, operation::get_caller_identity::GetCallerIdentityError,
     };
 
     use super::*;
@@ -198,5 +231,23 @@ mod tests {
             failure.to_string(),
             "no AWS credentials found: nothing in the chain"
         );
+    }
+
+    #[test]
+    fn a_role_that_a_profile_cannot_assume_is_told_in_the_words_of_sts() {
+        let refusal = GetCallerIdentityError::generic(
+            ErrorMetadata::builder()
+                .code("AccessDenied")
+                .message("not authorized to perform: sts:AssumeRole")
+                .custom("aws_request_id", "1234-abcd")
+                .build(),
+        );
+        let failure = of_credentials(&CredentialsError::provider_error(refusal));
+        assert_eq!(
+            failure.to_string(),
+            "the AWS credentials could not be loaded: AccessDenied: not authorized to perform: sts:AssumeRole; \
+             request id 1234-abcd"
+        );
+        assert!(failure.hint().unwrap().contains("lack this permission"));
     }
 }

@@ -26,18 +26,10 @@ pub(crate) struct Stack {
 impl Stack {
     /// The stack of this name or id, if there is one.
     pub(crate) async fn find(client: &Client, name_or_id: &str) -> Result<Option<Self>> {
-        let answer = client.describe_stacks().stack_name(name_or_id).send().await;
-        match answer {
-            Ok(answer) => answer
-                .stacks
-                .unwrap_or_default()
-                .into_iter()
-                .next()
-                .map(Self::from_sdk)
-                .transpose(),
-            Err(error) if is_missing(error.as_service_error()) => Ok(None),
-            Err(error) => Err(failure::of(&format!("describe stack `{name_or_id}`"))(error).into()),
-        }
+        describe(client, name_or_id)
+            .await?
+            .map(Self::from_sdk)
+            .transpose()
     }
 
     fn from_sdk(stack: types::Stack) -> Result<Self> {
@@ -67,6 +59,16 @@ impl Stack {
     /// Whether CloudFormation has finished with it, well or not.
     pub(crate) fn is_settled(&self) -> bool {
         !self.status.as_str().ends_with("_IN_PROGRESS")
+    }
+}
+
+/// All that CloudFormation tells of the stack of this name or id, if there is one.
+pub(crate) async fn describe(client: &Client, name_or_id: &str) -> Result<Option<types::Stack>> {
+    let answer = client.describe_stacks().stack_name(name_or_id).send().await;
+    match answer {
+        Ok(answer) => Ok(answer.stacks.unwrap_or_default().into_iter().next()),
+        Err(error) if is_missing(error.as_service_error()) => Ok(None),
+        Err(error) => Err(failure::of(&format!("describe stack `{name_or_id}`"))(error).into()),
     }
 }
 

@@ -16,10 +16,8 @@ pub(crate) struct Identity {
     partition: String,
 }
 
-/// Asks the region's STS. `GetCallerIdentity` needs no permission (STS API reference).
 pub(crate) async fn run(flags: Whoami) -> Result<Identity> {
-    let config = connection::open(&flags.region).await?;
-    let answer = aws_sdk_sts::Client::new(&config)
+    let answer = aws_sdk_sts::Client::new(&connection::open(&flags.access).await?)
         .get_caller_identity()
         .send()
         .await

@@ -3,12 +3,12 @@
 //! Every run gets an empty environment, a loopback endpoint and no metadata service: no test reaches AWS.
 #![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
-use std::{
-    io::{Read, Write},
-    net::TcpListener,
-    process::Output,
-    thread,
-};
+mod apply;
+mod fake_aws;
+
+use std::process::Output;
+
+use crate::fake_aws::{Answer, FakeAws};
 
 fn operator(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     #[expect(clippy::disallowed_methods, reason = "a test starts what it tests")]
@@ -24,10 +24,25 @@ fn operator(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
 }
 
 const WHOAMI: [&str; 3] = ["whoami", "--region", "eu-central-1"];
+const CHANGE_SET: &str =
+    "arn:aws:cloudformation:eu-central-1:111111111111:changeSet/operator-1/ab-cd";
 const CREDENTIALS: [(&str, &str); 2] = [
     ("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE"),
     ("AWS_SECRET_ACCESS_KEY", "very-secret-example"),
 ];
+
+/// The operator with credentials, asking `aws`.
+fn asking(aws: &FakeAws, arguments: &[&str]) -> Output {
+    let endpoint = [("AWS_ENDPOINT_URL", aws.url.as_str())];
+    operator(arguments, &[CREDENTIALS.as_slice(), &endpoint].concat())
+}
+
+/// The answer on standard output.
+fn json(output: &Output) -> serde_json::Value {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
 
 fn failure(output: &Output, status: i32) -> String {
     let errors = String::from_utf8(output.stderr.clone()).unwrap();
@@ -38,58 +53,35 @@ fn failure(output: &Output, status: i32) -> String {
     errors
 }
 
-/// Answers one request with `body`, and gives the request.
-fn answering(status: &'static str, body: &'static str) -> (String, thread::JoinHandle<String>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let server = thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut request = [0; 8192];
-        let length = stream.read(&mut request).unwrap();
-        let head = format!(
-            "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\nx-amzn-requestid: r-1\r\n\r\n",
-            body.len()
-        );
-        stream.write_all(head.as_bytes()).unwrap();
-        stream.write_all(body.as_bytes()).unwrap();
-        String::from_utf8_lossy(&request[..length]).into_owned()
-    });
-    (url, server)
-}
-
 #[test]
 fn the_caller_is_told_on_standard_output() {
-    let (url, server) = answering(
-        "200 OK",
-        "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
-         <Arn>arn:aws:iam::011111111111:user/me</Arn><UserId>AIDA</UserId><Account>011111111111</Account>\
-         </GetCallerIdentityResult></GetCallerIdentityResponse>",
-    );
-    let environment = [CREDENTIALS.as_slice(), &[("AWS_ENDPOINT_URL", &url)]].concat();
-    let output = operator(&WHOAMI, &environment);
+    let aws = FakeAws::start(|_, _| {
+        Answer::result(
+            "GetCallerIdentity",
+            "<Arn>arn:aws:iam::011111111111:user/me</Arn><UserId>AIDA</UserId><Account>011111111111</Account>",
+        )
+    });
+    let output = asking(&aws, &WHOAMI);
     assert_eq!(
         String::from_utf8(output.stdout).unwrap(),
         "{\"account\":\"011111111111\",\"arn\":\"arn:aws:iam::011111111111:user/me\",\"userId\":\"AIDA\",\
          \"partition\":\"aws\"}\n"
     );
     assert!(output.status.success());
-    let request = server.join().unwrap();
-    assert!(
-        request.contains("/eu-central-1/sts/aws4_request"),
-        "{request}"
-    );
+    let request = &aws.requests()[0];
+    let scope = "/eu-central-1/sts/aws4_request";
+    assert!(request.head.contains(scope), "{request:?}");
 }
 
 #[test]
 fn what_aws_refuses_is_told_in_its_words() {
-    let (url, _) = answering(
-        "403 Forbidden",
-        "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\
-         <Code>ExpiredToken</Code><Message>The security token included in the request is expired</Message></Error>\
-         <RequestId>r-1</RequestId></ErrorResponse>",
-    );
-    let environment = [CREDENTIALS.as_slice(), &[("AWS_ENDPOINT_URL", &url)]].concat();
-    let errors = failure(&operator(&WHOAMI, &environment), 1);
+    let aws = FakeAws::start(|_, _| {
+        Answer::refused(
+            "ExpiredToken",
+            "The security token included in the request is expired",
+        )
+    });
+    let errors = failure(&asking(&aws, &WHOAMI), 1);
     assert!(
         errors.contains("ExpiredToken: The security token"),
         "{errors}"
@@ -146,6 +138,19 @@ fn bad_flags_exit_with_2() {
         &["destroy"],
     ] {
         failure(&operator(arguments, &CREDENTIALS), 2);
+    }
+    for arguments in [
+        // Either what is wanted or what was planned.
+        &["apply"][..],
+        &["apply", "--plan"],
+        &["apply", "--execute", "operator-1"],
+        &["apply", "--execute", CHANGE_SET, "--discard", CHANGE_SET],
+        &["apply", "--execute", CHANGE_SET, "--plan"],
+        &["apply", "--execute", CHANGE_SET, "--stack", "s"],
+        &["apply", "--discard", CHANGE_SET, "--tag", "a=b"],
+    ] {
+        let arguments = [arguments, &["--region", "us-east-1"]].concat();
+        failure(&operator(&arguments, &CREDENTIALS), 2);
     }
 }
 

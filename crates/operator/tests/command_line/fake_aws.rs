@@ -1,0 +1,134 @@
+//! An AWS on loopback, for one test: what each request is answered is for the test to say.
+
+use std::{
+    collections::HashMap,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    sync::{Arc, Mutex},
+    thread,
+};
+
+/// It answers until the process ends.
+pub(crate) struct FakeAws {
+    pub(crate) url: String,
+    requests: Arc<Mutex<Vec<Request>>>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    /// The request line and the headers.
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+pub(crate) struct Answer {
+    status: &'static str,
+    header: String,
+    body: String,
+}
+
+impl FakeAws {
+    /// `answer` gets the request and those before it.
+    pub(crate) fn start(
+        answer: impl Fn(&Request, &[Request]) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&requests);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let request = Request::read(&mut stream);
+                let mut seen = seen.lock().unwrap();
+                let answer = answer(&request, &seen);
+                seen.push(request);
+                answer.write(&mut stream);
+            }
+        });
+        Self { url, requests }
+    }
+
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    /// The `Action`s that were asked for, in order.
+    pub(crate) fn actions(&self) -> Vec<String> {
+        let requests = self.requests();
+        requests
+            .iter()
+            .map(|request| request.field("Action"))
+            .collect()
+    }
+}
+
+impl Request {
+    fn read(stream: &mut TcpStream) -> Self {
+        let mut reader = BufReader::new(stream);
+        let mut head = String::new();
+        while reader.read_line(&mut head).unwrap() > 2 {}
+        let length = head
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+            .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+            .map_or(0, |(_, value)| value.parse().unwrap());
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).unwrap();
+        Self {
+            head,
+            body: String::from_utf8(body).unwrap(),
+        }
+    }
+
+    /// A field of a request in the Query protocol (IAM, STS, CloudFormation); empty where there is none.
+    pub(crate) fn field(&self, name: &str) -> String {
+        let fields: HashMap<_, _> = form_urlencoded::parse(self.body.as_bytes()).collect();
+        fields
+            .get(name)
+            .map(ToString::to_string)
+            .unwrap_or_default()
+    }
+}
+
+impl Answer {
+    pub(crate) fn ok(body: impl Into<String>) -> Self {
+        Self {
+            status: "200 OK",
+            header: String::new(),
+            body: body.into(),
+        }
+    }
+
+    /// The answer to an action of the Query protocol.
+    pub(crate) fn result(action: &str, content: &str) -> Self {
+        Self::ok(format!(
+            "<{action}Response><{action}Result>{content}</{action}Result></{action}Response>"
+        ))
+    }
+
+    /// A refusal in the Query protocol.
+    pub(crate) fn refused(code: &str, message: &str) -> Self {
+        Self {
+            status: "403 Forbidden",
+            ..Self::ok(format!(
+                "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
+                 <RequestId>r-1</RequestId></ErrorResponse>"
+            ))
+        }
+    }
+
+    fn write(&self, stream: &mut TcpStream) {
+        let Self {
+            status,
+            header,
+            body,
+        } = self;
+        let length = body.len();
+        let text = format!(
+            "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\nx-amzn-requestid: r-1\r\n\
+             {header}\r\n{body}"
+        );
+        stream.write_all(text.as_bytes()).unwrap();
+    }
+}
