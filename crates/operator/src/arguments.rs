@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, builder::NonEmptyStringValueParser};
-use contract::Region;
+use contract::{Region, RoleName};
 
 use crate::{change_set::ChangeSetArn, key_value::KeyValue};
 
@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Apply(Apply),
     /// Delete a CloudFormation stack; one that does not exist is fine
     Delete(Delete),
+    /// Read what is deployed: roles with their policies, functions, stacks; changes nothing
+    Inspect(Inspect),
 }
 
 /// Where to ask, and as whom.
@@ -90,6 +92,32 @@ pub(crate) struct Delete {
     /// The stack's name
     #[arg(long, value_name = "NAME")]
     pub(crate) stack: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    #[command(flatten)]
+    pub(crate) access: Access,
+    #[command(flatten)]
+    pub(crate) parts: Parts,
+}
+
+/// What to read; at least one.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct Parts {
+    /// Whose credentials these are
+    #[arg(long)]
+    pub(crate) caller: bool,
+    /// A role of the caller's account, with or without its path; the name alone finds it (may be repeated)
+    #[arg(long = "role", value_name = "NAME")]
+    pub(crate) roles: Vec<RoleName>,
+    /// A function (may be repeated)
+    #[arg(long = "function", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) functions: Vec<String>,
+    /// A CloudFormation stack (may be repeated)
+    #[arg(long = "stack", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) stacks: Vec<String>,
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use aws_config::{
     BehaviorVersion, SdkConfig, profile::ProfileFileCredentialsProvider,
     provider_config::ProviderConfig, retry::RetryConfig, timeout::TimeoutConfig,
 };
+use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use aws_smithy_http_client::{
     Builder,
     tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
@@ -20,7 +21,11 @@ use aws_smithy_types::base64;
 use rustls::RootCertStore;
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 
-use crate::{arguments::Access, files};
+use crate::{
+    arguments::Access,
+    failure::{self, AwsFailure},
+    files,
+};
 
 /// To open a connection, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -57,6 +62,24 @@ pub(crate) async fn open(access: &Access) -> Result<SdkConfig> {
         );
     }
     Ok(loader.load().await)
+}
+
+/// The same with the credentials fetched, once, for a command that is done before they expire.
+///
+/// # Errors
+/// There are none, or they cannot be loaded: said here once, and not by every request.
+pub(crate) async fn sign_in(config: &SdkConfig) -> Result<SdkConfig, AwsFailure> {
+    let Some(provider) = config.credentials_provider() else {
+        return Ok(config.clone());
+    };
+    let credentials = provider
+        .provide_credentials()
+        .await
+        .map_err(|error| failure::of_credentials(&error))?;
+    Ok(config
+        .to_builder()
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build())
 }
 
 /// The workspace's HTTP client, or one that trusts what `AWS_CA_BUNDLE` names.

@@ -21,6 +21,12 @@ pub(crate) struct AwsFailure {
 }
 
 impl AwsFailure {
+    /// AWS's code; or, where AWS was not asked or did not answer, one of our own: `NoCredentials`,
+    /// `CredentialsNotLoaded`, `Unreachable`, `Failed`.
+    pub(crate) fn code(&self) -> &str {
+        &self.code
+    }
+
     /// Whether AWS says that there is no such thing.
     pub(crate) fn is_absent(&self) -> bool {
         matches!(
@@ -80,7 +86,7 @@ where
 }
 
 /// No credentials, or ones that could not be fetched.
-fn of_credentials(error: &CredentialsError) -> AwsFailure {
+pub(crate) fn of_credentials(error: &CredentialsError) -> AwsFailure {
     match error {
         CredentialsError::CredentialsNotLoaded(_) => no_credentials(error),
         error => AwsFailure {
@@ -243,6 +249,7 @@ mod tests {
                 .build(),
         );
         let failure = of_credentials(&CredentialsError::provider_error(refusal));
+        assert_eq!(failure.code(), "CredentialsNotLoaded");
         assert_eq!(
             failure.to_string(),
             "the AWS credentials could not be loaded: AccessDenied: not authorized to perform: sts:AssumeRole; \

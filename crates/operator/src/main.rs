@@ -14,6 +14,7 @@ mod connection;
 mod delete;
 mod failure;
 mod files;
+mod inspect;
 mod key_value;
 mod patience;
 mod stack;
@@ -45,5 +46,6 @@ async fn run(arguments: Arguments) -> anyhow::Result<String> {
         Command::Whoami(flags) => serde_json::to_string(&whoami::run(flags).await?),
         Command::Apply(flags) => serde_json::to_string(&apply::run(flags).await?),
         Command::Delete(flags) => serde_json::to_string(&delete::run(flags).await?),
+        Command::Inspect(flags) => serde_json::to_string(&inspect::run(flags).await?),
     }?)
 }

@@ -1,6 +1,7 @@
 //! Subcommand: whose credentials these are.
 
 use anyhow::{Context as _, Result};
+use aws_config::SdkConfig;
 use contract::{AccountId, Partition};
 use serde::Serialize;
 
@@ -17,7 +18,12 @@ pub(crate) struct Identity {
 }
 
 pub(crate) async fn run(flags: Whoami) -> Result<Identity> {
-    let answer = aws_sdk_sts::Client::new(&connection::open(&flags.access).await?)
+    caller(&connection::open(&flags.access).await?).await
+}
+
+/// Asks the region's STS. `GetCallerIdentity` needs no permission (STS API reference).
+pub(crate) async fn caller(config: &SdkConfig) -> Result<Identity> {
+    let answer = aws_sdk_sts::Client::new(config)
         .get_caller_identity()
         .send()
         .await

@@ -118,6 +118,21 @@ impl Answer {
         }
     }
 
+    /// A refusal in Lambda's protocol.
+    pub(crate) fn refused_by_lambda(status: &'static str, code: &str) -> Self {
+        Self {
+            status,
+            ..Self::ok("{\"Message\": \"so it is\"}").with_header("x-amzn-errortype", code)
+        }
+    }
+
+    pub(crate) fn with_header(self, name: &str, value: &str) -> Self {
+        Self {
+            header: format!("{name}: {value}\r\n"),
+            ..self
+        }
+    }
+
     fn write(&self, stream: &mut TcpStream) {
         let Self {
             status,

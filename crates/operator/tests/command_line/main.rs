@@ -5,6 +5,7 @@
 
 mod apply;
 mod fake_aws;
+mod inspect;
 
 use std::process::Output;
 
@@ -136,12 +137,18 @@ fn bad_flags_exit_with_2() {
             "x",
         ],
         &["destroy"],
+        // Without a region.
+        &["inspect", "--caller"],
     ] {
         failure(&operator(arguments, &CREDENTIALS), 2);
     }
     for arguments in [
+        // With nothing to look at, or nothing that could be.
+        &["inspect"][..],
+        &["inspect", "--role", "a b"],
+        &["inspect", "--stack", ""],
         // Either what is wanted or what was planned.
-        &["apply"][..],
+        &["apply"],
         &["apply", "--plan"],
         &["apply", "--execute", "operator-1"],
         &["apply", "--execute", CHANGE_SET, "--discard", CHANGE_SET],

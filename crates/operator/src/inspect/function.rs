@@ -1,0 +1,140 @@
+//! A Lambda function's configuration.
+//!
+//! Through `GetFunctionConfiguration`: `GetFunction` would also hand out a link to the code, so fewer people may call it.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+use aws_sdk_lambda::{
+    Client,
+    types::{Architecture, EnvironmentResponse, LastUpdateStatus, Runtime, State},
+};
+use serde::Serialize;
+
+use super::part::{Part, Unreadable};
+use crate::failure;
+
+/// A function as Lambda has it, unpublished (`$LATEST`).
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Function {
+    arn: String,
+    version: Option<String>,
+    /// The execution role's ARN.
+    role: Option<String>,
+    runtime: Option<String>,
+    architectures: Vec<String>,
+    timeout: Option<i32>,
+    memory_size: Option<i32>,
+    /// Base64, as Lambda gives it.
+    code_sha256: Option<String>,
+    last_modified: Option<String>,
+    state: Option<String>,
+    state_reason: Option<String>,
+    last_update_status: Option<String>,
+    environment: Part<BTreeMap<String, String>>,
+    tags: Part<BTreeMap<String, String>>,
+}
+
+/// Reads the function of this name.
+///
+/// # Errors
+/// There is none, or it cannot be read. Tags or variables that cannot be read are no error: their part says so.
+pub(crate) async fn read(client: &Client, name: &str) -> Result<Function> {
+    let function = client
+        .get_function_configuration()
+        .function_name(name)
+        .send()
+        .await
+        .map_err(failure::of(&format!("read function `{name}`")))?;
+    let arn = function
+        .function_arn
+        .with_context(|| format!("failed to read function `{name}`: an answer without an ARN"))?;
+    let tags = tags(client, name, &arn).await.into();
+    Ok(Function {
+        arn,
+        version: function.version,
+        role: function.role,
+        runtime: function
+            .runtime
+            .as_ref()
+            .map(Runtime::as_str)
+            .map(str::to_owned),
+        architectures: function
+            .architectures
+            .unwrap_or_default()
+            .iter()
+            .map(Architecture::as_str)
+            .map(str::to_owned)
+            .collect(),
+        timeout: function.timeout,
+        memory_size: function.memory_size,
+        code_sha256: function.code_sha256,
+        last_modified: function.last_modified,
+        state: function
+            .state
+            .as_ref()
+            .map(State::as_str)
+            .map(str::to_owned),
+        state_reason: function.state_reason,
+        last_update_status: function
+            .last_update_status
+            .as_ref()
+            .map(LastUpdateStatus::as_str)
+            .map(str::to_owned),
+        environment: environment(function.environment),
+        tags,
+    })
+}
+
+/// None at all is an empty set of variables; a key that cannot be used for their decryption leaves an error in their
+/// place (Lambda API reference, `EnvironmentResponse`).
+fn environment(environment: Option<EnvironmentResponse>) -> Part<BTreeMap<String, String>> {
+    let environment = environment.unwrap_or_else(|| EnvironmentResponse::builder().build());
+    match environment.error {
+        Some(error) => Part::Unreadable(Unreadable::told(error.error_code(), error.message())),
+        None => Part::Ok(
+            environment
+                .variables
+                .unwrap_or_default()
+                .into_iter()
+                .collect(),
+        ),
+    }
+}
+
+async fn tags(client: &Client, name: &str, arn: &str) -> Result<BTreeMap<String, String>> {
+    let answer = client
+        .list_tags()
+        .resource(arn)
+        .send()
+        .await
+        .map_err(failure::of(&format!("read the tags of function `{name}`")))?;
+    Ok(answer.tags.unwrap_or_default().into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_lambda::types::EnvironmentError;
+    use serde_json::{json, to_value};
+
+    use super::*;
+
+    #[test]
+    fn variables_that_cannot_be_decrypted_are_told_apart_from_none() {
+        assert_eq!(to_value(environment(None)).unwrap(), json!({"ok": {}}));
+        let error = EnvironmentError::builder()
+            .error_code("AccessDeniedException")
+            .message("Lambda was unable to decrypt")
+            .build();
+        let response = EnvironmentResponse::builder().error(error).build();
+        assert_eq!(
+            to_value(environment(Some(response))).unwrap(),
+            json!({"unreadable": {
+                "code": "AccessDeniedException",
+                "message": "Lambda was unable to decrypt",
+                "hint": null,
+            }})
+        );
+    }
+}

@@ -1,0 +1,97 @@
+//! A CloudFormation stack and its template.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+use aws_sdk_cloudformation::{
+    Client,
+    primitives::{DateTime, DateTimeFormat},
+    types::{StackStatus, TemplateStage},
+};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::part::Part;
+use crate::{failure, stack};
+
+/// A stack as it is deployed.
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DeployedStack {
+    /// Its ARN.
+    id: String,
+    status: String,
+    status_reason: Option<String>,
+    created: Option<String>,
+    updated: Option<String>,
+    parameters: BTreeMap<String, String>,
+    outputs: BTreeMap<String, String>,
+    tags: BTreeMap<String, String>,
+    template: Part<Value>,
+}
+
+/// Reads the stack of this name.
+///
+/// # Errors
+/// It cannot be read. A template that cannot be read is no error: its part says so.
+pub(crate) async fn read(client: &Client, name: &str) -> Result<Option<DeployedStack>> {
+    let Some(found) = stack::describe(client, name).await? else {
+        return Ok(None);
+    };
+    let status = found.stack_status.context("a stack without a status")?;
+    let template = if status == StackStatus::ReviewInProgress {
+        Part::Absent
+    } else {
+        template(client, name).await.into()
+    };
+    Ok(Some(DeployedStack {
+        id: found.stack_id.context("a stack without an id")?,
+        status: status.as_str().to_owned(),
+        status_reason: found
+            .stack_status_reason
+            .filter(|reason| !reason.is_empty()),
+        created: found.creation_time.as_ref().map(time).transpose()?,
+        updated: found.last_updated_time.as_ref().map(time).transpose()?,
+        parameters: found
+            .parameters
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|parameter| Some((parameter.parameter_key?, parameter.parameter_value?)))
+            .collect(),
+        outputs: found
+            .outputs
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|output| Some((output.output_key?, output.output_value?)))
+            .collect(),
+        tags: found
+            .tags
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|tag| Some((tag.key?, tag.value?)))
+            .collect(),
+        template,
+    }))
+}
+
+/// The template as it was sent, before any macro: an object where that was JSON, else its text.
+async fn template(client: &Client, name: &str) -> Result<Value> {
+    let answer = client
+        .get_template()
+        .stack_name(name)
+        .template_stage(TemplateStage::Original)
+        .send()
+        .await
+        .map_err(failure::of(&format!("read the template of stack `{name}`")))?;
+    let text = answer
+        .template_body
+        .with_context(|| format!("stack `{name}` has no template"))?;
+    Ok(match serde_json::from_str(&text) {
+        Ok(object @ Value::Object(_)) => object,
+        _ => Value::String(text),
+    })
+}
+
+fn time(time: &DateTime) -> Result<String> {
+    Ok(time.fmt(DateTimeFormat::DateTime)?)
+}
