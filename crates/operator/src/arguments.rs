@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, builder::NonEmptyStringValueParser};
 use contract::{Region, RoleName};
 
-use crate::{change_set::ChangeSetArn, key_value::KeyValue};
+use crate::{change_set::ChangeSetArn, json_text::JsonText, key_value::KeyValue};
 
 /// What the workspace asks of AWS, with the credentials that the AWS CLI would use
 ///
@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Delete(Delete),
     /// Read what is deployed: roles with their policies, functions, stacks; changes nothing
     Inspect(Inspect),
+    /// Invoke a Lambda function, once, and wait for its answer
+    Invoke(Invoke),
 }
 
 /// Where to ask, and as whom.
@@ -118,6 +120,18 @@ pub(crate) struct Parts {
     /// A CloudFormation stack (may be repeated)
     #[arg(long = "stack", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) stacks: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Invoke {
+    #[command(flatten)]
+    pub(crate) access: Access,
+    /// The function's name
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) function: String,
+    /// The event
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    pub(crate) event: JsonText,
 }
 
 #[cfg(test)]

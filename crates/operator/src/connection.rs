@@ -18,6 +18,7 @@ use aws_smithy_http_client::{
 };
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::base64;
+use cross_account::Limits;
 use rustls::RootCertStore;
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 
@@ -40,7 +41,7 @@ pub(crate) async fn open(access: &Access) -> Result<SdkConfig> {
         .build();
     let region = aws_config::Region::new(access.region.to_string());
     let retries = RetryConfig::standard();
-    let http_client = http_client()?;
+    let http_client = http_client(Limits::default())?;
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(region.clone())
         .http_client(http_client.clone())
@@ -82,15 +83,31 @@ pub(crate) async fn sign_in(config: &SdkConfig) -> Result<SdkConfig, AwsFailure>
         .build())
 }
 
+/// The timeouts, and the HTTP client to go with them, of a request whose answer may take up to `longest`.
+pub(crate) fn patient(longest: Duration) -> Result<(TimeoutConfig, SharedHttpClient)> {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(longest)
+        .operation_attempt_timeout(longest)
+        .disable_operation_timeout()
+        .build();
+    // The workspace's client does not heed the read timeout of a client's configuration.
+    let limits = Limits {
+        read_timeout: longest,
+        ..Limits::default()
+    };
+    Ok((timeouts, http_client(limits)?))
+}
+
 /// The workspace's HTTP client, or one that trusts what `AWS_CA_BUNDLE` names.
 ///
 /// The SDK does not know that variable of the AWS CLI; `SSL_CERT_FILE`, which takes the place of the system's
 /// certificates, works without doing anything here, and wins.
-fn http_client() -> Result<SharedHttpClient> {
+fn http_client(limits: Limits) -> Result<SharedHttpClient> {
     let bundle = env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty());
     match bundle {
         Some(path) if env::var_os("SSL_CERT_FILE").is_none() => trusting(&PathBuf::from(path)),
-        _ => Ok(cross_account::http_client()),
+        _ => Ok(limits.http_client()),
     }
 }
 
@@ -126,4 +143,38 @@ fn usable_certificates(pem: &[u8]) -> Result<Vec<u8>> {
     }
     ensure!(!usable.is_empty(), "no usable certificate in it");
     Ok(usable.into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::TcpListener, time::Instant};
+
+    use aws_sdk_sts::config::{Config, Credentials};
+
+    use super::*;
+
+    /// The workspace's own client would wait for 10 s.
+    #[tokio::test]
+    async fn the_http_client_waits_as_long_as_it_was_told() {
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (_, http_client) = patient(Duration::from_millis(200)).unwrap();
+        let config = Config::builder()
+            .behavior_version_latest()
+            .region(aws_config::Region::new("eu-central-1"))
+            .endpoint_url(format!("http://{}", silent.local_addr().unwrap()))
+            .credentials_provider(Credentials::new(
+                "AKIAEXAMPLE",
+                "example",
+                None,
+                None,
+                "test",
+            ))
+            .retry_config(RetryConfig::disabled())
+            .http_client(http_client)
+            .build();
+        let started = Instant::now();
+        let request = aws_sdk_sts::Client::from_conf(config).get_caller_identity();
+        assert!(request.send().await.is_err());
+        assert!(started.elapsed() < Duration::from_secs(5));
+    }
 }

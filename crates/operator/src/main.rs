@@ -15,6 +15,8 @@ mod delete;
 mod failure;
 mod files;
 mod inspect;
+mod invoke;
+mod json_text;
 mod key_value;
 mod patience;
 mod stack;
@@ -47,5 +49,6 @@ async fn run(arguments: Arguments) -> anyhow::Result<String> {
         Command::Apply(flags) => serde_json::to_string(&apply::run(flags).await?),
         Command::Delete(flags) => serde_json::to_string(&delete::run(flags).await?),
         Command::Inspect(flags) => serde_json::to_string(&inspect::run(flags).await?),
+        Command::Invoke(flags) => serde_json::to_string(&invoke::run(flags).await?),
     }?)
 }

@@ -6,6 +6,7 @@
 mod apply;
 mod fake_aws;
 mod inspect;
+mod invoke;
 
 use std::process::Output;
 
@@ -147,6 +148,8 @@ fn bad_flags_exit_with_2() {
         &["inspect"][..],
         &["inspect", "--role", "a b"],
         &["inspect", "--stack", ""],
+        &["invoke"],
+        &["invoke", "--function", "f", "--event", "{"],
         // Either what is wanted or what was planned.
         &["apply"],
         &["apply", "--plan"],

@@ -1,0 +1,125 @@
+//! Subcommand: invoke a Lambda function and wait for its answer.
+//!
+//! Once: an invocation that ended in nothing may have run all the same, so it is never tried again.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use aws_config::SdkConfig;
+use aws_sdk_lambda::{
+    Client,
+    config::{self, StalledStreamProtectionConfig, retry::RetryConfig},
+    operation::invoke::InvokeOutput,
+    primitives::Blob,
+    types::{InvocationType, LogType},
+};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{arguments::Invoke, connection, failure};
+
+/// A function runs for 15 minutes at most (Lambda developer guide, "Lambda quotas"); one more is for its start.
+const LONGEST: Duration = Duration::from_mins(15 + 1);
+
+/// The function's answer. An error of the function itself is an answer too, and the exit status is 0.
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Answer {
+    /// Lambda's, of the request: 200.
+    status_code: i32,
+    /// `Unhandled` (or `Handled`) when the function failed; the payload then is
+    /// `{"errorType": …, "errorMessage": …}`.
+    function_error: Option<String>,
+    /// What the function answered, `null` when nothing; a string where it is not JSON.
+    payload: Value,
+}
+
+pub(crate) async fn run(flags: Invoke) -> Result<Answer> {
+    let config = connection::open(&flags.access).await?;
+    let answer = client(&config)?
+        .invoke()
+        .function_name(&flags.function)
+        .invocation_type(InvocationType::RequestResponse)
+        .log_type(LogType::None)
+        .payload(Blob::new(flags.event.into_bytes()))
+        .send()
+        .await
+        .map_err(failure::of(&format!(
+            "invoke function `{}` in {}",
+            flags.function, flags.access.region
+        )))?;
+    Ok(Answer::from_sdk(answer))
+}
+
+/// One attempt, as long as it takes. The credentials keep the usual limits: they are fetched before.
+fn client(config: &SdkConfig) -> Result<Client> {
+    let (timeouts, http_client) = connection::patient(LONGEST)?;
+    Ok(Client::from_conf(
+        config::Builder::from(config)
+            .http_client(http_client)
+            .timeout_config(timeouts)
+            .retry_config(RetryConfig::disabled())
+            // It would take a function that works in silence for a connection that has stalled.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .build(),
+    ))
+}
+
+impl Answer {
+    fn from_sdk(answer: InvokeOutput) -> Self {
+        let payload = answer.payload.map(Blob::into_inner).unwrap_or_default();
+        Self {
+            status_code: answer.status_code,
+            function_error: answer.function_error,
+            payload: if payload.is_empty() {
+                Value::Null
+            } else {
+                serde_json::from_slice(&payload)
+                    .unwrap_or_else(|_| String::from_utf8_lossy(&payload).into())
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_config::{BehaviorVersion, timeout::TimeoutConfig};
+
+    use super::*;
+
+    fn answer(payload: &[u8]) -> Answer {
+        Answer::from_sdk(
+            InvokeOutput::builder()
+                .status_code(200)
+                .payload(Blob::new(payload))
+                .build(),
+        )
+    }
+
+    #[test]
+    fn a_function_may_take_its_15_minutes() {
+        let usual = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .operation_timeout(Duration::from_secs(45))
+                    .build(),
+            )
+            .build();
+        let client = client(&usual).unwrap();
+        let timeouts = client.config().timeout_config().unwrap();
+        assert!(timeouts.read_timeout().unwrap() > Duration::from_mins(15));
+        assert!(timeouts.operation_attempt_timeout().unwrap() > Duration::from_mins(15));
+        assert_eq!(timeouts.operation_timeout(), None);
+    }
+
+    #[test]
+    fn the_payload_is_json_and_nothing_is_null() {
+        assert_eq!(
+            serde_json::to_value(answer(br#"{"body":"[]"}"#)).unwrap(),
+            serde_json::json!({"statusCode": 200, "functionError": null, "payload": {"body": "[]"}}),
+        );
+        assert_eq!(answer(b"").payload, Value::Null);
+        assert_eq!(answer(b"oops").payload, "oops");
+    }
+}
