@@ -14,6 +14,12 @@ use std::{
 
 use tempfile::TempDir;
 
+/// Three accounts, of which the second is the Admin account itself.
+const MANY: &str = "admin-account-id: \"111111111111\"\nlambda-execution-role: MyLambdaExecutionRole\n\n\
+                    s3-read-role: MyS3ReadRole\ntargets:\n\
+                    - account-id: \"222222222222\"\n  name: Payments\n- account-id: \"111111111111\"\n\
+                    - account-id: \"333333333333\"\n  role: Reader\n";
+
 const SEED: &str = "admin-account-id: \"111111111111\"\nlambda-execution-role: MyLambdaExecutionRole\n\n\
                     target-account-id: \"222222222222\"\ns3-read-role: MyS3ReadRole\n";
 
@@ -220,6 +226,89 @@ fn the_stages_are_listed_valid_or_not() {
         table.contains("222222222222") && table.contains("not valid"),
         "{table}"
     );
+}
+
+#[test]
+fn stages_of_many_accounts_are_listed_with_them() {
+    let organization = MANY.split_once("targets:").unwrap().0.to_owned()
+        + "organization:\n  units: [ou-ab12-34cd56ef]\n  exclude: [\"444444444444\"]\n";
+    let workspace = Workspace::new()
+        .with_stage("a", MANY)
+        .with_stage("b", &organization)
+        .with_stage("c", SEED);
+    let rows: serde_json::Value =
+        serde_json::from_str(&stdout(&workspace.xtask(&["envs", "--json"]))).unwrap();
+    let targets = &rows[0]["targets"];
+    assert_eq!(targets.as_array().unwrap().len(), 3, "{rows}");
+    assert_eq!(targets[0]["name"], "Payments");
+    assert_eq!(targets[0]["role"], "MyS3ReadRole");
+    assert_eq!(targets[1]["accountId"], "111111111111");
+    assert_eq!(targets[1]["role"], serde_json::Value::Null);
+    assert_eq!(targets[2]["role"], "Reader");
+    assert_eq!(rows[0].get("targetAccountId"), None);
+    assert_eq!(
+        rows[1]["organization"],
+        serde_json::json!({
+            "units": ["ou-ab12-34cd56ef"],
+            "exclude": ["444444444444"],
+            "role": "MyS3ReadRole",
+            "externalId": null,
+        })
+    );
+    let seed: Vec<&String> = rows[2].as_object().unwrap().keys().collect();
+    assert!(
+        !seed
+            .iter()
+            .any(|key| *key == "targets" || *key == "organization")
+    );
+    let table = stdout(&workspace.xtask(&["envs"]));
+    for part in ["3 accounts", "2 roles", "organization ou-ab12-34cd56ef"] {
+        assert!(table.contains(part), "no {part} in\n{table}");
+    }
+}
+
+/// The function refuses both at once: it is told of its accounts by its environment or by `targets.json`.
+#[test]
+fn a_template_names_no_account_where_there_are_many() {
+    let workspace = Workspace::new().with_stage("dev", MANY);
+    let template = workspace.read("templates/serverless.yml.j2");
+    let rendered = workspace.xtask(&["render", "--env", "dev", "--stdout"]);
+    assert_eq!(rendered.status.code(), Some(0), "{}", stderr(&rendered));
+    assert!(
+        !stdout(&rendered).contains("environment:"),
+        "{}",
+        stdout(&rendered)
+    );
+    for (name, place, line) in [
+        (
+            "TARGET_ACCOUNT_ID",
+            "    tracing:",
+            "    environment:\n      TARGET_ACCOUNT_ID: \"222222222222\"\n",
+        ),
+        (
+            "S3_READ_ROLE",
+            "    tracing:",
+            "    environment:\n      S3_READ_ROLE: MyS3ReadRole\n",
+        ),
+        (
+            "EXTERNAL_ID",
+            "  runtime:",
+            "  environment:\n    EXTERNAL_ID: audit\n",
+        ),
+    ] {
+        workspace.write(
+            "templates/serverless.yml.j2",
+            &template.replace(place, &format!("{line}{place}")),
+        );
+        let refused = workspace.xtask(&["render", "--env", "dev"]);
+        assert_eq!(refused.status.code(), Some(2), "{name}");
+        let told = stderr(&refused);
+        assert!(
+            told.contains(&format!("environment.{name}` is")) && told.contains("do not say"),
+            "{told}"
+        );
+    }
+    assert!(!workspace.path("dist").exists());
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The function as Lambda takes it: `handler.zip`, with an executable `bootstrap` at its root.
+//! The function as Lambda takes it: `handler.zip`, with an executable `bootstrap` at its root, and `targets.json` beside it
+//! where the stage has many targets.
 //!
 //! cargo-lambda builds the executable; the zip is written here, since cargo-lambda's own carries the time of the build.
 //! The same sources give the same bytes, in whichever folder they lie: the archive's date is fixed, and the paths that
@@ -11,6 +12,7 @@ mod executable;
 use std::{fmt::Write, path::PathBuf};
 
 use anyhow::{Context, Result};
+use contract::Selection;
 use sha2::{Digest, Sha256};
 
 use crate::{console::Step, environment::Environment, files, workspace::Workspace};
@@ -40,8 +42,12 @@ impl Artifact {
         let step = Step::begin("Checking and packing the function");
         executable::check(&executable, architecture, workspace.root())
             .context("Failed to build a function that Lambda can run")?;
-        let bytes = archive::pack(&executable)?;
-        archive::check(&bytes)?;
+        let targets = match environment.selection() {
+            Selection::One(_) => None,
+            Selection::Many(file) => Some(file.to_json()),
+        };
+        let bytes = archive::pack(&executable, targets.as_deref())?;
+        archive::check(&bytes, targets.as_deref())?;
         let path = workspace.dist(&environment.stage).join("handler.zip");
         files::write(&path, &bytes)?;
         let artifact = Self {

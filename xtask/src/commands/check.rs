@@ -17,17 +17,17 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Check) -> Result<()> {
         workspace,
         &[File::Serverless, File::AdminRole, File::TargetRole],
     )?;
-    let stages = match &flags.stage.env {
-        Some(stage) => vec![stage.clone()],
-        None => super::some_stages(workspace)?
-            .iter()
-            .map(ToString::to_string)
+    let environments = match &flags.stage.env {
+        Some(stage) => vec![environment::load(workspace, stage)],
+        None => super::load_all(workspace)?
+            .into_iter()
+            .map(|(_, environment)| environment)
             .collect(),
     };
     let mut faults = Vec::new();
-    for stage in &stages {
-        let checked = environment::load(workspace, stage)
-            .and_then(|environment| Ok((templates.render(&environment)?, environment)));
+    for environment in environments {
+        let checked =
+            environment.and_then(|environment| Ok((templates.render(&environment)?, environment)));
         match checked {
             Ok((_, environment)) => console::note(&format!("ok  {}", environment.source)),
             Err(error) if fault::is_of_input(&error) => {

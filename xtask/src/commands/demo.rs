@@ -29,9 +29,13 @@ const TARGET_ROLE_STACK: &str = "list-s3-buckets-dev-target-role";
 /// The function's answer, and only that, goes to standard output.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let environment = environment::load(workspace, STAGE)?;
+    let target = environment.target().with_context(|| {
+        format!("The stage `{STAGE}` lists many accounts, and the demo shows one")
+    })?;
     let mut demo = Demo {
         workspace,
         environment: &environment,
+        target: &target.account,
         emulator: emulator::start(workspace)?,
     };
 
@@ -72,6 +76,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 struct Demo<'a> {
     workspace: &'a Workspace,
     environment: &'a Environment,
+    target: &'a AccountId,
     emulator: Emulator,
 }
 
@@ -86,7 +91,7 @@ impl Demo<'_> {
     }
 
     fn target(&self) -> &AccountId {
-        &self.environment.variables.target_account_id
+        self.target
     }
 
     /// This very program, in the Admin account: what a person would type.

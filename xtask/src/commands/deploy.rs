@@ -62,7 +62,6 @@ impl fmt::Display for Plan<'_> {
             caller,
         } = self;
         let variables = &environment.variables;
-        let target = environment.target();
         writeln!(f, "Would deploy (dry run: nothing was changed):")?;
         writeln!(
             f,
@@ -85,9 +84,9 @@ impl fmt::Display for Plan<'_> {
             variables.function.architecture.as_str()
         )?;
         writeln!(f, "  running as      {}", environment.execution_role_arn())?;
-        writeln!(f, "  which assumes   {}", environment.target_role_arn())?;
-        if let Some(external_id) = target.external_id() {
-            writeln!(f, "  external ID     {external_id}")?;
+        for (label, text) in super::accounts::plan(environment.selection(), environment.partition())
+        {
+            writeln!(f, "  {label:<15} {text}")?;
         }
         Ok(())
     }

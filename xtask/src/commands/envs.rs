@@ -1,7 +1,7 @@
 //! Subcommand: list the stages.
 
 use anyhow::Result;
-use contract::Stage;
+use contract::{Accounts, Selection, Stage, Target, Units};
 use serde::Serialize;
 
 use crate::{
@@ -12,9 +12,9 @@ use crate::{
 
 /// A stage that is not valid is listed as such: this command shows what there is, and `check` judges it.
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Envs) -> Result<()> {
-    let rows = environment::stages(workspace)?
+    let rows = environment::load_all(workspace)?
         .into_iter()
-        .map(|stage| Row::of(&stage, environment::load(workspace, stage.as_str())))
+        .map(|(stage, environment)| Row::of(&stage, environment))
         .collect::<Vec<_>>();
     let text = if flags.json {
         format!("{}\n", serde_json::to_string_pretty(&rows)?)
@@ -45,22 +45,103 @@ struct Facts {
     region: String,
     admin_account_id: String,
     execution_role: String,
-    target_account_id: String,
-    s3_read_role: String,
+    #[serde(flatten)]
+    listed: Listed,
     protected: bool,
+    #[serde(skip)]
+    columns: [String; 2],
+}
+
+/// The accounts, as the variables file names them, with what they have by default filled in.
+#[derive(Debug, Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+enum Listed {
+    One {
+        target_account_id: String,
+        s3_read_role: String,
+    },
+    Targets {
+        targets: Vec<TargetFacts>,
+    },
+    Organization {
+        organization: Organization,
+    },
+}
+
+/// Without a role, the account is listed with the execution role's own credentials.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TargetFacts {
+    account_id: String,
+    name: Option<String>,
+    role: Option<String>,
+    external_id: Option<String>,
+    region: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Organization {
+    /// None for all of it.
+    units: Option<Vec<String>>,
+    exclude: Vec<String>,
+    role: String,
+    external_id: Option<String>,
+}
+
+impl Listed {
+    fn of(selection: &Selection) -> Self {
+        match selection {
+            Selection::One(target) => Self::One {
+                target_account_id: target.account.to_string(),
+                s3_read_role: target.role().map_or_else(String::new, ToString::to_string),
+            },
+            Selection::Many(file) => match file.accounts() {
+                Accounts::Targets(targets) => Self::Targets {
+                    targets: targets.iter().map(TargetFacts::of).collect(),
+                },
+                Accounts::Organization(found) => Self::Organization {
+                    organization: Organization {
+                        units: match &found.units {
+                            Units::All => None,
+                            Units::Some(ids) => Some(ids.iter().map(ToString::to_string).collect()),
+                        },
+                        exclude: found.exclude.iter().map(ToString::to_string).collect(),
+                        role: found.role.to_string(),
+                        external_id: found.external_id.as_ref().map(ToString::to_string),
+                    },
+                },
+            },
+        }
+    }
+}
+
+impl TargetFacts {
+    fn of(target: &Target) -> Self {
+        Self {
+            account_id: target.account.to_string(),
+            name: target.name.as_ref().map(ToString::to_string),
+            role: target.role().map(ToString::to_string),
+            external_id: target.external_id().map(ToString::to_string),
+            region: target.region.as_ref().map(ToString::to_string),
+        }
+    }
 }
 
 impl Row {
     fn of(stage: &Stage, environment: Result<Environment>) -> Self {
         let facts = environment.ok().map(|environment| {
-            let target = environment.target();
+            let selection = environment.selection();
             Facts {
                 region: environment.variables.region.to_string(),
                 admin_account_id: environment.variables.admin_account_id.to_string(),
                 execution_role: environment.variables.lambda_execution_role.to_string(),
-                target_account_id: target.account.to_string(),
-                s3_read_role: environment.variables.s3_read_role.to_string(),
+                listed: Listed::of(selection),
                 protected: environment.variables.protected,
+                columns: [
+                    super::accounts::count(selection),
+                    super::accounts::roles(selection),
+                ],
             }
         });
         Self {
@@ -88,8 +169,8 @@ fn table(rows: &[Row]) -> String {
             facts.region.clone(),
             facts.admin_account_id.clone(),
             facts.execution_role.clone(),
-            facts.target_account_id.clone(),
-            facts.s3_read_role.clone(),
+            facts.columns[0].clone(),
+            facts.columns[1].clone(),
             if facts.protected {
                 "valid, protected"
             } else {

@@ -1,5 +1,6 @@
 //! The subcommands, one file each, with one `run` each.
 
+mod accounts;
 pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod demo;
@@ -45,12 +46,29 @@ fn load(workspace: &Workspace, flags: &OneStage) -> Result<Environment> {
     Err(InputFault(message).into())
 }
 
+/// Every stage, each read and checked.
+///
+/// # Errors
+/// As for [`some_stages`].
+fn load_all(workspace: &Workspace) -> Result<Vec<(Stage, Result<Environment>)>> {
+    let stages = environment::load_all(workspace)?;
+    require_some(workspace, &stages)?;
+    Ok(stages)
+}
+
 /// The stages there are.
 ///
 /// # Errors
-/// There is none: a command for every stage that did nothing would pass for one that found nothing wrong.
+/// There is none.
 fn some_stages(workspace: &Workspace) -> Result<Vec<Stage>> {
     let stages = environment::stages(workspace)?;
+    require_some(workspace, &stages)?;
+    Ok(stages)
+}
+
+/// # Errors
+/// There is no stage: a command for every stage that did nothing would pass for one that found nothing wrong.
+fn require_some<T>(workspace: &Workspace, stages: &[T]) -> Result<()> {
     if stages.is_empty() {
         let folder = workspace.shown(&workspace.environments());
         return Err(InputFault(format!(
@@ -59,5 +77,5 @@ fn some_stages(workspace: &Workspace) -> Result<Vec<Stage>> {
         ))
         .into());
     }
-    Ok(stages)
+    Ok(())
 }

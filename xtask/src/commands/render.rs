@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::{
     cli, console,
-    environment::{self, Environment},
+    environment::Environment,
     fault::{self, AlreadyTold},
     files, generated,
     rendering::{File, Rendered, Templates},
@@ -30,8 +30,8 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Render) -> Result<()> {
 fn load_all(workspace: &Workspace) -> Result<Vec<Environment>> {
     let mut environments = Vec::new();
     let mut faults = Vec::new();
-    for stage in super::some_stages(workspace)? {
-        match environment::load(workspace, stage.as_str()) {
+    for (_, environment) in super::load_all(workspace)? {
+        match environment {
             Ok(environment) => environments.push(environment),
             Err(error) if fault::is_of_input(&error) => {
                 faults.push(error);

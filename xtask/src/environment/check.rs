@@ -5,15 +5,15 @@
 //! type says.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     ops::Range,
 };
 
 use super::{
     diagnostics::Problem,
-    keys::{Checked, Key},
-    leaf::Value,
-    suggest, syntax,
+    keys::{Checked, Key, Need, Rules},
+    leaf::{Leaf, Place, Value},
+    plain, suggest, syntax,
     tree::{Content, Node, Style, Tree},
     values::{TagKey, TagValue, Tags},
 };
@@ -28,6 +28,8 @@ pub(super) struct Checker<'a> {
     pub(super) key: Range<usize>,
     /// What the value that is looked at may look like.
     pub(super) form: &'static str,
+    /// Where the value that is looked at is written.
+    pub(super) place: Place,
     /// The way to it: `function`, `memory`.
     path: Vec<String>,
     /// The keys at the top.
@@ -38,11 +40,44 @@ pub(super) struct Checker<'a> {
     complete: bool,
 }
 
+/// The keys that a section was given, as they were meant.
+pub(super) struct Given<'n> {
+    /// The section.
+    node: &'n Node,
+    /// All of its entries.
+    entries: &'n [(Node, Node)],
+    /// Those that could be told.
+    known: Vec<Entry<'n>>,
+}
+
+/// A key that was given.
+#[derive(Clone, Copy)]
+pub(super) struct Entry<'n> {
+    /// The key as it is defined; the file may have misspelt it.
+    pub(super) known: &'static Key,
+    /// The key in the file.
+    pub(super) key: &'n Node,
+    /// Its value.
+    pub(super) value: &'n Node,
+}
+
+impl<'n> Given<'n> {
+    /// The key, if it was given.
+    pub(super) fn get(&self, name: &str) -> Option<Entry<'n>> {
+        self.known
+            .iter()
+            .copied()
+            .find(|entry| entry.known.name == name)
+    }
+}
+
 impl<'a> Checker<'a> {
     /// Every problem of a file whose variables are a `T`; `text` is what `tree` was made from.
     pub(super) fn run<T: Checked>(text: &'a str, tree: &Tree) -> Vec<Problem> {
         let unread = tree.skipped.iter().map(|line| {
-            let line = text[line.clone()].trim().trim_matches(['"', '\'']);
+            let line = text[line.clone()].trim();
+            let line = line.strip_prefix("- ").unwrap_or(line);
+            let line = line.trim().trim_matches(['"', '\'']);
             let key = line.split([':', ' ', '"', '\'']).next();
             key.unwrap_or_default().to_owned()
         });
@@ -51,6 +86,7 @@ impl<'a> Checker<'a> {
             problems: Vec::new(),
             key: 0..0,
             form: "",
+            place: Place::Key,
             path: Vec::new(),
             top: T::keys(),
             unread: unread.collect(),
@@ -75,10 +111,10 @@ impl<'a> Checker<'a> {
 
     /// Shows what a file looks like: the keys that it must have.
     fn with_example(&self, problem: Problem) -> Problem {
-        let required = self.top.iter().filter(|key| key.required);
-        let lines: Vec<&str> = required.map(|key| key.example.as_str()).collect();
+        let usual = self.top.iter().filter(|key| key.usual);
+        let lines: Vec<&str> = usual.map(|key| key.example.as_str()).collect();
         problem.help(format!(
-            "a stage's file has at least these keys, with values of your own:\n{}",
+            "a stage's file has these keys, with values of your own:\n{}",
             lines.join("\n")
         ))
     }
@@ -97,11 +133,109 @@ impl<'a> Checker<'a> {
 
     /// Looks at the value of a key.
     fn inside(&mut self, key: &Node, name: &str, look: impl FnOnce(&mut Self)) {
-        let before = std::mem::replace(&mut self.key, key.span.clone());
+        let key = std::mem::replace(&mut self.key, key.span.clone());
+        let place = std::mem::replace(&mut self.place, Place::Key);
         self.path.push(shown(name));
         look(self);
         self.path.pop();
-        self.key = before;
+        self.place = place;
+        self.key = key;
+    }
+
+    /// Looks at an item of the list that is looked at.
+    fn item(&mut self, index: usize, item: &Node, look: impl FnOnce(&mut Self)) {
+        // What an item with nothing in it is told by.
+        let dash = self.text[..item.span.start].rfind('-').unwrap_or_default();
+        let key = std::mem::replace(&mut self.key, dash..self.text.len().min(dash + 1));
+        let place = std::mem::replace(&mut self.place, Place::Item);
+        let form = self.form;
+        let list = self.path.last().cloned().unwrap_or_default();
+        if let Some(last) = self.path.last_mut() {
+            *last = format!("{list}[{index}]");
+        }
+        look(self);
+        if let Some(last) = self.path.last_mut() {
+            *last = list;
+        }
+        self.form = form;
+        self.place = place;
+        self.key = key;
+    }
+
+    /// The items of a list, or a problem.
+    fn list<'n>(&mut self, node: &'n Node) -> Option<&'n [Node]> {
+        let span = self.first_line(&node.span);
+        let here = self.here();
+        let what = match &node.content {
+            Content::List(items) => return Some(items),
+            Content::Refused => return None,
+            Content::Scalar {
+                text,
+                style: Style::Plain,
+            } if plain::is_nothing(text) => {
+                let title = format!("`{here}` has nothing under it");
+                let problem = if node.is_nothing() {
+                    Problem::at(self.key.clone(), title, "nothing under it")
+                } else {
+                    Problem::at(span, title, "stands for nothing in YAML")
+                };
+                self.problems.push(problem.help(self.how_to_list()));
+                return None;
+            }
+            Content::Map(_) if self.is_template(node) => {
+                let problem = syntax::template(self.rest_of_line(span.start));
+                self.problems.push(problem);
+                return None;
+            }
+            Content::Map(_) => "keys",
+            Content::Scalar { .. } => "a single value",
+        };
+        let title = format!("`{here}` holds {what}, not a list");
+        self.problems
+            .push(Problem::at(span, title, what).help(self.how_to_list()));
+        None
+    }
+
+    fn how_to_list(&self) -> String {
+        format!(
+            "write a list, one item a line after `- `, indented by two spaces: {}",
+            self.form
+        )
+    }
+
+    /// A list of bare values where each item is to have keys: how to write the first says it for all.
+    fn refuse_bare_items(&mut self, items: &[Node], keys: &'static [Key]) -> bool {
+        let (Some(first), Some(key)) = (items.first(), keys.first()) else {
+            return false;
+        };
+        let (Some(word), true) = (
+            first.word(),
+            items
+                .iter()
+                .all(|item| item.word().is_some() && !item.is_nothing()),
+        ) else {
+            return false;
+        };
+        let span = self.first_line(&first.span);
+        let title = format!("`{}` is a list of single values, not of keys", self.here());
+        let problem = Problem::at(span.clone(), title, "a single value").note(format!(
+            "each item has keys, of which `{}` is required",
+            key.name
+        ));
+        let is_block = self.text[..span.start].trim_end().ends_with('-');
+        let entry = format!("{}: \"{}\"", key.name, shown(word));
+        let entry = if is_block {
+            entry
+        } else {
+            format!("{{ {entry} }}")
+        };
+        let say = if items.len() == 1 {
+            "name the key".to_owned()
+        } else {
+            format!("name the key, in each of the {} items", items.len())
+        };
+        self.problems.push(problem.write(say, span, entry));
+        true
     }
 
     /// The entries of a map, or a problem.
@@ -112,19 +246,29 @@ impl<'a> Checker<'a> {
             Content::Map(entries) => return Some(entries),
             Content::Refused => return None,
             _ if node.is_nothing() => {
-                let title = format!("`{here}` has nothing under it");
-                let problem = Problem::at(self.key.clone(), title, "nothing under it");
-                self.problems.push(
-                    problem.help("indent its keys under it by two spaces, or remove the line"),
-                );
+                let problem = if self.place == Place::Item {
+                    let title = format!("`{here}` has nothing in it");
+                    Problem::at(self.key.clone(), title, "nothing after it").help(format!(
+                        "write its keys after the `-`, or remove the line: {}",
+                        self.form
+                    ))
+                } else {
+                    let title = format!("`{here}` has nothing under it");
+                    Problem::at(self.key.clone(), title, "nothing under it")
+                        .help("indent its keys under it by two spaces, or remove the line")
+                };
+                self.problems.push(problem);
                 return None;
             }
-            Content::List => "a list",
+            Content::List(_) => "a list",
             Content::Scalar { .. } => "a single value",
         };
         let problem = if self.path.is_empty() {
             let title = format!("the file holds {what} at the top, not `key: value` lines");
             self.with_example(Problem::at(span, title, what))
+        } else if self.place == Place::Item {
+            Problem::at(span, format!("`{here}` holds {what}, not keys"), what)
+                .help(format!("write its keys after the `-`: {}", self.form))
         } else {
             Problem::at(span, format!("`{here}` holds {what}, not keys"), what).help(format!(
                 "write its keys under `{here}:`, indented by two spaces"
@@ -178,28 +322,43 @@ impl<'a> Checker<'a> {
     }
 
     /// Checks a map against its keys.
-    pub(super) fn section(&mut self, node: &Node, keys: &'static [Key]) {
+    pub(super) fn section(&mut self, node: &Node, keys: &'static [Key], rules: &[Rules]) {
         let Some(entries) = self.map(node) else {
             return;
         };
-        let names: HashSet<&str> = entries.iter().filter_map(|(key, _)| key.word()).collect();
-        let mut given: HashMap<&str, Range<usize>> = HashMap::new();
-        let mut meant: HashSet<&str> = HashSet::new();
+        let mut first: HashMap<&str, Range<usize>> = HashMap::new();
+        let mut given = Given {
+            node,
+            entries,
+            known: Vec::with_capacity(entries.len()),
+        };
+        let mut names = None;
+        let mut nameless = false;
         for (key, value) in entries {
             let Some(name) = self.name(key) else {
+                nameless = true;
                 continue;
             };
-            self.refuse_second(&mut given, name, key);
-            let known = keys.iter().find(|known| known.name == name);
-            let known = known.or_else(|| self.refuse_unknown(key, name, keys, &names));
+            self.refuse_second(&mut first, name, key);
+            let known = keys.iter().find(|known| known.name == name).or_else(|| {
+                let all = || entries.iter().filter_map(|(key, _)| key.word()).collect();
+                let names: &HashSet<&str> = names.get_or_insert_with(all);
+                self.refuse_unknown(key, value, name, keys, names)
+            });
             if let Some(known) = known {
-                meant.insert(&known.name);
+                given.known.push(Entry { known, key, value });
                 self.form = &known.form;
                 self.inside(key, &known.name, |checker| (known.check)(value, checker));
             }
         }
-        if self.complete {
-            self.refuse_missing(keys, entries, &meant);
+        for key in keys.iter().filter(|key| key.need == Need::Always) {
+            // Of an item with a key that is no word, nothing is known to be missing.
+            if given.get(&key.name).is_none() && !(nameless && self.place == Place::Item) {
+                self.refuse_missing(key, keys, &given, Vec::new());
+            }
+        }
+        for rules in rules {
+            rules(&given, self);
         }
     }
 
@@ -207,6 +366,7 @@ impl<'a> Checker<'a> {
     fn refuse_unknown(
         &mut self,
         key: &Node,
+        value: &Node,
         name: &str,
         keys: &'static [Key],
         given: &HashSet<&str>,
@@ -219,9 +379,13 @@ impl<'a> Checker<'a> {
             let names = keys.iter().map(|key| key.name.as_str());
             find(keys, suggest::closest(&normal, names)?)
         };
-        let here = find(keys, &normal);
+        let is_list = matches!(value.content, Content::List(_));
+        let other = suggest::other_names(&normal)
+            .filter_map(|other| find(keys, other))
+            .find(|known| !known.is_list || is_list || close(keys).is_none());
+        let here = find(keys, &normal).or(other);
         if here.is_none()
-            && let Some((known, place)) = self.elsewhere(name, &normal, close)
+            && let Some((known, place)) = self.elsewhere(name, &normal, given, close)
             && (close(keys).is_none() || name.contains('.') || known.name == normal)
         {
             let help = format!("`{}` belongs {place}", known.name);
@@ -254,18 +418,27 @@ impl<'a> Checker<'a> {
         &self,
         name: &str,
         normal: &str,
+        given: &HashSet<&str>,
         close: impl Fn(&'static [Key]) -> Option<&'static Key>,
     ) -> Option<(&'static Key, String)> {
         let last = name
             .rsplit_once('.')
             .map(|(_, last)| suggest::kebab_case(last));
         let is_it = |key: &&Key| key.name == normal || Some(&key.name) == last.as_ref();
-        let below = self.top.iter().find_map(|section| {
+        // What an item of a list may have says nothing of a file without one.
+        let is_here = |section: &&Key| {
+            !section.is_list && section.default.is_some() || given.contains(section.name.as_str())
+        };
+        let below = self.top.iter().filter(is_here).find_map(|section| {
             let keys = (section.keys)();
             let known = keys.iter().find(is_it).or_else(|| close(keys))?;
             Some((
                 known,
-                format!("under `{}:`, indented by two spaces", section.name),
+                if section.is_list {
+                    format!("in an item of `{}:`", section.name)
+                } else {
+                    format!("under `{}:`, indented by two spaces", section.name)
+                },
             ))
         });
         let above = || {
@@ -274,23 +447,47 @@ impl<'a> Checker<'a> {
                 .iter()
                 .find(is_it)
                 .filter(|_| !self.path.is_empty())?;
-            Some((known, format!("at the top, not under `{}:`", self.here())))
+            let here = self.here();
+            let place = match self.place {
+                Place::Key => format!("at the top, not under `{here}:`"),
+                Place::Item => format!("at the top, not in `{here}`"),
+            };
+            Some((known, place))
         };
         below.filter(|_| self.path.is_empty()).or_else(above)
     }
 
-    /// Reports the required keys that are not given, where they would stand.
-    fn refuse_missing(
+    /// Whether all keys of the name's section are known: none of the lines that could not be read may hold it.
+    pub(super) fn is_missing(&self, name: &str) -> bool {
+        self.complete && !self.unread.contains(name)
+    }
+
+    /// Reports a key that is not given, where it would stand; `why` says what needs it.
+    pub(super) fn refuse_missing(
         &mut self,
+        key: &Key,
         keys: &'static [Key],
-        entries: &[(Node, Node)],
-        given: &HashSet<&str>,
+        given: &Given<'_>,
+        why: Vec<String>,
     ) {
-        let is_required = |name: &str| keys.iter().any(|key| key.required && key.name == name);
-        // After the last required one, or before the first of all.
+        if !self.is_missing(&key.name) {
+            return;
+        }
+        let title = format!("the key `{}` is missing", self.way_to(&key.name));
+        if !self.path.is_empty() {
+            let span = self.first_line(&given.node.span);
+            let problem = Problem::at(span, title, "not in it")
+                .note(format!("it is {}", key.summary()))
+                .help(format!("add it, with a value of your own: {}", key.example));
+            self.problems.push(problem);
+            return;
+        }
+        let entries = given.entries;
+        let is_usual = |name: &str| keys.iter().any(|key| key.usual && key.name == name);
+        // After the last usual one, or before the first of all.
         let last = entries
             .iter()
-            .rfind(|(key, _)| key.word().is_some_and(is_required));
+            .rfind(|(key, _)| key.word().is_some_and(is_usual));
         let position = match (last, entries.first()) {
             (Some((_, value)), _) => self.after_line(value.span.end),
             (None, Some((key, _))) => self.line_start(key.span.start),
@@ -302,20 +499,14 @@ impl<'a> Checker<'a> {
         let is_block = before_first.trim().is_empty() && !entries.is_empty();
         let starts_line = self.text[..position].is_empty() || self.text[..position].ends_with('\n');
         let newline = if starts_line { "" } else { "\n" };
-        for key in keys {
-            let name = key.name.as_str();
-            if !key.required || given.contains(name) || self.unread.contains(name) {
-                continue;
-            }
-            let title = format!("the key `{}` is missing", self.way_to(name));
-            let problem = Problem::gap(position, title).note(format!("it is {}", key.summary()));
-            self.problems.push(if is_block {
-                let line = format!("{newline}{before_first}{}\n", key.example);
-                problem.write("add it, with a value of your own", position..position, line)
-            } else {
-                problem.help(format!("add it, with a value of your own: {}", key.example))
-            });
-        }
+        let problem = Problem::gap(position, title).note(format!("it is {}", key.summary()));
+        let problem = why.into_iter().fold(problem, Problem::note);
+        self.problems.push(if is_block {
+            let line = format!("{newline}{before_first}{}\n", key.example);
+            problem.write("add it, with a value of your own", position..position, line)
+        } else {
+            problem.help(format!("add it, with a value of your own: {}", key.example))
+        });
     }
 
     fn line_start(&self, position: usize) -> usize {
@@ -352,6 +543,10 @@ impl<'a> Checker<'a> {
 /// A name as it can stand in a sentence.
 fn shown(name: &str) -> String {
     const LONGEST: usize = 40;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if name.len() <= LONGEST && name.bytes().all(is_plain) {
+        return name.to_owned();
+    }
     let mut shown: String = name
         .chars()
         .take(LONGEST)
@@ -361,6 +556,56 @@ fn shown(name: &str) -> String {
         shown.push('…');
     }
     shown
+}
+
+/// A list in which each item has keys; an empty one is a fault.
+impl<T: Checked> Checked for Vec<T> {
+    fn check(node: &Node, checker: &mut Checker<'_>) {
+        let Some(items) = checker.list(node) else {
+            return;
+        };
+        if items.is_empty() {
+            let span = checker.first_line(&node.span);
+            let title = format!("`{}` is empty", checker.here());
+            let problem = Problem::at(span, title, "no item").help(checker.how_to_list());
+            checker.problems.push(problem);
+        }
+        if checker.refuse_bare_items(items, T::keys()) {
+            return;
+        }
+        for (index, item) in items.iter().enumerate() {
+            checker.item(index, item, |checker| T::check(item, checker));
+        }
+    }
+
+    fn keys() -> &'static [Key] {
+        T::keys()
+    }
+}
+
+/// A list of single values; one that is there twice is a fault.
+impl<T: Leaf> Checked for BTreeSet<T> {
+    fn check(node: &Node, checker: &mut Checker<'_>) {
+        let Some(items) = checker.list(node) else {
+            return;
+        };
+        let mut first: HashMap<&str, &Node> = HashMap::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            checker.item(index, item, |checker| T::check(item, checker));
+            let Some(word) = item.word().filter(|word| T::fault(word).is_none()) else {
+                continue;
+            };
+            let earlier = *first.entry(word).or_insert(item);
+            if !std::ptr::eq(earlier, item) {
+                let title = format!("`{}` has {} twice", checker.here(), shown(word));
+                checker.problems.push(
+                    Problem::at(item.span.clone(), title, "given again here")
+                        .also(earlier.span.clone(), "given first here")
+                        .help("remove one of the two"),
+                );
+            }
+        }
+    }
 }
 
 impl Checked for Tags {
@@ -389,12 +634,14 @@ impl Checked for Tags {
             let form = Value {
                 subject: "a key of `tags`".to_owned(),
                 form: "1 to 128 ASCII letters, digits, spaces and `_ . : / = + -`",
+                place: Place::Key,
             };
             checker.leaf::<TagKey>(key, &form);
             checker.inside(key, name, |checker| {
                 let form = Value {
                     subject: format!("`{}`", checker.here()),
                     form: "up to 256 letters, digits, spaces and `_ . : / = + - @`",
+                    place: Place::Key,
                 };
                 checker.leaf::<TagValue>(value, &form);
             });

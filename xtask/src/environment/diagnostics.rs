@@ -142,11 +142,12 @@ impl Problem {
                 title.element(Origin::path(source).line(line).char_column(1))
             }
             Place::Text(span, label) => {
-                let window = Window::around(
-                    text,
-                    lines,
-                    &[Some(span), self.also.as_ref().map(|(at, _)| at)],
-                );
+                let also = self.also.as_ref();
+                let (near, far): (Option<_>, Option<_>) = match also {
+                    Some((at, _)) if at.start.abs_diff(span.start) > FAR => (None, also),
+                    _ => (also, None),
+                };
+                let window = Window::around(text, lines, &[Some(span), near.map(|(at, _)| at)]);
                 let mut snippet = Snippet::source(window.text)
                     .line_start(window.line)
                     .path(source)
@@ -155,17 +156,30 @@ impl Problem {
                             .span(window.inside(span))
                             .label(label),
                     );
-                if let Some((at, label)) = &self.also {
+                if let Some((at, label)) = near {
                     snippet = snippet
                         .annotation(AnnotationKind::Context.span(window.inside(at)).label(label));
                 }
-                title.element(snippet)
+                let group = title.element(snippet);
+                match far {
+                    None => group,
+                    Some((at, label)) => {
+                        let window = Window::around(text, lines, &[Some(at)]);
+                        let annotation = AnnotationKind::Context.span(window.inside(at));
+                        group.element(
+                            Snippet::source(window.text)
+                                .line_start(window.line)
+                                .path(source)
+                                .annotation(annotation.label(label)),
+                        )
+                    }
+                }
             }
         };
         let mut report = vec![group.elements(notes).elements(said)];
         for mend in &self.mends {
             if let Mend::Write { say, at, with } = mend {
-                let window = Window::around(text, lines, &[Some(at), None]);
+                let window = Window::around(text, lines, &[Some(at)]);
                 report.push(
                     Group::with_title(Level::HELP.secondary_title(say)).element(
                         Snippet::source(window.text)
@@ -179,6 +193,10 @@ impl Problem {
         renderer.render(&report)
     }
 }
+
+/// Two places of one problem that lie further apart, in bytes, are shown by themselves: what lies between would be
+/// looked through for each problem.
+const FAR: usize = 4096;
 
 /// The lines around some places: a file of thousands of lines is not searched again for each problem.
 struct Window<'a> {

@@ -34,18 +34,18 @@ fn stage_files(workspace: &Workspace) -> Result<Vec<StageFile>> {
         .collect())
 }
 
-/// The stages of the workspace, sorted by name.
+/// The stages of the workspace with the file of each, sorted by name.
 ///
 /// # Errors
 /// A file whose middle is no stage name, or two files for one stage: all of them at once.
-pub(crate) fn stages(workspace: &Workspace) -> Result<Vec<Stage>> {
+pub(super) fn all(workspace: &Workspace) -> Result<Vec<(Stage, PathBuf)>> {
     let folder = workspace.shown(&workspace.environments());
-    let mut stages: Vec<Stage> = Vec::new();
+    let mut stages: Vec<(Stage, PathBuf)> = Vec::new();
     let mut faults = Vec::new();
     let files = stage_files(workspace)?;
     for file in &files {
         match file.stage.parse::<Stage>() {
-            Ok(stage) => stages.push(stage),
+            Ok(stage) => stages.push((stage, workspace.environments().join(&file.name))),
             Err(error) => faults.push(format!(
                 "{folder}/{}: {error}\nhint: rename the file: {}",
                 file.name.escape_debug(),
@@ -54,14 +54,25 @@ pub(crate) fn stages(workspace: &Workspace) -> Result<Vec<Stage>> {
         }
     }
     stages.sort();
-    for pair in stages.windows(2).filter(|pair| pair[0] == pair[1]) {
-        faults.push(twice(&folder, &pair[0]));
+    for pair in stages.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
+        faults.push(twice(&folder, &pair[0].0));
     }
     if faults.is_empty() {
         Ok(stages)
     } else {
         Err(InputFault(faults.join("\n\n")).into())
     }
+}
+
+/// The stages of the workspace, sorted by name.
+///
+/// # Errors
+/// As for [`all`].
+pub(crate) fn stages(workspace: &Workspace) -> Result<Vec<Stage>> {
+    Ok(all(workspace)?
+        .into_iter()
+        .map(|(stage, _)| stage)
+        .collect())
 }
 
 fn twice(folder: &str, stage: &Stage) -> String {
@@ -77,28 +88,30 @@ fn twice(folder: &str, stage: &Stage) -> String {
 pub(super) fn find(workspace: &Workspace, name: &str) -> Result<(Stage, PathBuf)> {
     let folder = workspace.shown(&workspace.environments());
     let files = stage_files(workspace)?;
-    let mut known: Vec<&str> = files
-        .iter()
-        .map(|file| file.stage.as_str())
-        .filter(|stage| stage.parse::<Stage>().is_ok())
-        .collect();
-    known.sort_unstable();
-    known.dedup();
-    let list = if known.is_empty() {
-        format!("hint: {folder}/ has no stage yet: write {folder}/variables.dev.yml")
-    } else {
+    let list = || {
+        let mut known: Vec<&str> = files
+            .iter()
+            .map(|file| file.stage.as_str())
+            .filter(|stage| stage.parse::<Stage>().is_ok())
+            .collect();
+        known.sort_unstable();
+        known.dedup();
+        if known.is_empty() {
+            return format!("hint: {folder}/ has no stage yet: write {folder}/variables.dev.yml");
+        }
         let meant = suggest::closest(&name.to_ascii_lowercase(), known.iter().copied())
             .map_or_else(String::new, |stage| format!("; did you mean `{stage}`?"));
         format!("hint: the stages are {}{meant}", known.join(", "))
     };
     let stage: Stage = name.parse().map_err(|error: contract::InvalidValue| {
         let hint = error.hint().unwrap_or_default();
-        InputFault(format!("{error}: {hint}\n{list}"))
+        InputFault(format!("{error}: {hint}\n{}", list()))
     })?;
     let found: Vec<&StageFile> = files.iter().filter(|file| file.stage == name).collect();
     match found[..] {
         [] => Err(InputFault(format!(
-            "there is no stage `{stage}`: neither {folder}/variables.{stage}.yml nor .yaml exists\n{list}"
+            "there is no stage `{stage}`: neither {folder}/variables.{stage}.yml nor .yaml exists\n{}",
+            list()
         ))
         .into()),
         [file] => Ok((stage, workspace.environments().join(&file.name))),

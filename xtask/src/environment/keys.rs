@@ -1,20 +1,23 @@
 //! What makes the one definition of the keys walkable: [`keys!`](keys), and what it knows of each [`Key`].
 
-use std::collections::HashSet;
-
 use schemars::JsonSchema;
 use serde_json::Value;
 
-use super::{check::Checker, plain, schema, tree::Node};
+use super::{
+    check::{Checker, Given},
+    plain, schema,
+    tree::Node,
+};
 
 /// Declares a struct whose fields are keys of the file: the struct as it stands, and how each field is checked, which is
-/// as its type is.
+/// as its type is. What no field can know alone, the function after `rules:` reports.
 macro_rules! keys {
     (
         $(#[$attribute:meta])*
         $visibility:vis struct $name:ident {
             $($(#[$field_attribute:meta])* $field_visibility:vis $field:ident: $type:ty,)*
         }
+        $(rules: $rules:path)?
     ) => {
         $(#[$attribute])*
         $visibility struct $name {
@@ -26,7 +29,8 @@ macro_rules! keys {
                 node: &$crate::environment::tree::Node,
                 checker: &mut $crate::environment::check::Checker<'_>,
             ) {
-                checker.section(node, <Self as $crate::environment::keys::Checked>::keys());
+                let rules: &[$crate::environment::keys::Rules] = &[$($rules)?];
+                checker.section(node, <Self as $crate::environment::keys::Checked>::keys(), rules);
             }
 
             fn keys() -> &'static [$crate::environment::keys::Key] {
@@ -55,6 +59,9 @@ pub(super) trait Checked {
     }
 }
 
+/// Reports what is wrong between the keys of a section.
+pub(super) type Rules = fn(&Given<'_>, &mut Checker<'_>);
+
 impl<T: Checked> Checked for Option<T> {
     fn check(node: &Node, checker: &mut Checker<'_>) {
         T::check(node, checker);
@@ -73,10 +80,14 @@ pub(super) struct Key {
     /// The name in the file.
     pub(super) name: String,
     /// Whether it must be given.
-    pub(super) required: bool,
+    pub(super) need: Need,
+    /// Whether it is one of those that a file of the usual form has.
+    pub(super) usual: bool,
+    /// Whether it has a list of values.
+    pub(super) is_list: bool,
     /// What it is: its documentation.
     pub(super) description: String,
-    /// What its values look like, for a person.
+    /// What its values look like, for a person; of a list, what an item does.
     pub(super) form: String,
     /// The value where it is left out, as JSON.
     pub(super) default: Option<Value>,
@@ -88,19 +99,59 @@ pub(super) struct Key {
     pub(super) example: String,
 }
 
+/// Whether a key must be given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Need {
+    /// It must.
+    Always,
+    /// It, or one of these others.
+    Or(Vec<String>),
+    /// It must where this other one is given.
+    With(String),
+    /// It need not.
+    Never,
+}
+
+impl Need {
+    /// What the schema of the section says of the key `name`.
+    fn of(name: &str, section: &Value) -> Self {
+        let lists = |list: &Value| {
+            list.as_array()
+                .is_some_and(|all| all.contains(&name.into()))
+        };
+        if lists(&section["required"]) {
+            return Self::Always;
+        }
+        let alternatives = section["oneOf"].as_array().into_iter().flatten();
+        let (own, others): (Vec<&Value>, Vec<&Value>) = alternatives
+            .map(|alternative| &alternative["required"])
+            .partition(|required| lists(required));
+        if !own.is_empty() {
+            let names = others.iter().filter_map(|required| required[0].as_str());
+            return Self::Or(names.map(str::to_owned).collect());
+        }
+        let mut dependencies = section["dependencies"].as_object().into_iter().flatten();
+        match dependencies.find(|(_, needed)| lists(needed)) {
+            Some((other, _)) => Self::With(other.clone()),
+            None => Self::Never,
+        }
+    }
+}
+
 impl Key {
     /// The keys of a section; each field's name becomes the key as serde's `kebab-case` makes it.
     pub(super) fn all_of<T: JsonSchema>(fields: &[(&str, Check, Keys)]) -> Vec<Self> {
         let schema = schema::of::<T>();
-        let required = schema["required"].as_array().into_iter().flatten();
-        let required: HashSet<&str> = required.filter_map(Value::as_str).collect();
         fields
             .iter()
             .map(|&(field, check, keys)| {
                 let name = field.replace('_', "-");
+                let need = Need::of(&name, &schema);
                 let schema = &schema["properties"][&name];
                 Self {
-                    required: required.contains(name.as_str()),
+                    need,
+                    usual: schema.get("examples").is_some(),
+                    is_list: schema["type"] == "array",
                     description: schema["description"]
                         .as_str()
                         .unwrap_or_default()

@@ -6,6 +6,10 @@
 
 /// What some YAML reader takes the unquoted `text` for, if not for text.
 pub(super) fn misread_as(text: &str) -> Option<&'static str> {
+    // Longer than any word with a meaning, and no beginning of a number: nearly all text.
+    if text.len() > "false".len() && text.as_bytes()[0].is_ascii_alphabetic() {
+        return None;
+    }
     let lower = text.to_ascii_lowercase();
     match lower.as_str() {
         "" | "~" | "null" => Some("nothing"),
@@ -21,7 +25,7 @@ pub(super) fn misread_as(text: &str) -> Option<&'static str> {
 
 /// Whether it means nothing at all to some reader.
 pub(super) fn is_nothing(text: &str) -> bool {
-    misread_as(text) == Some("nothing")
+    matches!(text, "" | "~") || text.eq_ignore_ascii_case("null")
 }
 
 /// A whole number in decimal digits, which every reader takes for the same one.

@@ -4,7 +4,7 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::Value;
 
 use super::{
-    keys::{Checked, Key},
+    keys::{Checked, Key, Need},
     variables::Variables,
 };
 
@@ -25,7 +25,10 @@ pub(super) fn of<T: JsonSchema>() -> Value {
 fn simplify(value: &mut Value) {
     match value {
         Value::Object(map) => {
-            if let Some(choices) = map.get("oneOf").and_then(Value::as_array) {
+            let choices = map.get("oneOf").and_then(Value::as_array);
+            if let Some(choices) =
+                choices.filter(|all| all.iter().all(|one| one.get("const").is_some()))
+            {
                 let words: Vec<Value> = choices.iter().map(|one| one["const"].clone()).collect();
                 map.remove("oneOf");
                 map.insert("type".to_owned(), "string".into());
@@ -66,18 +69,37 @@ fn rows(above: &str, keys: &[Key]) -> Vec<String> {
     let row = |key: &Key| {
         let name = format!("{above}{}", key.name);
         let below = (key.keys)();
-        if !below.is_empty() {
-            return rows(&format!("{name}."), below);
+        let below = rows(
+            &format!("{name}{}.", if key.is_list { "[]" } else { "" }),
+            below,
+        );
+        // Of a section that is always there, its keys say all.
+        if !below.is_empty() && key.default.is_some() {
+            return below;
         }
-        let default = match &key.default {
-            _ if key.required => "required".to_owned(),
-            None => "none".to_owned(),
-            Some(Value::String(text)) => format!("`{text}`"),
-            Some(other) => format!("`{other}`"),
+        let default = match (&key.need, &key.default) {
+            (Need::Always, _) => "required".to_owned(),
+            (Need::Or(others), _) => format!("this or {}", alternatives(others)),
+            (Need::With(other), _) => format!("required with `{other}`"),
+            (Need::Never, None) => "none".to_owned(),
+            (Need::Never, Some(Value::String(text))) => format!("`{text}`"),
+            (Need::Never, Some(other)) => format!("`{other}`"),
         };
-        let cells = [&format!("`{name}`"), &default, &key.form, &key.description];
+        let form = if key.is_list {
+            format!("a list: {}", key.form)
+        } else {
+            key.form.clone()
+        };
+        let cells = [&format!("`{name}`"), &default, &form, &key.description];
         let cells = cells.map(|cell| cell.replace('|', r"\|"));
-        vec![format!("| {} |", cells.join(" | "))]
+        let own = format!("| {} |", cells.join(" | "));
+        std::iter::once(own).chain(below).collect()
     };
     keys.iter().flat_map(row).collect()
+}
+
+/// Names, as alternatives in a sentence.
+fn alternatives(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(" or ")
 }

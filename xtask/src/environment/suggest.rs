@@ -13,6 +13,35 @@ pub(super) fn closest<'a>(
         .map(|(_, candidate)| candidate)
 }
 
+/// The keys that are meant by a name that is not close to theirs.
+pub(super) fn other_names(name: &str) -> impl Iterator<Item = &'static str> {
+    OTHER_NAMES
+        .iter()
+        .filter(move |(other, _)| *other == name)
+        .map(|(_, key)| *key)
+}
+
+/// Names that people know keys by. Where one stands for several, the key of the section that it stands in is meant.
+pub(super) const OTHER_NAMES: [(&str, &str); 17] = [
+    ("accounts", "targets"),
+    ("target-accounts", "targets"),
+    ("target-account-ids", "targets"),
+    ("account-ids", "targets"),
+    ("org", "organization"),
+    ("organizational-units", "units"),
+    ("organisational-units", "units"),
+    ("ous", "units"),
+    ("ou", "units"),
+    ("all-accounts", "all"),
+    ("except", "exclude"),
+    ("id", "account-id"),
+    ("account", "account-id"),
+    ("target-account-id", "account-id"),
+    ("alias", "name"),
+    ("role-name", "role"),
+    ("s3-read-role", "role"),
+];
+
 /// A name as the keys are written: `adminAccountId`, `admin_account_id` and `Admin-Account-ID` are `admin-account-id`.
 pub(super) fn kebab_case(name: &str) -> String {
     let mut kebab = String::with_capacity(name.len() + 4);

@@ -36,7 +36,7 @@ pub(super) fn too_deep(span: Range<usize>) -> Problem {
         "lists and maps lie too deep inside one another",
         "too deep",
     )
-    .help("a variables file has keys, and keys under `function:` and `tags:`; nothing lies deeper")
+    .help("a variables file has keys, and keys under some of them such as `function:`; the deepest are those of the items of `targets:`")
 }
 
 /// Template syntax, which nothing fills in.

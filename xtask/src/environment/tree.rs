@@ -41,7 +41,7 @@ pub(super) enum Content {
         text: String,
         style: Style,
     },
-    List,
+    List(Vec<Node>),
     Map(Vec<(Node, Node)>),
     /// Refused when it was read, and not to be looked at again.
     Refused,
@@ -151,7 +151,7 @@ struct Builder<'a> {
 
 /// A list or a map under way; a map's key waits for its value.
 enum Open {
-    List(usize),
+    List(usize, Vec<Node>),
     Map(usize, Vec<(Node, Node)>, Option<Node>),
 }
 
@@ -230,7 +230,7 @@ impl<'a> Builder<'a> {
             }
             Event::SequenceStart(anchor, tag) => {
                 self.refuse_decoration(anchor, tag.is_some(), &span);
-                self.open(Open::List(span.start), span);
+                self.open(Open::List(span.start, Vec::new()), span);
             }
             Event::MappingStart(anchor, tag) => {
                 self.refuse_decoration(anchor, tag.is_some(), &span);
@@ -258,6 +258,14 @@ impl<'a> Builder<'a> {
         let Some(quote @ ('"' | '\'')) = quote else {
             return span;
         };
+        // Nearly every value: no backslash, and the quote once.
+        if let Some(length) = written[1..].find(quote)
+            && let end = 1 + length + quote.len_utf8()
+            && !written.as_bytes()[..end].contains(&b'\\')
+            && !written[end..].starts_with(quote)
+        {
+            return span.start..span.start + end;
+        }
         let mut characters = written.char_indices().skip(1).peekable();
         while let Some((at, character)) = characters.next() {
             if character == '\\' && quote == '"' {
@@ -284,9 +292,9 @@ impl<'a> Builder<'a> {
 
     fn close(&mut self, end: usize) {
         let node = match self.open.pop() {
-            Some(Open::List(start)) => Node {
+            Some(Open::List(start, items)) => Node {
                 span: start..end.max(start),
-                content: Content::List,
+                content: Content::List(items),
             },
             Some(Open::Map(start, entries, _)) => Node {
                 span: start..end.max(start),
@@ -300,8 +308,7 @@ impl<'a> Builder<'a> {
     fn add(&mut self, node: Node) {
         match self.open.last_mut() {
             None => self.root = Some(node),
-            // What a list holds is not looked at: no key takes one.
-            Some(Open::List(_)) => {}
+            Some(Open::List(_, items)) => items.push(node),
             Some(Open::Map(_, entries, key)) => match key.take() {
                 None => *key = Some(node),
                 Some(key) => entries.push((key, node)),

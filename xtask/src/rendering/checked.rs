@@ -66,6 +66,8 @@ struct Function {
     role: String,
     memory_size: u32,
     timeout: u32,
+    /// None is needed where the accounts stand in `targets.json`.
+    #[serde(default)]
     environment: BTreeMap<String, String>,
 }
 

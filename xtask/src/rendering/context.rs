@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::accounts::Accounts;
 use crate::environment::{Environment, ReservedConcurrency};
 
 /// The names that a template can use, with this stage's values. Documented in README.md, "The template".
@@ -23,11 +24,8 @@ pub(super) struct Context {
     execution_role_name: String,
     execution_role_path: String,
     deployment_role_arn: Option<String>,
-    target_account_id: String,
-    target_role_arn: String,
-    target_role_name: String,
-    target_role_path: String,
-    external_id: Option<String>,
+    #[serde(flatten)]
+    accounts: Accounts,
     function_name: String,
     /// The function's log group, without the `:*` that names its streams.
     log_group_arn: String,
@@ -47,7 +45,6 @@ impl Context {
         let variables = &environment.variables;
         let function = &variables.function;
         let partition = environment.partition();
-        let target = environment.target();
         Self {
             stage: environment.stage.to_string(),
             source: environment.source.clone(),
@@ -60,11 +57,7 @@ impl Context {
             deployment_role_arn: environment.deployment_role_arn().map(|arn| arn.to_string()),
             execution_role_name: variables.lambda_execution_role.name().to_owned(),
             execution_role_path: variables.lambda_execution_role.path(),
-            target_account_id: target.account.to_string(),
-            target_role_arn: environment.target_role_arn().to_string(),
-            target_role_name: variables.s3_read_role.name().to_owned(),
-            target_role_path: variables.s3_read_role.path(),
-            external_id: variables.external_id.as_ref().map(ToString::to_string),
+            accounts: Accounts::of(environment),
             log_group_arn: format!(
                 "arn:{partition}:logs:{}:{}:log-group:/aws/lambda/{}",
                 variables.region,

@@ -3,6 +3,7 @@
 //! Rendering is a pure function of the template and the environment. What comes out is read back before anyone can
 //! write or deploy it, since the templates are the user's to edit.
 
+mod accounts;
 mod checked;
 mod context;
 mod template;
