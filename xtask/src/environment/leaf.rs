@@ -3,8 +3,7 @@
 use std::{ops::Range, str::FromStr};
 
 use contract::{
-    AccountId, Concurrency, ExternalId, InvalidValue, LogLevel, Region, RoleName, TargetName,
-    UnitId,
+    AccountId, ExternalId, InvalidValue, LogLevel, OrganizationId, Region, RoleName, SessionPolicy,
 };
 
 use super::{
@@ -13,11 +12,11 @@ use super::{
     keys::Checked,
     plain,
     schedule::Schedule,
-    selection, syntax,
+    syntax,
     tree::{Content, Node, Style},
     values::{
-        Architecture, LogRetention, Memory, ReservedConcurrency, Service, TagKey, TagValue,
-        Timeout, Tracing, word,
+        Architecture, LogRetention, Memory, PolicyName, ReservedConcurrency, Service, TagKey,
+        TagValue, Timeout, Tracing, Trust, word,
     },
 };
 
@@ -28,6 +27,9 @@ pub(super) enum Kind {
     Text,
     /// Text that is always in quotes.
     QuotedText,
+    /// `on` or `off`, with or without quotes: to YAML 1.1 they are true and false, to YAML 1.2, by which the file is
+    /// read, text. Both mean the same here.
+    OnOff,
     /// A whole number.
     Number,
     /// `true` or `false`.
@@ -60,10 +62,9 @@ macro_rules! leaf {
     };
 }
 
-leaf!(
-    Text: RoleName, Region, ExternalId, Service, Architecture, Tracing, Schedule, TagKey, TagValue, TargetName, UnitId
-);
-leaf!(Number: Memory, Timeout, LogRetention, ReservedConcurrency, Concurrency);
+leaf!(Text: RoleName, Region, ExternalId, Service, Architecture, Tracing, Schedule, TagKey, TagValue);
+leaf!(Text: OrganizationId, PolicyName, Trust);
+leaf!(Number: Memory, Timeout, LogRetention, ReservedConcurrency);
 
 impl Leaf for AccountId {
     const KIND: Kind = Kind::QuotedText;
@@ -126,6 +127,24 @@ impl Leaf for LogLevel {
     }
 }
 
+impl Leaf for SessionPolicy {
+    const KIND: Kind = Kind::OnOff;
+
+    fn fault(text: &str) -> Option<InvalidValue> {
+        let words = [Self::On, Self::Off].map(|policy| (policy, policy.as_str()));
+        let others = [
+            ("true", "on"),
+            ("yes", "on"),
+            ("enabled", "on"),
+            ("false", "off"),
+            ("no", "off"),
+            ("none", "off"),
+            ("disabled", "off"),
+        ];
+        word("session policy", text, &words, &others).err()
+    }
+}
+
 impl Leaf for bool {
     const KIND: Kind = Kind::Switch;
 
@@ -140,7 +159,6 @@ impl<T: Leaf> Checked for T {
         let value = Value {
             subject: format!("`{}`", checker.here()),
             form: checker.form,
-            place: checker.place,
         };
         checker.leaf::<T>(node, &value);
     }
@@ -152,17 +170,6 @@ pub(super) struct Value<'a> {
     pub(super) subject: String,
     /// What its values look like.
     pub(super) form: &'a str,
-    /// Where it is written.
-    pub(super) place: Place,
-}
-
-/// Where a value is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// After its key.
-    Key,
-    /// After the `-` of a list, or between its brackets.
-    Item,
 }
 
 impl Value<'_> {
@@ -170,13 +177,12 @@ impl Value<'_> {
         let what = match T::KIND {
             Kind::Switch => return problem.help("write `true` or `false`, without quotes"),
             Kind::Number => "a whole number",
-            Kind::Text | Kind::QuotedText => "one value",
+            Kind::Text | Kind::OnOff | Kind::QuotedText => "one value",
         };
-        let line = match self.place {
-            Place::Key => "its key",
-            Place::Item => "its `-`",
-        };
-        problem.help(format!("write {what} in the line of {line}: {}", self.form))
+        problem.help(format!(
+            "write {what} in the line of its key: {}",
+            self.form
+        ))
     }
 }
 
@@ -190,10 +196,7 @@ impl Checker<'_> {
                 Some(syntax::template(self.rest_of_line(span.start)))
             }
             Content::Map(_) => Some(wrong_kind::<T>(value, span, "keys")),
-            Content::List(_) => {
-                let problem = wrong_kind::<T>(value, span, "a list");
-                Some(selection::help_on_a_list(&self.here(), problem))
-            }
+            Content::List => Some(wrong_kind::<T>(value, span, "a list")),
             Content::Scalar { text, style } => self.scalar::<T>(value, span, node, text, *style),
         };
         self.problems.extend(problem);
@@ -239,7 +242,9 @@ impl Checker<'_> {
             ));
         }
         match T::KIND {
-            Kind::Text | Kind::QuotedText => text_value::<T>(value, span, text, style),
+            Kind::Text | Kind::OnOff | Kind::QuotedText => {
+                text_value::<T>(value, span, text, style)
+            }
             Kind::Number => number_value::<T>(value, span, text, style),
             Kind::Switch => switch_value(value, span, text, style),
         }
@@ -248,7 +253,7 @@ impl Checker<'_> {
 
 fn wrong_kind<T: Leaf>(value: &Value<'_>, span: Range<usize>, what: &str) -> Problem {
     let wanted = match T::KIND {
-        Kind::Text | Kind::QuotedText => "a text",
+        Kind::Text | Kind::OnOff | Kind::QuotedText => "a text",
         Kind::Number => "a number",
         Kind::Switch => "`true` or `false`",
     };
@@ -269,9 +274,9 @@ fn filled_in(value: &Value<'_>, span: &Range<usize>, text: &str) -> Option<Probl
             "write the value itself: the Framework would fill in what stands in `${…}`, so it is refused",
         ));
     }
-    let has_brace = text.as_bytes().contains(&b'{') || text.as_bytes().contains(&b'}');
-    let marks = ["{{", "{%", "{#", "}}", "%}", "#}"];
-    (has_brace && marks.iter().any(|mark| text.contains(mark)))
+    ["{{", "{%", "{#", "}}", "%}", "#}"]
+        .iter()
+        .any(|mark| text.contains(mark))
         .then(|| syntax::template(span.clone()))
 }
 
@@ -304,7 +309,7 @@ fn text_value<T: Leaf>(
             None => problem,
         });
     }
-    if style == Style::Quoted {
+    if style == Style::Quoted || T::KIND == Kind::OnOff {
         return None;
     }
     let problem = if T::KIND == Kind::QuotedText {

@@ -8,7 +8,6 @@ mod leaf;
 mod plain;
 mod schedule;
 pub(crate) mod schema;
-mod selection;
 mod suggest;
 mod syntax;
 mod text;
@@ -16,12 +15,11 @@ mod tree;
 mod values;
 mod variables;
 
-use std::{collections::HashSet, path::Path};
+use std::collections::HashSet;
 
 use anyhow::Result;
 use contract::{
-    FunctionConfiguration, LogLevel, Partition, RoleArn, RoleName, Selection, SessionPolicy, Stage,
-    Target,
+    Access, FunctionConfiguration, LogLevel, Partition, RoleArn, RoleName, Selection, Stage, Target,
 };
 
 use self::{
@@ -50,8 +48,6 @@ pub(crate) struct Environment {
     pub(crate) source: String,
     /// What the file says, the defaults filled in.
     pub(crate) variables: Variables,
-    /// Which accounts that comes to.
-    selection: Selection,
 }
 
 impl Environment {
@@ -71,6 +67,14 @@ impl Environment {
         Some(self.admin_role(role))
     }
 
+    /// What a target is assumed with that says nothing of its own: the stage's role and external ID.
+    pub(crate) fn default_access(&self) -> Access {
+        Access::Role {
+            role: self.variables.s3_read_role.clone(),
+            external_id: self.variables.external_id.clone(),
+        }
+    }
+
     fn admin_role(&self, role: &RoleName) -> RoleArn {
         RoleArn {
             partition: self.partition(),
@@ -79,25 +83,36 @@ impl Environment {
         }
     }
 
-    /// Which accounts the function lists, and how it gets in.
-    pub(crate) fn selection(&self) -> &Selection {
-        &self.selection
+    /// The account to list, with the role to assume there.
+    pub(crate) fn target(&self) -> Target {
+        Target {
+            account: self.variables.target_account_id.clone(),
+            name: None,
+            access: self.default_access(),
+            region: None,
+        }
     }
 
-    /// The one account of the seed's form; `None` where the stage has many.
-    pub(crate) fn target(&self) -> Option<&Target> {
-        match &self.selection {
-            Selection::One(target) => Some(target),
-            Selection::Many(_) => None,
+    /// The role that is assumed there.
+    pub(crate) fn target_role_arn(&self) -> RoleArn {
+        RoleArn {
+            partition: self.partition(),
+            account: self.variables.target_account_id.clone(),
+            role: self.variables.s3_read_role.clone(),
         }
+    }
+
+    /// Which accounts the function lists.
+    pub(crate) fn selection(&self) -> Selection {
+        Selection::One(self.target())
     }
 
     /// What the function is told. A log level that is the default is left out: the seed's form has two variables.
     pub(crate) fn function_configuration(&self) -> FunctionConfiguration {
         let level = self.variables.function.log_level;
         FunctionConfiguration {
-            selection: self.selection.clone(),
-            session_policy: SessionPolicy::default(),
+            selection: self.selection(),
+            session_policy: self.variables.session_policy,
             log_level: (level != LogLevel::default()).then_some(level),
         }
     }
@@ -119,29 +134,13 @@ impl Environment {
 /// An [`InputFault`] where there is no such stage or its file cannot be read, a [`FaultReport`] where it is not valid.
 pub(crate) fn load(workspace: &Workspace, stage: &str) -> Result<Environment> {
     let (stage, path) = discovery::find(workspace, stage)?;
-    read(workspace, stage, &path)
-}
-
-/// Reads and checks the file of every stage; sorted by name. The folder is looked through once for all of them.
-///
-/// # Errors
-/// A file whose name is no stage's, or two files for one stage. What [`load`] says of each file is with its stage.
-pub(crate) fn load_all(workspace: &Workspace) -> Result<Vec<(Stage, Result<Environment>)>> {
-    let stages = discovery::all(workspace)?;
-    Ok(stages
-        .into_iter()
-        .map(|(stage, path)| (stage.clone(), read(workspace, stage, &path)))
-        .collect())
-}
-
-fn read(workspace: &Workspace, stage: Stage, path: &Path) -> Result<Environment> {
     // One more than the limit, so that a file over it is told from one at it.
-    let bytes = files::read_at_most(path, text::LARGEST + 1).map_err(|error| {
+    let bytes = files::read_at_most(&path, text::LARGEST + 1).map_err(|error| {
         InputFault(format!(
             "{error:#}\nhint: a stage's variables stand in a file that you may read"
         ))
     })?;
-    parse(&workspace.shown(path), stage, &bytes)
+    parse(&workspace.shown(&path), stage, &bytes)
         .map_err(|problems| FaultReport(problems.render(console::has_colours())).into())
 }
 
@@ -155,6 +154,7 @@ pub(crate) fn parse(source: &str, stage: Stage, bytes: &[u8]) -> Result<Environm
     let tree = tree::read(&text.parsed);
     let found = Checker::run::<Variables>(&text.shown, &tree);
     let too_long = name_too_long(&stage, tree.root.as_ref());
+    let unnamed = organization_without_id(tree.root.as_ref());
     let lines = Lines::in_text(&text.shown);
     let mut problems = text.unreadable;
     // A character that could not be read is no ground to judge the rest of its line by, nor is a tab to judge how far
@@ -169,23 +169,18 @@ pub(crate) fn parse(source: &str, stage: Stage, bytes: &[u8]) -> Result<Environm
         .filter(|problem| !tabbed.contains(&problem.line(&lines)))
         .chain(text.tabs)
         .chain(found)
-        .chain(too_long);
+        .chain(too_long)
+        .chain(unnamed);
     problems.extend(found.filter(|problem| !unreadable.contains(&problem.line(&lines))));
     if !problems.is_empty() {
         return Err(refused(&text.shown, problems));
     }
     let variables = serde_yaml::from_str(&text.shown)
         .map_err(|error| refused(&text.shown, vec![unread(&text.shown, &error)]))?;
-    let selection = selection::selection(&variables).map_err(|fault| {
-        let problem = Problem::file(format!("no accounts to list: {fault}"));
-        let help = "name them by `target-account-id`, `targets` or `organization`";
-        refused(&text.shown, vec![problem.help(help)])
-    })?;
     Ok(Environment {
         stage,
         source: source.to_owned(),
         variables,
-        selection,
     })
 }
 
@@ -216,6 +211,27 @@ fn name_too_long(stage: &Stage, root: Option<&Node>) -> Option<Problem> {
             "with the stage `{stage}`, a service may have {longest} characters"
         ))
     })
+}
+
+/// Roles in accounts that are not known by number are assumed in one organization alone, which must be named.
+fn organization_without_id(root: Option<&Node>) -> Option<Problem> {
+    let Content::Map(entries) = &root?.content else {
+        return None;
+    };
+    let find = |name: &str| entries.iter().find(|(key, _)| key.word() == Some(name));
+    let (key, _) = find("organization")?;
+    if find("organization-id").is_some() {
+        return None;
+    }
+    Some(
+        Problem::at(
+            key.span.clone(),
+            "`organization` needs `organization-id` beside it",
+            "an organization, and no id",
+        )
+        .note("the execution role may assume the role in every account whose `aws:ResourceOrgID` is this id, and in no other")
+        .help("add a line `organization-id: o-…`; `aws organizations describe-organization` shows the id"),
+    )
 }
 
 /// As the Serverless Framework makes it.

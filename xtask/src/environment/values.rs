@@ -274,6 +274,101 @@ impl FromStr for Architecture {
     }
 }
 
+/// Whom a Target role's trust policy names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Trust {
+    /// The execution role as the Principal, which IAM keeps by its unique id: it is gone when the role is recreated.
+    #[default]
+    Role,
+    /// The Admin account as the Principal, with a condition on the execution role's ARN, which a recreated role meets.
+    Account,
+}
+
+impl Trust {
+    const ALL: [(Self, &'static str); 2] = [(Self::Role, "role"), (Self::Account, "account")];
+}
+
+impl FromStr for Trust {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let others = [("root", "account"), ("principal", "role"), ("arn", "role")];
+        word("trust", text, &Self::ALL, &others)
+    }
+}
+
+/// The name of a managed policy, with the path it lies in: `NAME` or `path/NAME`.
+///
+/// The name has 1 to 128 of `[\w+=,.@-]`; the path, with its slashes, has up to 512 characters (IAM API reference,
+/// `CreatePolicy`). As of a role, the path is limited to a name's characters. An ARN is refused: the policy is one of the
+/// account that the role is in, and roles in many accounts have one definition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PolicyName(String);
+
+text!(PolicyName);
+
+impl FromStr for PolicyName {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        const LONGEST: usize = 128;
+        const LONGEST_PATH: usize = 512;
+        let error = |problem: String| InvalidValue::new("policy", text, problem);
+        if text.starts_with("arn:") {
+            let hint = match text.split_once(":policy/") {
+                Some((arn, _)) if arn.ends_with("::aws") => {
+                    "AWS's own managed policies cannot be named here: make one of your own in each account".to_owned()
+                }
+                Some((_, name)) => format!("write its name alone, with its path if it has one: `{name}`"),
+                None => "write the name of a managed policy".to_owned(),
+            };
+            return Err(error(
+                "is an ARN; the policy is one of the account that a role is in".to_owned(),
+            )
+            .with_hint(hint));
+        }
+        let is_allowed =
+            |character: char| character.is_ascii_alphanumeric() || "_+=,.@-/".contains(character);
+        if let Some(other) = text.chars().find(|&character| !is_allowed(character)) {
+            let problem = format!(
+                "contains `{}`; allowed are letters, digits and _ + = , . @ -",
+                shown(other)
+            );
+            return Err(error(problem));
+        }
+        if text.split('/').any(str::is_empty) {
+            return Err(error("has an empty part between slashes".to_owned())
+                .with_hint("write `NAME` or `path/NAME`, without a slash at either end"));
+        }
+        let (path, name) = text.rsplit_once('/').unwrap_or(("", text));
+        if name.len() > LONGEST || path.len() + 2 > LONGEST_PATH {
+            return Err(error(format!(
+                "is too long: a name has up to {LONGEST} characters, a path with its slashes up to {LONGEST_PATH}"
+            )));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl JsonSchema for PolicyName {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "PolicyName".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": "^([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,128}$"
+        })
+    }
+}
+
 /// Whether AWS X-Ray follows the function's calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
