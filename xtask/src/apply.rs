@@ -22,15 +22,19 @@ pub(crate) fn role(
     side: Side,
     confirmation: &Confirmation,
 ) -> Result<()> {
-    let file = match side {
-        Side::Admin => File::AdminRole,
-        Side::Target => File::TargetRole,
+    let (file, caller) = match side {
+        Side::Admin => {
+            // A fault of the template is told before anybody is asked.
+            Rendered::of_stage(workspace, environment, File::AdminRole)?;
+            let caller = guard::require_admin(workspace, environment)?;
+            (File::AdminRole, caller.into())
+        }
+        Side::Target => {
+            let (caller, file) = guard::require_target(workspace, environment)?;
+            (file, caller)
+        }
     };
     let rendered = Rendered::of_stage(workspace, environment, file)?;
-    let caller = match side {
-        Side::Admin => guard::require_admin(workspace, environment)?.into(),
-        Side::Target => guard::require_target(workspace, environment)?,
-    };
     guard::confirm(environment, "change the roles of", confirmation)?;
     let template = rendered.write(workspace, environment)?;
     let stack = stack_name(environment, side);

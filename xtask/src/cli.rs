@@ -39,7 +39,8 @@ pub(crate) enum Command {
     /// Render the IAM roles of both accounts, as CloudFormation templates, into dist/STAGE/roles
     ///
     /// `admin.yml` is the function's execution role, for the Admin account; `target.yml` the role that it assumes, for
-    /// the Target account. Deploy admin.yml first: a trust policy cannot name a role that does not exist.
+    /// every Target account, alone or as a StackSet; `target-ACCOUNT.yml` that of a Target with a role or an external ID
+    /// of its own. Deploy admin.yml first: a trust policy cannot name a role that does not exist.
     ///
     /// Example: `cargo xtask roles --env dev`
     Roles(Roles),
@@ -135,8 +136,11 @@ pub(crate) struct Roles {
     pub(crate) stage: OneStage,
     #[command(flatten)]
     pub(crate) mode: RenderMode,
+    /// Print the bare policies instead, for who manages IAM in another way, such as with Terraform
+    #[arg(long, value_name = "FORMAT", conflicts_with_all = ["stdout", "check"])]
+    pub(crate) policy: Option<PolicyFormat>,
     /// Deploy one of them into the caller's account with CloudFormation, showing first what will change
-    #[arg(long, value_name = "SIDE", conflicts_with_all = ["stdout", "check"])]
+    #[arg(long, value_name = "SIDE", conflicts_with_all = ["stdout", "check", "policy"])]
     pub(crate) apply: Option<Side>,
     #[command(flatten)]
     pub(crate) confirmation: Confirmation,
@@ -149,6 +153,13 @@ pub(crate) enum Side {
     Admin,
     /// A Target account's: the role that the function assumes there
     Target,
+}
+
+/// In what form policies are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PolicyFormat {
+    /// One JSON object: the execution role, and each role that it assumes
+    Json,
 }
 
 /// Where rendered text goes; without a flag, into dist/STAGE.

@@ -101,6 +101,19 @@ pub(crate) fn remove_folder(path: &Path) -> Result<()> {
     }
 }
 
+/// Removes a file; one that is not there is fine.
+///
+/// # Errors
+/// It cannot be removed.
+pub(crate) fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("Failed to remove `{}`", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Locks a file, making it and its folder, until the answer is dropped or this process ends, however it ends. `waiting` is
 /// called where another process holds the lock.
 ///

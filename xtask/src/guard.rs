@@ -1,7 +1,7 @@
 //! Who may deploy and remove: a caller in the stage's Admin account, who means this stage.
 
 use anyhow::{Result, bail};
-use contract::{Accounts, Region, Selection};
+use contract::Region;
 
 use crate::{
     cli::Confirmation,
@@ -10,6 +10,7 @@ use crate::{
     environment::Environment,
     fault::InputFault,
     operator::{self, Identity, Operator},
+    rendering::{self, File},
     workspace::Workspace,
 };
 
@@ -63,33 +64,25 @@ pub(crate) fn require_admin(
     Ok(AdminCaller(caller))
 }
 
-/// As [`caller`], for what is done in a Target account.
+/// As [`caller`], for what is done in a Target account; with the file of the role that belongs there.
 ///
 /// # Errors
 /// As for [`caller`], and no role of the stage belongs into the caller's account.
-pub(crate) fn require_target(workspace: &Workspace, environment: &Environment) -> Result<Caller> {
+pub(crate) fn require_target(
+    workspace: &Workspace,
+    environment: &Environment,
+) -> Result<(Caller, File)> {
     let caller = caller(workspace, environment)?;
     let account = &caller.identity.account;
-    let is_target = match environment.selection() {
-        Selection::One(target) => target.account == *account,
-        Selection::Many(file) => match file.accounts() {
-            Accounts::Targets(targets) => targets
-                .iter()
-                .any(|target| target.account == *account && target.role().is_some()),
-            Accounts::Organization(organization) => organization
-                .target(account.clone())
-                .is_some_and(|target| target.role().is_some()),
-        },
-    };
-    if !is_target {
+    let Some(file) = rendering::target_role_file(environment, account)? else {
         bail!(
             "You are in account {account}, in which the function of stage `{}` assumes no role ({}): nothing was done\n\
              hint: use credentials of a Target account, for example `AWS_PROFILE=… cargo xtask …`",
             environment.stage,
             environment.source
         );
-    }
-    Ok(caller)
+    };
+    Ok((caller, file))
 }
 
 /// Asks STS in the stage's region who the caller is, in whichever account, and says so beside the stage.

@@ -19,6 +19,7 @@ mod generated;
 mod guard;
 mod interrupt;
 mod operator;
+mod policy;
 mod process;
 mod rendering;
 mod smoke;

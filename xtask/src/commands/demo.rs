@@ -117,7 +117,7 @@ impl Demo<'_> {
             .dist(&self.environment.stage)
             .join(file.path());
         let (account, stack) = match file {
-            File::TargetRole => (self.target(), TARGET_ROLE_STACK),
+            File::TargetRole | File::TargetRoleOf(_) => (self.target(), TARGET_ROLE_STACK),
             File::AdminRole | File::Serverless => (self.admin(), ADMIN_ROLE_STACK),
         };
         self.apply(account, stack, &template)

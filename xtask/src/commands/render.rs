@@ -1,5 +1,7 @@
 //! Subcommand: render a stage's serverless.yml.
 
+use std::{collections::HashSet, path::PathBuf};
+
 use anyhow::Result;
 
 use crate::{
@@ -7,7 +9,7 @@ use crate::{
     environment::Environment,
     fault::{self, AlreadyTold},
     files, generated,
-    rendering::{File, Rendered, Templates},
+    rendering::{self, File, Rendered, Templates},
     workspace::Workspace,
 };
 
@@ -64,8 +66,9 @@ pub(super) fn put(
                 .map(|file| (environment, file)),
         );
     }
+    let left_over = left_over(workspace, environments, &rendered, files)?;
     if mode.check {
-        return check(workspace, &rendered, command);
+        return check(workspace, &rendered, &left_over, command);
     }
     if mode.stdout {
         let texts: Vec<&str> = rendered.iter().map(|(_, file)| file.text()).collect();
@@ -79,15 +82,56 @@ pub(super) fn put(
             workspace.shown(&file.write(workspace, environment)?)
         ));
     }
+    for (_, path) in &left_over {
+        files::remove(path)?;
+        let name = workspace.shown(path);
+        console::note(&format!("removed {name}, of an earlier rendering"));
+    }
     Ok(())
+}
+
+/// Target accounts' roles of earlier renderings that the stages no longer have.
+fn left_over<'a>(
+    workspace: &Workspace,
+    environments: &'a [Environment],
+    rendered: &[(&Environment, Rendered)],
+    asked: &[File],
+) -> Result<Vec<(&'a Environment, PathBuf)>> {
+    let mut found = Vec::new();
+    if !asked.contains(&File::TargetRole) {
+        return Ok(found);
+    }
+    let made: HashSet<PathBuf> = rendered
+        .iter()
+        .map(|(environment, file)| file.path(workspace, environment))
+        .collect();
+    for environment in environments {
+        let folder = workspace.dist(&environment.stage).join("roles");
+        let names = files::names_in(&folder)?;
+        let paths = names
+            .iter()
+            .filter(|name| rendering::is_target_role(name))
+            .map(|name| folder.join(name))
+            .filter(|path| !made.contains(path));
+        found.extend(paths.map(|path| (environment, path)));
+    }
+    Ok(found)
 }
 
 fn check(
     workspace: &Workspace,
     rendered: &[(&Environment, Rendered)],
+    left_over: &[(&Environment, PathBuf)],
     command: &str,
 ) -> Result<()> {
-    let mut stale = false;
+    let mut stale = !left_over.is_empty();
+    for (environment, path) in left_over {
+        console::note(&format!(
+            "error: {} is left over: the stage has no such role any more\nhint: cargo xtask {command} --env {}",
+            workspace.shown(path),
+            environment.stage
+        ));
+    }
     for (environment, file) in rendered {
         let path = file.path(workspace, environment);
         let name = workspace.shown(&path);

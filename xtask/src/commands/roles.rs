@@ -3,18 +3,32 @@
 use anyhow::Result;
 
 use super::render;
-use crate::{apply, cli, rendering::File, workspace::Workspace};
+use crate::{
+    apply, cli, console,
+    policy::Grants,
+    rendering::{self, File},
+    workspace::Workspace,
+};
 
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Roles) -> Result<()> {
     let environment = super::load(workspace, &flags.stage)?;
     if let Some(side) = flags.apply {
         return apply::role(workspace, &environment, side, &flags.confirmation);
     }
-    render::put(
-        workspace,
-        &[environment],
-        &File::ROLES,
-        &flags.mode,
-        "roles",
-    )
+    match flags.policy {
+        None => render::put(
+            workspace,
+            &[environment],
+            &File::ROLES,
+            &flags.mode,
+            "roles",
+        ),
+        Some(cli::PolicyFormat::Json) => print(&rendering::grants(&environment)?),
+    }
+}
+
+/// What the roles should say, without CloudFormation: the templates may say less.
+fn print(grants: &Grants) -> Result<()> {
+    let text = serde_json::to_string_pretty(grants)?;
+    Ok(console::result(&format!("{text}\n"))?)
 }

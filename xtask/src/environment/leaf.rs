@@ -3,7 +3,8 @@
 use std::{ops::Range, str::FromStr};
 
 use contract::{
-    AccountId, ExternalId, InvalidValue, LogLevel, OrganizationId, Region, RoleName, SessionPolicy,
+    AccountId, Concurrency, ExternalId, InvalidValue, LogLevel, OrganizationId, Region, RoleName,
+    SessionPolicy, TargetName, UnitId,
 };
 
 use super::{
@@ -12,7 +13,7 @@ use super::{
     keys::Checked,
     plain,
     schedule::Schedule,
-    syntax,
+    selection, syntax,
     tree::{Content, Node, Style},
     values::{
         Architecture, LogRetention, Memory, PolicyName, ReservedConcurrency, Service, TagKey,
@@ -62,9 +63,11 @@ macro_rules! leaf {
     };
 }
 
-leaf!(Text: RoleName, Region, ExternalId, Service, Architecture, Tracing, Schedule, TagKey, TagValue);
+leaf!(
+    Text: RoleName, Region, ExternalId, Service, Architecture, Tracing, Schedule, TagKey, TagValue, TargetName, UnitId
+);
 leaf!(Text: OrganizationId, PolicyName, Trust);
-leaf!(Number: Memory, Timeout, LogRetention, ReservedConcurrency);
+leaf!(Number: Memory, Timeout, LogRetention, ReservedConcurrency, Concurrency);
 
 impl Leaf for AccountId {
     const KIND: Kind = Kind::QuotedText;
@@ -159,6 +162,7 @@ impl<T: Leaf> Checked for T {
         let value = Value {
             subject: format!("`{}`", checker.here()),
             form: checker.form,
+            place: checker.place,
         };
         checker.leaf::<T>(node, &value);
     }
@@ -170,6 +174,17 @@ pub(super) struct Value<'a> {
     pub(super) subject: String,
     /// What its values look like.
     pub(super) form: &'a str,
+    /// Where it is written.
+    pub(super) place: Place,
+}
+
+/// Where a value is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// After its key.
+    Key,
+    /// After the `-` of a list, or between its brackets.
+    Item,
 }
 
 impl Value<'_> {
@@ -179,10 +194,11 @@ impl Value<'_> {
             Kind::Number => "a whole number",
             Kind::Text | Kind::OnOff | Kind::QuotedText => "one value",
         };
-        problem.help(format!(
-            "write {what} in the line of its key: {}",
-            self.form
-        ))
+        let line = match self.place {
+            Place::Key => "its key",
+            Place::Item => "its `-`",
+        };
+        problem.help(format!("write {what} in the line of {line}: {}", self.form))
     }
 }
 
@@ -196,7 +212,10 @@ impl Checker<'_> {
                 Some(syntax::template(self.rest_of_line(span.start)))
             }
             Content::Map(_) => Some(wrong_kind::<T>(value, span, "keys")),
-            Content::List => Some(wrong_kind::<T>(value, span, "a list")),
+            Content::List(_) => {
+                let problem = wrong_kind::<T>(value, span, "a list");
+                Some(selection::help_on_a_list(&self.here(), problem))
+            }
             Content::Scalar { text, style } => self.scalar::<T>(value, span, node, text, *style),
         };
         self.problems.extend(problem);
@@ -274,9 +293,9 @@ fn filled_in(value: &Value<'_>, span: &Range<usize>, text: &str) -> Option<Probl
             "write the value itself: the Framework would fill in what stands in `${…}`, so it is refused",
         ));
     }
-    ["{{", "{%", "{#", "}}", "%}", "#}"]
-        .iter()
-        .any(|mark| text.contains(mark))
+    let has_brace = text.as_bytes().contains(&b'{') || text.as_bytes().contains(&b'}');
+    let marks = ["{{", "{%", "{#", "}}", "%}", "#}"];
+    (has_brace && marks.iter().any(|mark| text.contains(mark)))
         .then(|| syntax::template(span.clone()))
 }
 

@@ -8,6 +8,7 @@ mod leaf;
 mod plain;
 mod schedule;
 pub(crate) mod schema;
+mod selection;
 mod suggest;
 mod syntax;
 mod text;
@@ -15,7 +16,7 @@ mod tree;
 mod values;
 mod variables;
 
-use std::collections::HashSet;
+use std::{collections::HashSet, path::Path};
 
 use anyhow::Result;
 use contract::{
@@ -36,7 +37,7 @@ use crate::{
 };
 
 pub(crate) use discovery::stages;
-pub(crate) use values::{Architecture, ReservedConcurrency};
+pub(crate) use values::{Architecture, ReservedConcurrency, Trust};
 pub(crate) use variables::Variables;
 
 /// A stage with its variables, valid.
@@ -48,6 +49,8 @@ pub(crate) struct Environment {
     pub(crate) source: String,
     /// What the file says, the defaults filled in.
     pub(crate) variables: Variables,
+    /// Which accounts that comes to.
+    selection: Selection,
 }
 
 impl Environment {
@@ -67,12 +70,13 @@ impl Environment {
         Some(self.admin_role(role))
     }
 
-    /// What a target is assumed with that says nothing of its own: the stage's role and external ID.
-    pub(crate) fn default_access(&self) -> Access {
-        Access::Role {
-            role: self.variables.s3_read_role.clone(),
+    /// What a target is assumed with that says nothing of its own: the stage's role and external ID. `None` where each
+    /// says so itself.
+    pub(crate) fn default_access(&self) -> Option<Access> {
+        Some(Access::Role {
+            role: self.variables.s3_read_role.clone()?,
             external_id: self.variables.external_id.clone(),
-        }
+        })
     }
 
     fn admin_role(&self, role: &RoleName) -> RoleArn {
@@ -83,35 +87,24 @@ impl Environment {
         }
     }
 
-    /// The account to list, with the role to assume there.
-    pub(crate) fn target(&self) -> Target {
-        Target {
-            account: self.variables.target_account_id.clone(),
-            name: None,
-            access: self.default_access(),
-            region: None,
-        }
+    /// Which accounts the function lists, and how it gets in.
+    pub(crate) fn selection(&self) -> &Selection {
+        &self.selection
     }
 
-    /// The role that is assumed there.
-    pub(crate) fn target_role_arn(&self) -> RoleArn {
-        RoleArn {
-            partition: self.partition(),
-            account: self.variables.target_account_id.clone(),
-            role: self.variables.s3_read_role.clone(),
+    /// The one account of the seed's form; `None` where the stage has many.
+    pub(crate) fn target(&self) -> Option<&Target> {
+        match &self.selection {
+            Selection::One(target) => Some(target),
+            Selection::Many(_) => None,
         }
-    }
-
-    /// Which accounts the function lists.
-    pub(crate) fn selection(&self) -> Selection {
-        Selection::One(self.target())
     }
 
     /// What the function is told. A log level that is the default is left out: the seed's form has two variables.
     pub(crate) fn function_configuration(&self) -> FunctionConfiguration {
         let level = self.variables.function.log_level;
         FunctionConfiguration {
-            selection: self.selection(),
+            selection: self.selection.clone(),
             session_policy: self.variables.session_policy,
             log_level: (level != LogLevel::default()).then_some(level),
         }
@@ -134,13 +127,29 @@ impl Environment {
 /// An [`InputFault`] where there is no such stage or its file cannot be read, a [`FaultReport`] where it is not valid.
 pub(crate) fn load(workspace: &Workspace, stage: &str) -> Result<Environment> {
     let (stage, path) = discovery::find(workspace, stage)?;
+    read(workspace, stage, &path)
+}
+
+/// Reads and checks the file of every stage; sorted by name. The folder is looked through once for all of them.
+///
+/// # Errors
+/// A file whose name is no stage's, or two files for one stage. What [`load`] says of each file is with its stage.
+pub(crate) fn load_all(workspace: &Workspace) -> Result<Vec<(Stage, Result<Environment>)>> {
+    let stages = discovery::all(workspace)?;
+    Ok(stages
+        .into_iter()
+        .map(|(stage, path)| (stage.clone(), read(workspace, stage, &path)))
+        .collect())
+}
+
+fn read(workspace: &Workspace, stage: Stage, path: &Path) -> Result<Environment> {
     // One more than the limit, so that a file over it is told from one at it.
-    let bytes = files::read_at_most(&path, text::LARGEST + 1).map_err(|error| {
+    let bytes = files::read_at_most(path, text::LARGEST + 1).map_err(|error| {
         InputFault(format!(
             "{error:#}\nhint: a stage's variables stand in a file that you may read"
         ))
     })?;
-    parse(&workspace.shown(&path), stage, &bytes)
+    parse(&workspace.shown(path), stage, &bytes)
         .map_err(|problems| FaultReport(problems.render(console::has_colours())).into())
 }
 
@@ -177,10 +186,16 @@ pub(crate) fn parse(source: &str, stage: Stage, bytes: &[u8]) -> Result<Environm
     }
     let variables = serde_yaml::from_str(&text.shown)
         .map_err(|error| refused(&text.shown, vec![unread(&text.shown, &error)]))?;
+    let selection = selection::selection(&variables).map_err(|fault| {
+        let problem = Problem::file(format!("no accounts to list: {fault}"));
+        let help = "name them by `target-account-id`, `targets` or `organization`";
+        refused(&text.shown, vec![problem.help(help)])
+    })?;
     Ok(Environment {
         stage,
         source: source.to_owned(),
         variables,
+        selection,
     })
 }
 

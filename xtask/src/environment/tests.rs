@@ -106,9 +106,41 @@ fn refusal(schema: &Value, value: &Value) -> Option<String> {
                 "integer" => value.is_i64(),
                 "boolean" => value.is_boolean(),
                 "object" => value.is_object(),
+                "array" => value.is_array(),
                 other => panic!("the type `{other}` is not known here"),
             },
             ("enum", _) => wanted.as_array().unwrap().contains(value),
+            ("const", _) => value == wanted,
+            ("oneOf", _) => {
+                let taking = wanted.as_array().unwrap().iter();
+                taking.filter(|one| refusal(one, value).is_none()).count() == 1
+            }
+            ("anyOf", _) => {
+                let mut taking = wanted.as_array().unwrap().iter();
+                taking.any(|one| refusal(one, value).is_none())
+            }
+            ("dependencies", Value::Object(map)) => {
+                wanted.as_object().unwrap().iter().all(|(key, needed)| {
+                    !map.contains_key(key)
+                        || match needed.as_array() {
+                            Some(keys) => keys
+                                .iter()
+                                .all(|key| map.contains_key(key.as_str().unwrap())),
+                            None => refusal(needed, value).is_none(),
+                        }
+                })
+            }
+            ("items", Value::Array(items)) => {
+                if let Some(fault) = items.iter().find_map(|item| refusal(wanted, item)) {
+                    return Some(fault);
+                }
+                true
+            }
+            ("minItems", Value::Array(items)) => items.len() as u64 >= wanted.as_u64().unwrap(),
+            ("uniqueItems", Value::Array(items)) => {
+                let texts: HashSet<String> = items.iter().map(ToString::to_string).collect();
+                texts.len() == items.len()
+            }
             ("minimum", _) => value.as_i64() >= wanted.as_i64(),
             ("maximum", _) => value.as_i64() <= wanted.as_i64(),
             ("maxLength", Value::String(text)) => {
@@ -125,6 +157,7 @@ fn refusal(schema: &Value, value: &Value) -> Option<String> {
                     let own = &schema["properties"][key];
                     let of_others = &schema["additionalProperties"];
                     let fault = match (own.is_null(), of_others) {
+                        (true, Value::Null) => None,
                         (false, _) => refusal(own, value),
                         (true, Value::Bool(false)) => Some("unknown".to_owned()),
                         (true, others) => refusal(others, value),
@@ -149,7 +182,11 @@ fn refusal(schema: &Value, value: &Value) -> Option<String> {
                 | "maxProperties"
                 | "required"
                 | "properties"
-                | "additionalProperties",
+                | "additionalProperties"
+                | "dependencies"
+                | "items"
+                | "minItems"
+                | "uniqueItems",
                 _,
             ) => true,
             (other, _) => panic!("the keyword `{other}` is not known here"),
@@ -226,6 +263,28 @@ const SEED: &str = "admin-account-id: \"111111111111\"
 lambda-execution-role: MyLambdaExecutionRole
 target-account-id: \"222222222222\"
 s3-read-role: MyS3ReadRole
+";
+
+const MANY: &str = "admin-account-id: \"111111111111\"
+lambda-execution-role: MyLambdaExecutionRole
+s3-read-role: MyS3ReadRole
+external-id: audit
+targets:
+- account-id: \"222222222222\"
+  name: Payments
+- account-id: \"333333333333\"
+  role: teams/Reader
+  external-id: other
+  region: eu-central-1
+";
+
+const ORGANIZATION: &str = "admin-account-id: \"111111111111\"
+lambda-execution-role: MyLambdaExecutionRole
+organization:
+  units: [ou-ab12-11111111, ou-ab12-34cd56ef]
+  exclude:
+  - \"444444444444\"
+  role: Reader
 ";
 
 /// Roles of accounts that are not known by number are assumed in one organization alone.
@@ -370,12 +429,21 @@ fn agrees(node: &Node, value: &Value) -> bool {
     match (&node.content, value) {
         (Content::Map(entries), Value::Object(map)) => entries.iter().all(|(key, node)| {
             let value = map.get(key.word().unwrap());
-            // An empty map of tags is as good as none.
+            // An empty map of tags is as good as none, and so is a list of no accounts to leave out.
             value.map_or_else(
-                || matches!(&node.content, Content::Map(tags) if tags.is_empty()),
+                || match &node.content {
+                    Content::Map(tags) => tags.is_empty(),
+                    Content::List(items) => items.is_empty(),
+                    _ => false,
+                },
                 |value| agrees(node, value),
             )
         }),
+        // A set has another order.
+        (Content::List(items), Value::Array(values)) => {
+            let is_there = |item| values.iter().any(|value| agrees(item, value));
+            items.len() == values.len() && items.iter().all(is_there)
+        }
         (Content::Scalar { text, .. }, Value::String(value)) => text == value,
         (Content::Scalar { text, .. }, other) => {
             serde_json::from_str(text).is_ok_and(|text: Value| text == *other)
@@ -387,11 +455,20 @@ fn agrees(node: &Node, value: &Value) -> bool {
 /// No file makes the check panic, no fault goes without a word on how to mend it, and what is taken is what was checked.
 #[test]
 fn any_bytes_can_be_told_about() {
-    let base = [SEED, "function:\n  memory: 512\n  schedule: rate(5 minutes)\ntags:\n  team: \"ä\"\nprotected: true\n"].concat();
+    let one = [SEED, "function:\n  memory: 512\n  schedule: rate(5 minutes)\ntags:\n  team: \"ä\"\nprotected: true\n"].concat();
+    let many = MANY.to_owned()
+        + "- account-id: \"444444444444\"\n  name: Logs\n- { account-id: \"111111111111\" }\n";
+    let organization = ORGANIZATION.to_owned();
+    for base in [one, many, organization] {
+        told_about(&base);
+    }
+}
+
+fn told_about(base: &str) {
     let mut numbers = Numbers(11);
     let mut taken = 0;
     for _ in 0..1_500 {
-        let mut bytes = base.clone().into_bytes();
+        let mut bytes = base.as_bytes().to_vec();
         for _ in 0..=numbers.below(4) {
             let at = numbers.below(bytes.len().max(1));
             match numbers.below(4) {
@@ -422,10 +499,153 @@ fn any_bytes_can_be_told_about() {
 }
 
 #[test]
+fn what_the_forms_come_to() {
+    let file = |text: &str| match parsed(text).unwrap().selection().clone() {
+        Selection::Many(file) => file.to_json(),
+        Selection::One(target) => panic!("{target:?}"),
+    };
+    let own = "- account-id: \"111111111111\"\n";
+    let with_own = format!("{MANY}{own}  name: Admin\nfunction:\n  concurrency: 8\n");
+    insta::assert_snapshot!(file(&with_own), @r#"
+    {"version":1,"concurrency":8,"targets":[
+    {"accountId":"222222222222","name":"Payments","role":"MyS3ReadRole","externalId":"audit"},
+    {"accountId":"333333333333","role":"teams/Reader","externalId":"other","region":"eu-central-1"},
+    {"accountId":"111111111111","name":"Admin","access":"own"}
+    ]}
+    "#);
+    // By a role of its own, the Admin account is as any other.
+    let by_role = format!("{MANY}{own}  role: Own\n");
+    insta::assert_snapshot!(file(&by_role), @r#"
+    {"version":1,"concurrency":64,"targets":[
+    {"accountId":"222222222222","name":"Payments","role":"MyS3ReadRole","externalId":"audit"},
+    {"accountId":"333333333333","role":"teams/Reader","externalId":"other","region":"eu-central-1"},
+    {"accountId":"111111111111","role":"Own","externalId":"audit"}
+    ]}
+    "#);
+    insta::assert_snapshot!(file(ORGANIZATION), @r#"
+    {"version":1,"concurrency":64,"organization":{"adminAccountId":"111111111111","units":["ou-ab12-11111111","ou-ab12-34cd56ef"],"exclude":["444444444444"],"role":"Reader"}}
+    "#);
+    let all = ORGANIZATION.replace("units: [ou-ab12-11111111, ou-ab12-34cd56ef]", "all: true");
+    insta::assert_snapshot!(file(&all), @r#"
+    {"version":1,"concurrency":64,"organization":{"adminAccountId":"111111111111","exclude":["444444444444"],"role":"Reader"}}
+    "#);
+    // Where no target relies on it, there need be no `s3-read-role`.
+    let head = "admin-account-id: \"111111111111\"\nlambda-execution-role: R\ntargets:\n";
+    insta::assert_snapshot!(file(&format!("{head}{own}")), @r#"
+    {"version":1,"concurrency":64,"targets":[
+    {"accountId":"111111111111","access":"own"}
+    ]}
+    "#);
+
+    let seed = parsed(SEED).unwrap();
+    let target = seed.target().unwrap();
+    assert_eq!(seed.selection(), &Selection::One(target.clone()));
+    assert_eq!(parsed(MANY).unwrap().target(), None);
+    assert_eq!(
+        parsed(MANY)
+            .unwrap()
+            .function_configuration()
+            .to_environment(),
+        std::collections::BTreeMap::new()
+    );
+}
+
+/// An editor refuses by the schema what the check refuses of the forms.
+#[test]
+fn the_schema_knows_the_forms() {
+    let schema: Value = serde_json::from_str(&schema::json()).unwrap();
+    for (text, is_right) in [
+        (MANY.to_owned(), true),
+        (ORGANIZATION.to_owned(), true),
+        (
+            format!("{SEED}targets: [{{ account-id: \"333333333333\" }}]\n"),
+            false,
+        ),
+        (format!("{SEED}organization: {{ all: true }}\n"), false),
+        (
+            SEED.replace("target-account-id: \"222222222222\"\n", ""),
+            false,
+        ),
+        (ORGANIZATION.replace("  role: Reader\n", ""), false),
+        (
+            ORGANIZATION.replace("  role: Reader\n", "  all: true\n  role: Reader\n"),
+            false,
+        ),
+        (
+            ORGANIZATION.replace("  role: Reader\n", "  all: false\n  role: Reader\n"),
+            true,
+        ),
+        (
+            ORGANIZATION.replace("units: [ou-ab12-11111111, ou-ab12-34cd56ef]", "all: false"),
+            false,
+        ),
+        (
+            ORGANIZATION.replace("ou-ab12-11111111, ou-ab12-34cd56ef", ""),
+            false,
+        ),
+        (
+            ORGANIZATION.replace("ou-ab12-11111111", "ou-ab12-34cd56ef"),
+            false,
+        ),
+        (
+            MANY.replace("- account-id: \"222222222222\"\n  name", "- name"),
+            false,
+        ),
+    ] {
+        let value: Value = serde_yaml::from_str(&text).unwrap();
+        assert_eq!(refusal(&schema, &value).is_none(), is_right, "{text}");
+        assert_eq!(parsed(&text).is_ok(), is_right, "{text}");
+    }
+}
+
+/// Each name that stands for a key stands for one that there is.
+#[test]
+fn other_names_are_of_keys() {
+    fn names(keys: &[keys::Key], all: &mut Vec<String>) {
+        for key in keys {
+            all.push(key.name.clone());
+            names((key.keys)(), all);
+        }
+    }
+    let mut all = Vec::new();
+    names(<Variables as keys::Checked>::keys(), &mut all);
+    for (_, key) in suggest::OTHER_NAMES {
+        assert!(all.iter().any(|name| name == key), "{key}");
+    }
+}
+
+/// 5,000 targets with every key fit into a file, and take no longer than they must, right or wrong.
+#[test]
+fn thousands_of_targets() {
+    let target = |index: usize, account: usize| {
+        format!(
+            "  - account-id: \"{account:012}\"\n    name: {}{index}\n    role: {}/{}{index}\n    external-id: {}{index}\n    region: eu-central-1\n",
+            "n".repeat(120),
+            "p".repeat(120),
+            "r".repeat(50),
+            "e".repeat(200),
+        )
+    };
+    let base = SEED.replace("target-account-id: \"222222222222\"\n", "") + "targets:\n";
+    let right: String = (0..5_000).map(|index| target(index, index)).collect();
+    let environment = parsed(&format!("{base}{right}")).unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!(environment.variables.targets.unwrap().len(), 5_000);
+
+    let started = std::time::Instant::now();
+    let twice: String = (0..5_000)
+        .map(|index| target(index, index % 2_500))
+        .collect();
+    let diagnostics = parsed(&format!("{base}{twice}")).unwrap_err();
+    assert_eq!(diagnostics.count(), 2_500);
+    drop(diagnostics.render(false));
+    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+}
+
+#[test]
 fn a_file_that_is_too_large() {
     let file = format!("{SEED}{}", "# x\n".repeat(text::LARGEST / 4));
     insta::assert_snapshot!(parsed(&file).unwrap_err(), @"
-    error: the file is too large: more than 2 MiB
+    error: the file is too large: more than 4 MiB
     --> environments/variables.dev.yml:1:1
      = help: is it a variables file? The seed's form has five lines
 

@@ -387,6 +387,11 @@ impl Tracing {
         (Self::PassThrough, "pass-through"),
     ];
 
+    /// Whether calls are sampled.
+    pub(crate) fn is_active(self) -> bool {
+        self == Self::Active
+    }
+
     /// The name that Lambda and the Serverless Framework use.
     pub(crate) fn aws_name(self) -> &'static str {
         match self {

@@ -4,13 +4,19 @@
 //! README), its type the values it takes, and its `serde(default)` what holds when it is left out. Reading, the check,
 //! "did you mean", the schema and the README's table all follow from here.
 
-use contract::{AccountId, ExternalId, LogLevel, OrganizationId, Region, RoleName, SessionPolicy};
+use std::collections::BTreeSet;
+
+use contract::{
+    AccountId, Concurrency, ExternalId, LogLevel, OrganizationId, Region, RoleName, SessionPolicy,
+    TargetName, UnitId,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
     keys::keys,
     schedule::Schedule,
+    selection,
     values::{
         Architecture, LogRetention, Memory, PolicyName, ReservedConcurrency, Service, Tags,
         Timeout, Tracing, Trust,
@@ -21,6 +27,20 @@ keys! {
     /// What a stage is made from: environments/variables.STAGE.yml
     #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
     #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+    #[schemars(extend(
+        "oneOf" = [
+            { "required": ["target-account-id"] },
+            { "required": ["targets"] },
+            { "required": ["organization"] }
+        ],
+        "dependencies" = {
+            "target-account-id": ["s3-read-role"],
+            "organization": { "anyOf": [
+                { "required": ["s3-read-role"] },
+                { "properties": { "organization": { "required": ["role"] } } }
+            ] }
+        }
+    ))]
     pub(crate) struct Variables {
         /// The account that the function is deployed in. Always in quotes: as a number it would lose its leading zeros
         /// (AWS Account Management guide, "View AWS account identifiers").
@@ -33,13 +53,43 @@ keys! {
         pub(crate) lambda_execution_role: RoleName,
 
         /// The account whose buckets are listed. Always in quotes, as `admin-account-id`.
-        #[schemars(extend("$comment" = "12 digits, in quotes"), example = &"222222222222")]
-        pub(crate) target_account_id: AccountId,
+        #[schemars(
+            with = "AccountId",
+            extend("$comment" = "12 digits, in quotes"),
+            example = &"222222222222"
+        )]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub(crate) target_account_id: Option<AccountId>,
 
-        /// The role in the Target account that the function assumes, which may list the buckets: its name, with its path
-        /// if it has one; no ARN (IAM API reference, `CreateRole`).
-        #[schemars(extend("$comment" = "`NAME` or `path/NAME`"), example = &"MyS3ReadRole")]
-        pub(crate) s3_read_role: RoleName,
+        /// The accounts whose buckets are listed, where there are many, in this order; no account and no name twice.
+        #[schemars(
+            with = "Vec<TargetVariables>",
+            length(min = 1),
+            extend("$comment" = "items with at least `account-id: \"222222222222\"`")
+        )]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub(crate) targets: Option<Vec<TargetVariables>>,
+
+        /// The organization whose accounts are listed: those that are active when the function is called. The Admin
+        /// account must be its management account or a delegated administrator (Organizations API reference,
+        /// `ListAccounts`).
+        #[schemars(
+            with = "OrganizationVariables",
+            extend("$comment" = "keys: `units` or `all: true`")
+        )]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub(crate) organization: Option<OrganizationVariables>,
+
+        /// The role in each Target account that the function assumes, which may list the buckets: its name, with its path
+        /// if it has one; no ARN (IAM API reference, `CreateRole`). It may be left out where every target, or the
+        /// organization, has a `role` of its own.
+        #[schemars(
+            with = "RoleName",
+            extend("$comment" = "`NAME` or `path/NAME`"),
+            example = &"MyS3ReadRole"
+        )]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub(crate) s3_read_role: Option<RoleName>,
 
         /// The region that the function is deployed in. The partition of every ARN follows from it (AWS General
         /// Reference, "Regional endpoints").
@@ -47,7 +97,7 @@ keys! {
         #[serde(default = "Region::us_east_1")]
         pub(crate) region: Region,
 
-        /// The external ID that the Target role's trust policy asks for. It is not a secret (STS API reference,
+        /// The external ID that the Target roles' trust policies ask for. It is not a secret (STS API reference,
         /// `AssumeRole`).
         #[schemars(
             with = "ExternalId",
@@ -113,6 +163,84 @@ keys! {
         #[serde(default)]
         pub(crate) function: Function,
     }
+    rules: selection::rules
+}
+
+keys! {
+    /// One of many accounts to list, with what it has of its own.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+    #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+    pub(crate) struct TargetVariables {
+        /// The account. Always in quotes, as `admin-account-id`. The Admin account itself, without a `role` of its own, is
+        /// listed with the execution role's own credentials.
+        #[schemars(extend("$comment" = "12 digits, in quotes"), example = &"222222222222")]
+        pub(crate) account_id: AccountId,
+
+        /// What you call it, for answers and logs; AWS never sees it.
+        #[schemars(
+            with = "TargetName",
+            extend("$comment" = "1 to 128 letters, digits, spaces and punctuation but quotes, backslashes and braces")
+        )]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub(crate) name: Option<TargetName>,
+
+        /// The role to assume there, where it is not `s3-read-role`.
+        #[schemars(with = "RoleName", extend("$comment" = "`NAME` or `path/NAME`"))]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub(crate) role: Option<RoleName>,
+
+        /// The external ID that its trust policy asks for, where it is not the stage's `external-id`.
+        #[schemars(
+            with = "ExternalId",
+            extend("$comment" = "2 to 1224 letters, digits and `_ + = , . @ : / -`")
+        )]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub(crate) external_id: Option<ExternalId>,
+
+        /// The region whose STS and S3 are asked for it, where it is not the stage's; in the same partition.
+        #[schemars(
+            with = "Region",
+            extend("$comment" = "a region's name, such as `eu-central-1`")
+        )]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub(crate) region: Option<Region>,
+    }
+}
+
+keys! {
+    /// The accounts of an organization.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+    #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+    #[schemars(extend("oneOf" = [
+        { "required": ["units"] },
+        { "required": ["all"], "properties": { "all": { "const": true } } }
+    ]))]
+    pub(crate) struct OrganizationVariables {
+        /// The organizational units whose accounts are listed, with the units that are nested in them (Organizations API
+        /// reference, `OrganizationalUnit`).
+        #[schemars(
+            with = "BTreeSet<UnitId>",
+            length(min = 1),
+            extend("$comment" = "an id such as `ou-ab12-34cd56ef`")
+        )]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub(crate) units: Option<BTreeSet<UnitId>>,
+
+        /// Whether all accounts of the organization are listed.
+        #[serde(default)]
+        pub(crate) all: bool,
+
+        /// The accounts that are never listed, whatever else says that they are.
+        #[schemars(extend("$comment" = "12 digits, in quotes"))]
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        pub(crate) exclude: BTreeSet<AccountId>,
+
+        /// The role to assume in each account, where it is not `s3-read-role`.
+        #[schemars(with = "RoleName", extend("$comment" = "`NAME` or `path/NAME`"))]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub(crate) role: Option<RoleName>,
+    }
+    rules: selection::organization_rules
 }
 
 keys! {
@@ -154,6 +282,11 @@ keys! {
         )]
         #[serde(skip_serializing_if = "Option::is_none")]
         pub(crate) schedule: Option<Schedule>,
+
+        /// How many accounts are listed at a time, where there are many: with each a request is under way, so this is
+        /// also the number of connections; above 256 they slow each other down.
+        #[schemars(extend("$comment" = "1 to 256"))]
+        pub(crate) concurrency: Concurrency,
 
         /// How many calls may run at once, set aside from the account's quota (1,000 unless raised, of which 100 stay
         /// unreserved); 0 stops the function (Lambda API reference, `PutFunctionConcurrency`).

@@ -3,7 +3,7 @@
 //! The template belongs to the user. Whatever it is turned into, no stage is deployed with another account, role,
 //! region or configuration than its variables file says, and every reader of YAML reads the same.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use contract::variable;
 use saphyr_parser::{Event, Parser, ScalarStyle};
@@ -17,7 +17,7 @@ pub(super) struct Problem {
     pub(super) what: String,
     /// The line in the rendered text, from 1, where it has one.
     pub(super) line: Option<usize>,
-    pub(super) hint: &'static str,
+    pub(super) hint: Cow<'static, str>,
 }
 
 /// The parts of serverless.yml that a stage's variables decide.
@@ -96,11 +96,11 @@ pub(super) fn serverless(text: &str, environment: &Environment) -> Result<(), Pr
     agree(&read, environment)
 }
 
-fn unreadable(error: &serde_yaml::Error) -> Problem {
+pub(super) fn unreadable(error: &serde_yaml::Error) -> Problem {
     Problem {
         line: error.location().map(|location| location.line()),
         what: format!("what it gives cannot be read: {error}"),
-        hint: "keep the keys that every stage needs: see the template as it was shipped",
+        hint: "keep the keys that every stage needs: see the template as it was shipped".into(),
     }
 }
 
@@ -232,7 +232,7 @@ fn differs(key: &str, is: &str, must: &str) -> Result<(), Problem> {
     Err(Problem {
         what,
         line: None,
-        hint: "take the value from the variables, through the template's names",
+        hint: "take the value from the variables, through the template's names".into(),
     })
 }
 
@@ -241,7 +241,7 @@ fn refuse_keys_given_twice(text: &str) -> Result<(), Problem> {
     serde_yaml::from_str::<serde_yaml::Value>(text)
         .map(drop)
         .map_err(|error| Problem {
-            hint: "give each key once: readers of YAML differ in which of two they take",
+            hint: "give each key once: readers of YAML differ in which of two they take".into(),
             ..unreadable(&error)
         })
 }
@@ -255,7 +255,7 @@ fn refuse_framework_variables(text: &str) -> Result<(), Problem> {
             return Err(Problem {
                 what: format!("`{value}` holds `${{`, the Framework's own variable syntax"),
                 line: Some(span.start.line()),
-                hint: "a deployment takes its values from the variables file alone",
+                hint: "a deployment takes its values from the variables file alone".into(),
             });
         }
     }
@@ -268,7 +268,7 @@ fn refuse_ambiguity(text: &str) -> Result<(), Problem> {
         let (event, span) = event.map_err(|error| Problem {
             what: format!("what it gives is not YAML: {}", error.info()),
             line: Some(error.marker().line()),
-            hint: "write values as `{{ name }}`, which quotes and escapes them",
+            hint: "write values as `{{ name }}`, which quotes and escapes them".into(),
         })?;
         let line = Some(span.start.line());
         match event {
@@ -278,14 +278,14 @@ fn refuse_ambiguity(text: &str) -> Result<(), Problem> {
                 return Err(Problem {
                     what: format!("`{value}` is not quoted and could be misread"),
                     line,
-                    hint: "write it in quotes, or as `{{ name }}`, which quotes it",
+                    hint: "write it in quotes, or as `{{ name }}`, which quotes it".into(),
                 });
             }
             Event::Alias(_) => {
                 return Err(Problem {
                     what: "it gives a YAML alias".to_owned(),
                     line,
-                    hint: "write the value out: not every reader follows aliases",
+                    hint: "write the value out: not every reader follows aliases".into(),
                 });
             }
             _ => {}

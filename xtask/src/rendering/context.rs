@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::accounts::Accounts;
-use crate::environment::{Environment, ReservedConcurrency};
+use crate::{
+    environment::{Environment, ReservedConcurrency},
+    policy,
+};
 
 /// The names that a template can use, with this stage's values. Documented in README.md, "The template".
 ///
@@ -58,12 +61,7 @@ impl Context {
             execution_role_name: variables.lambda_execution_role.name().to_owned(),
             execution_role_path: variables.lambda_execution_role.path(),
             accounts: Accounts::of(environment),
-            log_group_arn: format!(
-                "arn:{partition}:logs:{}:{}:log-group:/aws/lambda/{}",
-                variables.region,
-                variables.admin_account_id,
-                environment.function_name()
-            ),
+            log_group_arn: policy::log_group_arn(environment),
             function_name: environment.function_name(),
             environment: environment.function_configuration().to_environment(),
             memory: function.memory.get(),

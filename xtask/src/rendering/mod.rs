@@ -5,39 +5,73 @@
 
 mod accounts;
 mod checked;
+mod checked_role;
 mod context;
+mod role_context;
 mod template;
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use contract::AccountId;
+use minijinja::{
+    Value,
+    value::{Serde, merge_maps},
+};
 
-use self::{context::Context, template::Template};
-use crate::{environment::Environment, fault::InputFault, files, workspace::Workspace};
+use self::{checked_role::Side, context::Context, role_context::RoleContext, template::Template};
+use crate::{
+    environment::Environment,
+    fault::InputFault,
+    files,
+    policy::{Grants, RoleGrants, TargetAccounts, TargetRole},
+    workspace::Workspace,
+};
 
-/// A file that is rendered for every stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A file that is rendered for a stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum File {
     /// The deployment, for the Serverless Framework.
     Serverless,
     /// The Admin account's role, for CloudFormation.
     AdminRole,
-    /// The Target account's role, for CloudFormation.
+    /// The Target accounts' role, for CloudFormation: of all targets that say nothing of their own.
     TargetRole,
+    /// The role of a target that has another role or external ID than the stage says for all.
+    TargetRoleOf(AccountId),
 }
 
 impl File {
-    /// The files of `cargo xtask roles`.
+    /// The files of `cargo xtask roles`. Which of the Target accounts' there are the stage decides.
     pub(crate) const ROLES: [Self; 2] = [Self::AdminRole, Self::TargetRole];
 
-    /// Its path inside `dist/STAGE`; the template has the same inside `templates`, and `.j2` at its end.
-    pub(crate) fn path(self) -> &'static str {
+    /// Its path inside `dist/STAGE`.
+    pub(crate) fn path(&self) -> String {
         match self {
-            Self::Serverless => "serverless.yml",
-            Self::AdminRole => "roles/admin.yml",
-            Self::TargetRole => "roles/target.yml",
+            Self::Serverless => "serverless.yml".to_owned(),
+            Self::AdminRole => "roles/admin.yml".to_owned(),
+            Self::TargetRole => "roles/target.yml".to_owned(),
+            Self::TargetRoleOf(account) => format!("roles/target-{account}.yml"),
         }
     }
+
+    /// The path of its template inside `templates`.
+    fn template(&self) -> &'static str {
+        match self {
+            Self::Serverless => "serverless.yml.j2",
+            Self::AdminRole => "roles/admin.yml.j2",
+            Self::TargetRole | Self::TargetRoleOf(_) => "roles/target.yml.j2",
+        }
+    }
+}
+
+/// Whether a name in `dist/STAGE/roles` is one that [`File`] gives to a Target account's role.
+pub(crate) fn is_target_role(name: &str) -> bool {
+    name == "target.yml"
+        || name
+            .strip_prefix("target-")
+            .and_then(|rest| rest.strip_suffix(".yml"))
+            .is_some_and(|account| account.parse::<AccountId>().is_ok())
 }
 
 /// The templates, read once for any number of stages.
@@ -54,7 +88,7 @@ impl Templates {
     pub(crate) fn load(workspace: &Workspace, files: &[File]) -> Result<Self> {
         let files = files
             .iter()
-            .map(|&file| Ok((file, Template::load(workspace, file)?)));
+            .map(|file| Ok((file.clone(), Template::load(workspace, file)?)));
         Ok(Self {
             files: files.collect::<Result<_>>()?,
         })
@@ -63,14 +97,88 @@ impl Templates {
     /// Renders every one of them for a stage, and checks what came out.
     ///
     /// # Errors
-    /// A template has a fault, or what it gives is not what the environment asks for.
+    /// A template has a fault, or what it gives is not what the environment asks for; or no roles can be made for the stage.
     pub(crate) fn render(&self, environment: &Environment) -> Result<Vec<Rendered>, InputFault> {
-        let context = Context::of(environment);
-        self.files
-            .iter()
-            .map(|(file, template)| Rendered::new(*file, template, &context, environment))
-            .collect()
+        let mut rendered = Vec::new();
+        for (file, template) in &self.files {
+            match file {
+                File::Serverless => rendered.push(Rendered::serverless(template, environment)?),
+                File::AdminRole => {
+                    let grants = grants(environment)?;
+                    let context = RoleContext::of_admin(environment, &grants);
+                    rendered.push(Rendered::role(
+                        File::AdminRole,
+                        template,
+                        &context,
+                        environment,
+                        (&grants.execution_role, Side::Admin),
+                    )?);
+                }
+                File::TargetRole | File::TargetRoleOf(_) => {
+                    let grants = grants(environment)?;
+                    for (file, target) in target_files(&grants) {
+                        let context = RoleContext::of_target(environment, &file, target);
+                        rendered.push(Rendered::role(
+                            file,
+                            template,
+                            &context,
+                            environment,
+                            (&target.role, Side::Target),
+                        )?);
+                    }
+                }
+            }
+        }
+        Ok(rendered)
     }
+}
+
+/// What the roles of a stage should say.
+///
+/// # Errors
+/// No roles can be made for the stage.
+pub(crate) fn grants(environment: &Environment) -> Result<Grants, InputFault> {
+    Grants::of(environment).map_err(|fault| InputFault(format!("{}: {fault}", environment.source)))
+}
+
+/// The file of the role in `account`, where the stage assumes one there.
+///
+/// # Errors
+/// No roles can be made for the stage.
+pub(crate) fn target_role_file(
+    environment: &Environment,
+    account: &AccountId,
+) -> Result<Option<File>, InputFault> {
+    let grants = grants(environment)?;
+    let found = grants
+        .target_roles
+        .iter()
+        .find(|role| match &role.accounts {
+            TargetAccounts::These(accounts) => accounts.iter().any(|(id, _)| id == account),
+            TargetAccounts::Organization(_) => true,
+        });
+    Ok(found.map(|role| {
+        if role.is_default {
+            File::TargetRole
+        } else {
+            File::TargetRoleOf(account.clone())
+        }
+    }))
+}
+
+/// The files of the Target accounts' roles: one for all that have the stage's own, and one for each that has another.
+fn target_files(grants: &Grants) -> Vec<(File, &TargetRole)> {
+    let mut files = Vec::new();
+    for role in &grants.target_roles {
+        match &role.accounts {
+            TargetAccounts::These(accounts) if !role.is_default => {
+                let of = |(account, _): &(AccountId, _)| File::TargetRoleOf(account.clone());
+                files.extend(accounts.iter().map(|account| (of(account), role)));
+            }
+            _ => files.push((File::TargetRole, role)),
+        }
+    }
+    files
 }
 
 /// A rendered file of a stage: read back, and found to say what the stage's variables say.
@@ -81,37 +189,49 @@ pub(crate) struct Rendered {
 }
 
 impl Rendered {
-    fn new(
+    fn serverless(template: &Template, environment: &Environment) -> Result<Self, InputFault> {
+        let text = template.render(&Value::from(Serde(Context::of(environment))))?;
+        checked::serverless(&text, environment)
+            .map_err(|problem| template.gives(environment, &text, &problem))?;
+        Ok(Self {
+            file: File::Serverless,
+            text,
+        })
+    }
+
+    /// A role's template may use what serverless.yml's may, and names of its own.
+    fn role(
         file: File,
         template: &Template,
-        context: &Context,
+        context: &RoleContext,
         environment: &Environment,
+        (grants, side): (&RoleGrants, Side),
     ) -> Result<Self, InputFault> {
-        let text = template.render(context)?;
-        let checked = match file {
-            File::Serverless => checked::serverless(&text, environment),
-            File::AdminRole | File::TargetRole => checked::cloudformation(&text),
-        };
-        checked.map_err(|problem| template.gives(environment, &text, &problem))?;
+        let context = merge_maps([
+            Value::from(Serde(context)),
+            Value::from(Serde(Context::of(environment))),
+        ]);
+        let text = template.render(&context)?;
+        checked_role::role(&text, grants, side)
+            .map_err(|problem| template.gives(environment, &text, &problem))?;
         Ok(Self { file, text })
     }
 
     /// Renders one file of a stage with the workspace's own template.
     ///
     /// # Errors
-    /// The template cannot be read, or as for [`Templates::render`].
+    /// The template cannot be read, the stage has no such file, or as for [`Templates::render`].
     pub(crate) fn of_stage(
         workspace: &Workspace,
         environment: &Environment,
         file: File,
     ) -> Result<Self> {
-        let template = Template::load(workspace, file)?;
-        Ok(Self::new(
-            file,
-            &template,
-            &Context::of(environment),
-            environment,
-        )?)
+        let rendered =
+            Templates::load(workspace, std::slice::from_ref(&file))?.render(environment)?;
+        rendered
+            .into_iter()
+            .find(|rendered| rendered.file == file)
+            .with_context(|| format!("the stage `{}` has no {}", environment.stage, file.path()))
     }
 
     /// The whole file.

@@ -3,10 +3,10 @@
 use std::io;
 
 use minijinja::{
-    AutoEscape, Environment as Engine, UndefinedBehavior, syntax::SyntaxConfig, value::Serde,
+    AutoEscape, Environment as Engine, UndefinedBehavior, Value, syntax::SyntaxConfig,
 };
 
-use super::{File, context::Context};
+use super::File;
 use crate::{environment::Environment, fault::InputFault, files, workspace::Workspace};
 
 /// The largest template that is read. The Framework's own limit, CloudFormation's, is 1 MB for what comes out of one.
@@ -25,8 +25,8 @@ impl Template {
     ///
     /// # Errors
     /// It cannot be read, or is not UTF-8.
-    pub(super) fn load(workspace: &Workspace, file: File) -> anyhow::Result<Self> {
-        let path = workspace.templates().join(format!("{}.j2", file.path()));
+    pub(super) fn load(workspace: &Workspace, file: &File) -> anyhow::Result<Self> {
+        let path = workspace.templates().join(file.template());
         let name = workspace.shown(&path);
         let bytes = files::read_at_most(&path, LARGEST + 1).map_err(|error| {
             let missing = error
@@ -62,7 +62,7 @@ impl Template {
     ///
     /// # Errors
     /// The template has a fault; the message names its file and line.
-    pub(super) fn render(&self, context: &Context) -> Result<String, InputFault> {
+    pub(super) fn render(&self, context: &Value) -> Result<String, InputFault> {
         let mut engine = Engine::new();
         engine.set_undefined_behavior(UndefinedBehavior::Strict);
         engine.set_syntax(syntax());
@@ -70,7 +70,7 @@ impl Template {
         engine.set_auto_escape_callback(|_| AutoEscape::Json);
         engine
             .add_template(&self.name, &self.source)
-            .and_then(|()| engine.get_template(&self.name)?.render(Serde(context)))
+            .and_then(|()| engine.get_template(&self.name)?.render(context))
             .map_err(|error| self.fault(&error))
     }
 

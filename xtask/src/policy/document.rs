@@ -1,0 +1,485 @@
+//! A policy document: read from any form that AWS takes, written in one.
+
+use std::collections::BTreeSet;
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::{Map, Value};
+
+/// A policy document (IAM user guide, "IAM JSON policy elements reference").
+///
+/// Two documents that are written differently and mean the same, such as a text and a list of that text alone, are equal.
+/// `Id` is not kept: it has no meaning to IAM.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Document {
+    /// `2012-10-17`, or `2008-10-17`, which a document without one has and which knows no policy variables.
+    pub(crate) version: String,
+    /// In their order, which has no meaning to IAM.
+    #[serde(rename = "Statement")]
+    pub(crate) statements: Vec<Statement>,
+}
+
+/// A statement of a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Statement {
+    /// Its name.
+    pub(crate) sid: Option<String>,
+    /// Whether it allows or denies.
+    pub(crate) effect: Effect,
+    /// For whom, in the policy of a resource; a role's trust policy is one.
+    pub(crate) principals: Option<Set<Principal>>,
+    /// What: patterns such as `s3:List*`, in which case has no meaning.
+    pub(crate) actions: Set<String>,
+    /// On what: patterns of ARNs; a trust policy says none.
+    pub(crate) resources: Option<Set<String>>,
+    /// When: all of them must hold.
+    pub(crate) conditions: BTreeSet<Condition>,
+}
+
+/// What a statement does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(crate) enum Effect {
+    /// It allows.
+    Allow,
+    /// It denies, whatever else allows.
+    Deny,
+}
+
+/// These, or all but these: `Action` and `NotAction`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Set<T> {
+    /// These.
+    Only(BTreeSet<T>),
+    /// All but these.
+    Except(BTreeSet<T>),
+}
+
+/// Somebody: `"AWS": "arn:…"`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Principal {
+    /// `AWS`, `Service`, `Federated` or `CanonicalUser`.
+    pub(crate) kind: String,
+    /// An ARN, an account id, the name of a service, or `*`.
+    pub(crate) value: String,
+}
+
+/// A condition: `"StringEquals": {"sts:ExternalId": "…"}`. Of several values one must hold; of a negated operator, all.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Condition {
+    /// How values are compared, with `ForAnyValue:` before and `IfExists` behind it where they are there.
+    pub(crate) operator: String,
+    /// What is compared; case has no meaning.
+    pub(crate) key: String,
+    /// With what.
+    pub(crate) values: BTreeSet<String>,
+}
+
+/// A text or a value that is no policy document, or none whose meaning is known here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place} {problem}")]
+pub(crate) struct DocumentFault {
+    place: String,
+    problem: String,
+}
+
+impl DocumentFault {
+    fn new(place: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self {
+            place: place.into(),
+            problem: problem.into(),
+        }
+    }
+}
+
+impl Document {
+    /// The version that every document of ours has.
+    pub(crate) const VERSION: &'static str = "2012-10-17";
+
+    /// A document of these statements.
+    pub(crate) fn of(statements: Vec<Statement>) -> Self {
+        Self {
+            version: Self::VERSION.to_owned(),
+            statements,
+        }
+    }
+
+    /// What several documents say together, as the policies of one role do.
+    pub(crate) fn together<'a>(documents: impl IntoIterator<Item = &'a Self>) -> Self {
+        let statements = documents
+            .into_iter()
+            .flat_map(|document| document.statements.iter().cloned());
+        Self::of(statements.collect())
+    }
+
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// The value is no policy document, or has an element that is not known: what it means cannot be told.
+    pub(crate) fn from_json(value: &Value) -> Result<Self, DocumentFault> {
+        let map = object(value, "the policy")?;
+        known(map, &["Version", "Id", "Statement"], "the policy")?;
+        let version = map
+            .get("Version")
+            .map_or(Ok("2008-10-17"), |version| text(version, "Version"))?;
+        let statements = map
+            .get("Statement")
+            .ok_or_else(|| DocumentFault::new("Statement", "is missing"))?;
+        let statements = match statements {
+            Value::Array(list) => list.iter().collect(),
+            one => vec![one],
+        };
+        Ok(Self {
+            version: version.to_owned(),
+            statements: statements
+                .into_iter()
+                .enumerate()
+                .map(|(index, value)| Statement::from_json(value, &format!("Statement[{index}]")))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Reads a document's text.
+    ///
+    /// # Errors
+    /// The text is no JSON, or as for [`from_json`](Self::from_json).
+    #[cfg_attr(
+        not(test),
+        expect(
+            dead_code,
+            reason = "`doctor` and `diff` read deployed policies with it"
+        )
+    )]
+    pub(crate) fn from_text(text: &str) -> Result<Self, DocumentFault> {
+        let value: Value = serde_json::from_str(text)
+            .map_err(|error| DocumentFault::new("the policy", format!("is no JSON: {error}")))?;
+        Self::from_json(&value)
+    }
+
+    /// The document's one form, without white space.
+    pub(crate) fn to_text(&self) -> String {
+        // Texts alone: serde_json has nothing to refuse.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// What a person calls a statement: its `Sid`, or its place from 1.
+    pub(crate) fn label(&self, index: usize) -> String {
+        match self
+            .statements
+            .get(index)
+            .and_then(|one| one.sid.as_deref())
+        {
+            Some(sid) => format!("`{sid}`"),
+            None => format!("{}", index + 1),
+        }
+    }
+}
+
+impl Statement {
+    /// A statement that allows `actions`.
+    pub(crate) fn allow<'a>(sid: &str, actions: impl IntoIterator<Item = &'a str>) -> Self {
+        Self {
+            sid: Some(sid.to_owned()),
+            effect: Effect::Allow,
+            principals: None,
+            actions: Set::of(actions),
+            resources: None,
+            conditions: BTreeSet::new(),
+        }
+    }
+
+    /// The same, on these resources.
+    #[must_use]
+    pub(crate) fn on(mut self, resources: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.resources = Some(Set::of(resources));
+        self
+    }
+
+    /// The same, for a principal.
+    #[must_use]
+    pub(crate) fn by(mut self, kind: &str, value: &str) -> Self {
+        self.principals = Some(Set::Only(BTreeSet::from([Principal {
+            kind: kind.to_owned(),
+            value: value.to_owned(),
+        }])));
+        self
+    }
+
+    /// The same, where `operator` holds between `key` and `value`.
+    #[must_use]
+    pub(crate) fn when(mut self, operator: &str, key: &str, value: &str) -> Self {
+        self.conditions.insert(Condition {
+            operator: operator.to_owned(),
+            key: key.to_owned(),
+            values: BTreeSet::from([value.to_owned()]),
+        });
+        self
+    }
+
+    fn from_json(value: &Value, place: &str) -> Result<Self, DocumentFault> {
+        const ELEMENTS: [&str; 9] = [
+            "Sid",
+            "Effect",
+            "Principal",
+            "NotPrincipal",
+            "Action",
+            "NotAction",
+            "Resource",
+            "NotResource",
+            "Condition",
+        ];
+        let map = object(value, place)?;
+        known(map, &ELEMENTS, place)?;
+        let effect = match map.get("Effect").and_then(Value::as_str) {
+            Some("Allow") => Effect::Allow,
+            Some("Deny") => Effect::Deny,
+            _ => {
+                return Err(DocumentFault::new(
+                    format!("{place}.Effect"),
+                    "is neither `Allow` nor `Deny`",
+                ));
+            }
+        };
+        let sid = map
+            .get("Sid")
+            .map(|sid| text(sid, &format!("{place}.Sid")).map(ToOwned::to_owned));
+        let conditions = map.get("Condition").map_or_else(
+            || Ok(BTreeSet::new()),
+            |value| conditions(value, &format!("{place}.Condition")),
+        );
+        Ok(Self {
+            sid: sid.transpose()?,
+            effect,
+            principals: set(map, "Principal", place, principals)?,
+            actions: set(map, "Action", place, texts)?
+                .ok_or_else(|| DocumentFault::new(format!("{place}.Action"), "is missing"))?,
+            resources: set(map, "Resource", place, texts)?,
+            conditions: conditions?,
+        })
+    }
+}
+
+impl Set<String> {
+    /// These texts.
+    pub(crate) fn of(texts: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self::Only(texts.into_iter().map(Into::into).collect())
+    }
+}
+
+impl Principal {
+    /// The account that is meant as a whole: `111111111111`, or its `arn:…:root`.
+    pub(super) fn account(&self) -> Option<&str> {
+        let value = self.value.as_str();
+        let account = match value.splitn(6, ':').collect::<Vec<_>>()[..] {
+            ["arn", _, "iam", "", account, "root"] => account,
+            [account] => account,
+            _ => return None,
+        };
+        let is_id = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+        (self.kind == "AWS" && is_id).then_some(account)
+    }
+}
+
+fn object<'a>(value: &'a Value, place: &str) -> Result<&'a Map<String, Value>, DocumentFault> {
+    value
+        .as_object()
+        .ok_or_else(|| DocumentFault::new(place, "is no object"))
+}
+
+fn text<'a>(value: &'a Value, place: &str) -> Result<&'a str, DocumentFault> {
+    value
+        .as_str()
+        .ok_or_else(|| DocumentFault::new(place, "is no text"))
+}
+
+fn known(map: &Map<String, Value>, names: &[&str], place: &str) -> Result<(), DocumentFault> {
+    match map.keys().find(|name| !names.contains(&name.as_str())) {
+        Some(name) => Err(DocumentFault::new(
+            format!("{place}.{name}"),
+            "is no element of a policy",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// `NAME`, or `NotNAME`, but not both.
+fn set<T>(
+    map: &Map<String, Value>,
+    name: &str,
+    place: &str,
+    read: fn(&Value, &str) -> Result<BTreeSet<T>, DocumentFault>,
+) -> Result<Option<Set<T>>, DocumentFault> {
+    let not = format!("Not{name}");
+    let place_of = |name: &str| format!("{place}.{name}");
+    match (map.get(name), map.get(&not)) {
+        (None, None) => Ok(None),
+        (Some(value), None) => Ok(Some(Set::Only(read(value, &place_of(name))?))),
+        (None, Some(value)) => Ok(Some(Set::Except(read(value, &place_of(&not))?))),
+        (Some(_), Some(_)) => Err(DocumentFault::new(
+            place_of(&not),
+            format!("is given beside `{name}`"),
+        )),
+    }
+}
+
+/// A text, or a list of texts; a number or a switch counts as its text, as IAM has it in conditions.
+fn texts(value: &Value, place: &str) -> Result<BTreeSet<String>, DocumentFault> {
+    let one = |value: &Value| match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Bool(_) | Value::Number(_) => Ok(value.to_string()),
+        _ => Err(DocumentFault::new(place, "is no text and no list of texts")),
+    };
+    match value {
+        Value::Array(list) => list.iter().map(one).collect(),
+        single => Ok(BTreeSet::from([one(single)?])),
+    }
+}
+
+fn principals(value: &Value, place: &str) -> Result<BTreeSet<Principal>, DocumentFault> {
+    let of = |kind: &str, value: String| Principal {
+        kind: kind.to_owned(),
+        value,
+    };
+    if value == "*" {
+        // The same as "AWS": "*" (IAM user guide, "AWS JSON policy elements: Principal").
+        return Ok(BTreeSet::from([of("AWS", "*".to_owned())]));
+    }
+    let mut all = BTreeSet::new();
+    for (kind, value) in object(value, place)? {
+        let values = texts(value, &format!("{place}.{kind}"))?;
+        all.extend(values.into_iter().map(|value| of(kind, value)));
+    }
+    Ok(all)
+}
+
+fn conditions(value: &Value, place: &str) -> Result<BTreeSet<Condition>, DocumentFault> {
+    let mut all = BTreeSet::new();
+    for (operator, keys) in object(value, place)? {
+        let place = format!("{place}.{operator}");
+        for (key, value) in object(keys, &place)? {
+            all.insert(Condition {
+                operator: operator.clone(),
+                key: key.clone(),
+                values: texts(value, &format!("{place}.{key}"))?,
+            });
+        }
+    }
+    Ok(all)
+}
+
+/// A single text as itself, several as a list.
+fn written(texts: &BTreeSet<String>) -> Value {
+    match texts.first() {
+        Some(text) if texts.len() == 1 => Value::from(text.as_str()),
+        _ => texts.iter().map(String::as_str).collect(),
+    }
+}
+
+fn written_principals(all: &BTreeSet<Principal>) -> Value {
+    let kinds: BTreeSet<&str> = all.iter().map(|one| one.kind.as_str()).collect();
+    let of = |kind: &str| {
+        let values = all.iter().filter(|one| one.kind == kind);
+        written(&values.map(|one| one.value.clone()).collect())
+    };
+    let map = kinds.into_iter().map(|kind| (kind.to_owned(), of(kind)));
+    Value::Object(map.collect())
+}
+
+impl Serialize for Statement {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(sid) = &self.sid {
+            map.serialize_entry("Sid", sid)?;
+        }
+        map.serialize_entry("Effect", &self.effect)?;
+        match &self.principals {
+            None => {}
+            Some(Set::Only(all)) => map.serialize_entry("Principal", &written_principals(all))?,
+            Some(Set::Except(all)) => {
+                map.serialize_entry("NotPrincipal", &written_principals(all))?;
+            }
+        }
+        match &self.actions {
+            Set::Only(all) => map.serialize_entry("Action", &written(all))?,
+            Set::Except(all) => map.serialize_entry("NotAction", &written(all))?,
+        }
+        match &self.resources {
+            None => {}
+            Some(Set::Only(all)) => map.serialize_entry("Resource", &written(all))?,
+            Some(Set::Except(all)) => map.serialize_entry("NotResource", &written(all))?,
+        }
+        if !self.conditions.is_empty() {
+            let mut operators = Map::new();
+            for condition in &self.conditions {
+                let keys = operators
+                    .entry(condition.operator.as_str())
+                    .or_insert_with(|| Value::Object(Map::new()));
+                keys[&condition.key] = written(&condition.values);
+            }
+            map.serialize_entry("Condition", &operators)?;
+        }
+        map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_the_same_is_one() {
+        let short = Document::from_text(
+            r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"s3:ListAllMyBuckets",
+                "Resource":"*","Condition":{"Bool":{"aws:SecureTransport":true}}}}"#,
+        )
+        .unwrap();
+        let long = Document::from_text(
+            r#"{"Id":"x","Version":"2012-10-17","Statement":[{"Condition":{"Bool":{"aws:SecureTransport":["true"]}},
+                "Resource":["*"],"Action":["s3:ListAllMyBuckets"],"Principal":{"AWS":["*"]},"Effect":"Allow"}]}"#,
+        )
+        .unwrap();
+        assert_eq!(short, long);
+        assert_eq!(
+            short.to_text(),
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"s3:ListAllMyBuckets","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"true"}}}]}"#
+        );
+    }
+
+    #[test]
+    fn what_is_written_is_what_is_read() {
+        for text in [
+            r#"{"Version":"2012-10-17","Statement":[{"Sid":"A","Effect":"Allow","Principal":{"AWS":["111111111111","arn:aws:iam::222222222222:root"],"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"aws:SourceAccount":"1","sts:ExternalId":["a","b"]},"StringLike":{"aws:PrincipalArn":"x*"}}}]}"#,
+            r#"{"Version":"2008-10-17","Statement":[{"Effect":"Deny","NotPrincipal":{"AWS":"x"},"NotAction":"s3:*","NotResource":["a","b"]}]}"#,
+            r#"{"Version":"2012-10-17","Statement":[]}"#,
+        ] {
+            assert_eq!(Document::from_text(text).unwrap().to_text(), text);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_refused() {
+        let fault = |text: &str| Document::from_text(text).unwrap_err().to_string();
+        assert!(fault("{").starts_with("the policy is no JSON: "));
+        assert_eq!(fault("[]"), "the policy is no object");
+        assert_eq!(fault("{}"), "Statement is missing");
+        assert_eq!(
+            fault(r#"{"Statement":{"Effect":"allow","Action":"*"}}"#),
+            "Statement[0].Effect is neither `Allow` nor `Deny`"
+        );
+        assert_eq!(
+            fault(r#"{"Statement":[{"Effect":"Allow"}]}"#),
+            "Statement[0].Action is missing"
+        );
+        assert_eq!(
+            fault(r#"{"Statement":[{"Effect":"Allow","Action":"*","Conditions":{}}]}"#),
+            "Statement[0].Conditions is no element of a policy"
+        );
+        assert_eq!(
+            fault(r#"{"Statement":[{"Effect":"Allow","Action":"*","NotAction":"a"}]}"#),
+            "Statement[0].NotAction is given beside `Action`"
+        );
+        assert_eq!(
+            fault(r#"{"Statement":[{"Effect":"Allow","Action":{"Ref":"X"}}]}"#),
+            "Statement[0].Action is no text and no list of texts"
+        );
+    }
+}

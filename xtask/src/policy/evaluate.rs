@@ -1,0 +1,290 @@
+//! Whether a policy allows something, as far as that can be told from the policy alone.
+//!
+//! Three answers, since a condition may ask for what only AWS knows at the time. What is *not* here: other policies of
+//! the same role, its permissions boundary, service and resource control policies, session policies; any of them may
+//! still deny what is allowed here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    document::{Condition, Document, Effect, Principal, Set, Statement},
+    pattern,
+};
+
+/// A request to ask a policy about.
+#[derive(Debug, Clone)]
+pub(crate) struct Request<'a> {
+    /// What is to be done, such as `sts:AssumeRole`.
+    pub(crate) action: &'a str,
+    /// On what: its ARN, or `*` for what has none. A trust policy is of the role itself, and asks for nothing here.
+    pub(crate) resource: Option<&'a str>,
+    /// Who: of a role its ARN, of a service its name. A policy that is the caller's own asks for nothing here.
+    pub(crate) caller: Option<Caller<'a>>,
+    /// What is known of the request, by condition key.
+    pub(crate) facts: Facts,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caller<'a> {
+    /// A role, or a session of it.
+    Role(&'a str),
+    /// A service of AWS.
+    Service(&'a str),
+}
+
+/// What is known of a request, by condition key in lower case; of every other key nothing is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Facts(BTreeMap<String, Option<String>>);
+
+impl Facts {
+    /// The key has this value, or is known not to be in the request: `sts:ExternalId` where none is passed.
+    #[must_use]
+    pub(crate) fn with(mut self, key: &str, value: Option<&str>) -> Self {
+        let value = value.map(ToOwned::to_owned);
+        self.0.insert(key.to_ascii_lowercase(), value);
+        self
+    }
+}
+
+/// What a policy says of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// A statement allows it, and none denies it.
+    Yes,
+    /// A statement denies it, which it is called by.
+    Denied(String),
+    /// No statement allows it: why each `Allow` does not, in their order.
+    No(Vec<Miss>),
+    /// It depends on what is not known: condition keys, sorted, and what else cannot be told from here.
+    CannotTell(BTreeSet<String>),
+}
+
+/// Why a statement does not allow a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Miss {
+    /// What the statement is called: its `Sid` in backticks, or its number.
+    pub(crate) statement: String,
+    /// Everything about it that does not fit.
+    pub(crate) because: Vec<Mismatch>,
+}
+
+/// Something in a statement that does not fit a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Mismatch {
+    /// It is about other actions.
+    Action,
+    /// It is about other resources.
+    Resource,
+    /// It is for others.
+    Principal,
+    /// It is for one who has been deleted: IAM shows the unique id that it keeps in place of the ARN.
+    DeletedPrincipal(String),
+    /// A condition does not hold.
+    Condition(Condition),
+}
+
+/// What a policy says of a request.
+pub(crate) fn evaluate(document: &Document, request: &Request<'_>) -> Answer {
+    let mut allowed = false;
+    let mut unknown = BTreeSet::new();
+    let mut misses = Vec::new();
+    for (index, statement) in document.statements.iter().enumerate() {
+        let applies = applies(statement, request, document.version == Document::VERSION);
+        match (statement.effect, applies) {
+            (Effect::Deny, Applies::Yes) => return Answer::Denied(document.label(index)),
+            (Effect::Allow, Applies::Yes) => allowed = true,
+            (_, Applies::CannotTell(of)) => {
+                // Where it is allowed anyhow, what else might allow it does not matter.
+                unknown.extend(of.into_iter().map(|what| (statement.effect, what)));
+            }
+            (Effect::Allow, Applies::No(because)) => misses.push(Miss {
+                statement: document.label(index),
+                because,
+            }),
+            (Effect::Deny, Applies::No(_)) => {}
+        }
+    }
+    let matters: BTreeSet<String> = unknown
+        .into_iter()
+        .filter(|(effect, _)| !allowed || *effect == Effect::Deny)
+        .map(|(_, what)| what)
+        .collect();
+    let none_can_allow = misses.len() == count(document, Effect::Allow);
+    if none_can_allow {
+        Answer::No(misses)
+    } else if matters.is_empty() {
+        Answer::Yes
+    } else {
+        Answer::CannotTell(matters)
+    }
+}
+
+fn count(document: &Document, effect: Effect) -> usize {
+    let of = |statement: &&Statement| statement.effect == effect;
+    document.statements.iter().filter(of).count()
+}
+
+/// Whether a statement is about a request.
+enum Applies {
+    Yes,
+    No(Vec<Mismatch>),
+    CannotTell(BTreeSet<String>),
+}
+
+/// Yes, no, or what it depends on.
+enum Holds {
+    Yes,
+    No,
+    CannotTell(String),
+}
+
+impl Holds {
+    fn known(holds: bool) -> Self {
+        if holds { Self::Yes } else { Self::No }
+    }
+
+    /// Of "all but".
+    fn not(self) -> Self {
+        match self {
+            Self::Yes => Self::No,
+            Self::No => Self::Yes,
+            other => other,
+        }
+    }
+
+    fn any(all: impl IntoIterator<Item = Self>) -> Self {
+        let mut outcome = Self::No;
+        for one in all {
+            match one {
+                Self::Yes => return Self::Yes,
+                Self::CannotTell(_) => outcome = one,
+                Self::No => {}
+            }
+        }
+        outcome
+    }
+}
+
+fn applies(statement: &Statement, request: &Request<'_>, has_variables: bool) -> Applies {
+    let mut because = Vec::new();
+    let mut unknown = BTreeSet::new();
+    let mut take = |holds: Holds, mismatch: Mismatch| match holds {
+        Holds::Yes => {}
+        Holds::No => because.push(mismatch),
+        Holds::CannotTell(what) => {
+            unknown.insert(what);
+        }
+    };
+    let action = request.action.to_ascii_lowercase();
+    let named = in_set(&statement.actions, |one| {
+        Holds::known(pattern::matches(&one.to_ascii_lowercase(), &action))
+    });
+    take(named, Mismatch::Action);
+    if let (Some(set), Some(resource)) = (&statement.resources, request.resource) {
+        let named = in_set(set, |one| {
+            if has_variables && one.contains("${") {
+                return Holds::CannotTell(format!("policy variables in `{one}`"));
+            }
+            Holds::known(pattern::matches(one, resource))
+        });
+        take(named, Mismatch::Resource);
+    }
+    if let (Some(set), Some(caller)) = (&statement.principals, request.caller) {
+        let named = in_set(set, |one| is_principal(one, caller));
+        take(named, deleted(set).unwrap_or(Mismatch::Principal));
+    }
+    for condition in &statement.conditions {
+        let holds = holds(condition, &request.facts, has_variables);
+        take(holds, Mismatch::Condition(condition.clone()));
+    }
+    match (because.is_empty(), unknown.is_empty()) {
+        (false, _) => Applies::No(because),
+        (true, false) => Applies::CannotTell(unknown),
+        (true, true) => Applies::Yes,
+    }
+}
+
+fn in_set<T>(set: &Set<T>, is: impl Fn(&T) -> Holds) -> Holds {
+    match set {
+        Set::Only(all) => Holds::any(all.iter().map(is)),
+        Set::Except(all) => Holds::any(all.iter().map(is)).not(),
+    }
+}
+
+fn is_principal(principal: &Principal, caller: Caller<'_>) -> Holds {
+    let value = principal.value.as_str();
+    match (principal.kind.as_str(), caller) {
+        ("Service", Caller::Service(name)) => Holds::known(value == name),
+        ("AWS", Caller::Role(_)) if value == "*" => Holds::Yes,
+        ("AWS", Caller::Role(arn)) => {
+            let account = arn.split(':').nth(4);
+            if principal.account().is_some() {
+                return Holds::known(principal.account() == account);
+            }
+            if value.contains(":assumed-role/") && value.split(':').nth(4) == account {
+                return Holds::CannotTell(format!("the name of the session (`{value}`)"));
+            }
+            Holds::known(value == arn)
+        }
+        _ => Holds::No,
+    }
+}
+
+/// IAM keeps a role or a user by its unique id, and shows that where there is no such role or user any more (IAM user
+/// guide, "AWS JSON policy elements: Principal").
+fn deleted(set: &Set<Principal>) -> Option<Mismatch> {
+    let Set::Only(all) = set else { return None };
+    let is_id = |text: &str| {
+        ["AROA", "AIDA"].iter().any(|kind| text.starts_with(kind)) && !text.contains(':')
+    };
+    let gone = all.iter().find(|one| is_id(&one.value))?;
+    Some(Mismatch::DeletedPrincipal(gone.value.clone()))
+}
+
+fn holds(condition: &Condition, facts: &Facts, has_variables: bool) -> Holds {
+    let cannot_tell = || Holds::CannotTell(condition.key.clone());
+    let Some(fact) = facts.0.get(&condition.key.to_ascii_lowercase()) else {
+        return cannot_tell();
+    };
+    let operator = condition.operator.to_ascii_lowercase();
+    if operator == "null" {
+        let wanted = if fact.is_none() { "true" } else { "false" };
+        return Holds::known(condition.values.iter().any(|value| value == wanted));
+    }
+    let (base, if_exists) = match operator.strip_suffix("ifexists") {
+        Some(base) => (base, true),
+        None => (operator.as_str(), false),
+    };
+    let is: fn(&str, &str) -> bool = match base {
+        "stringequals" | "stringnotequals" => |wanted, fact| wanted == fact,
+        "stringequalsignorecase" | "stringnotequalsignorecase" => {
+            |wanted, fact| wanted.eq_ignore_ascii_case(fact)
+        }
+        "stringlike" | "stringnotlike" => pattern::matches,
+        "arnequals" | "arnlike" | "arnnotequals" | "arnnotlike" => arn_matches,
+        _ => return cannot_tell(),
+    };
+    let negated = base.contains("not");
+    let Some(fact) = fact else {
+        return Holds::known(if_exists || negated);
+    };
+    if has_variables && condition.values.iter().any(|value| value.contains("${")) {
+        return cannot_tell();
+    }
+    let any = condition.values.iter().any(|wanted| is(wanted, fact));
+    Holds::known(any != negated)
+}
+
+/// Each of an ARN's six parts by itself: a `*` reaches no further than its part.
+fn arn_matches(wanted: &str, arn: &str) -> bool {
+    let (wanted, arn): (Vec<&str>, Vec<&str>) = (
+        wanted.splitn(6, ':').collect(),
+        arn.splitn(6, ':').collect(),
+    );
+    wanted.len() == arn.len()
+        && wanted
+            .iter()
+            .zip(&arn)
+            .all(|(wanted, part)| pattern::matches(wanted, part))
+}

@@ -1,0 +1,459 @@
+//! What a stage's roles should say: the one definition of both accounts' side of the trust.
+//!
+//! A function of the environment alone. What is *not* here: CloudFormation, in whose words the templates say the same and
+//! more, and what is deployed.
+
+use std::collections::BTreeMap;
+
+use contract::{
+    Access, AccountId, Accounts, ExternalId, Organization, OrganizationId, RoleName, Selection,
+    Target, TargetName, Units,
+};
+use serde::Serialize;
+
+use super::document::{Document, Statement};
+use crate::environment::{Environment, Trust};
+
+/// IAM's limits, in characters; of a policy, white space is not counted (IAM user guide, "IAM and AWS STS quotas").
+pub(crate) mod limit {
+    /// A role's trust policy.
+    pub(crate) const TRUST: usize = 2_048;
+    /// All inline policies of a role together.
+    pub(crate) const INLINE: usize = 10_240;
+    /// A managed policy.
+    pub(crate) const MANAGED: usize = 6_144;
+    /// How many managed policies a role may have, unless the quota is raised.
+    pub(crate) const ATTACHED: usize = 10;
+    /// A role's description.
+    pub(crate) const DESCRIPTION: usize = 1_000;
+}
+
+/// How much of the inline policies the targets may take: the rest is for statements of the user's own.
+const INLINE_BUDGET: usize = 8_192;
+
+/// The name of the roles' inline policies.
+pub(crate) const POLICY_NAME: &str = "list-s3-buckets";
+
+/// What the roles of a stage should say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Grants {
+    /// The role in the Admin account that the function runs as.
+    pub(crate) execution_role: RoleGrants,
+    /// The roles that it assumes: one for all accounts that have the same, the stage's default first.
+    pub(crate) target_roles: Vec<TargetRole>,
+    /// What the execution role may assume.
+    #[serde(skip)]
+    pub(crate) assumes: Assumes,
+    /// Whether the Admin account itself is listed, with the execution role's own permission.
+    #[serde(skip)]
+    pub(crate) lists_own_account: bool,
+    /// What the function asks AWS Organizations; nothing unless an organization is listed.
+    #[serde(skip)]
+    pub(crate) organization_actions: Vec<&'static str>,
+}
+
+/// A role: whom it trusts, and what it may do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RoleGrants {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its path: `/`, or `/…/`.
+    pub(crate) path: String,
+    /// Who may assume it.
+    pub(crate) trust_policy: Document,
+    /// Its inline policies, by name.
+    pub(crate) permissions: BTreeMap<String, Document>,
+    /// Managed policies, where the inline ones have no room.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) managed_policies: Vec<Document>,
+    /// The managed policy of the role's own account that bounds it: `NAME` or `path/NAME`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) permissions_boundary: Option<String>,
+}
+
+/// A role that is assumed, the same in each of its accounts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TargetRole {
+    /// The accounts that have it.
+    #[serde(flatten)]
+    pub(crate) accounts: TargetAccounts,
+    /// What it says.
+    #[serde(flatten)]
+    pub(crate) role: RoleGrants,
+    /// The external ID that it asks for.
+    #[serde(skip)]
+    pub(crate) external_id: Option<ExternalId>,
+    /// Whether it is what the stage says for every target that says nothing of its own.
+    #[serde(skip)]
+    pub(crate) is_default: bool,
+}
+
+/// The accounts that a role is in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum TargetAccounts {
+    /// These, in the order of the stage.
+    #[serde(rename = "accounts", serialize_with = "ids")]
+    These(Vec<(AccountId, Option<TargetName>)>),
+    /// Those of an organization.
+    #[serde(rename = "organizationId")]
+    Organization(OrganizationId),
+}
+
+fn ids<S: serde::Serializer>(
+    accounts: &[(AccountId, Option<TargetName>)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(accounts.iter().map(|(account, _)| account))
+}
+
+/// What the execution role may assume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Assumes {
+    /// These roles, by their ARNs, sorted: what fits into the inline policy, and the rest, for a managed policy each.
+    Roles {
+        /// In the inline policy.
+        inline: Vec<String>,
+        /// In managed policies.
+        managed: Vec<Vec<String>>,
+    },
+    /// The roles of one name in every account of an organization.
+    Organization {
+        /// Their ARN, with `*` for the account.
+        pattern: String,
+        /// The organization.
+        id: OrganizationId,
+    },
+}
+
+/// A stage that no roles can be made for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum GrantFault {
+    /// IAM has no room for that many roles.
+    #[error(
+        "the execution role would have to name {wanted} roles, and IAM has room for {room} of them: some in its inline \
+         policy ({inline} characters), the rest in {attached} managed policies ({managed} characters each)\n\
+         hint: list the accounts by `organization:`, which needs one statement for all, or split them over several stages",
+        inline = limit::INLINE, attached = limit::ATTACHED, managed = limit::MANAGED
+    )]
+    TooManyTargets {
+        /// How many there are.
+        wanted: usize,
+        /// How many fit.
+        room: usize,
+    },
+    /// An organization is listed that is not named.
+    #[error(
+        "`organization` needs `organization-id` beside it\nhint: without it, the execution role could assume the role in any account of AWS"
+    )]
+    NoOrganizationId,
+}
+
+impl Grants {
+    /// What the roles of a stage should say.
+    ///
+    /// # Errors
+    /// IAM has no room for so many targets, or the stage's organization is not named.
+    pub(crate) fn of(environment: &Environment) -> Result<Self, GrantFault> {
+        Self::of_selection(environment, environment.selection())
+    }
+
+    /// The same for a selection of accounts.
+    ///
+    /// # Errors
+    /// As for [`of`](Self::of).
+    pub(super) fn of_selection(
+        environment: &Environment,
+        selection: &Selection,
+    ) -> Result<Self, GrantFault> {
+        match selection {
+            Selection::One(target) => Self::of_targets(environment, std::slice::from_ref(target)),
+            Selection::Many(file) => match file.accounts() {
+                Accounts::Targets(targets) => Self::of_targets(environment, targets),
+                Accounts::Organization(organization) => {
+                    Self::of_organization(environment, organization)
+                }
+            },
+        }
+    }
+
+    fn of_targets(environment: &Environment, targets: &[Target]) -> Result<Self, GrantFault> {
+        let lists_own_account = targets.iter().any(|target| target.access == Access::Own);
+        let arns = targets
+            .iter()
+            .filter_map(|target| target.role_arn(environment.partition()));
+        let mut arns: Vec<String> = arns.map(|arn| arn.to_string()).collect();
+        arns.sort();
+        let others = permissions(environment, None, lists_own_account, &[]);
+        let assumes = spread(&arns, others.to_text().len())?;
+        Ok(Self {
+            execution_role: execution_role(environment, &assumes, lists_own_account, &[]),
+            target_roles: target_roles(environment, targets),
+            assumes,
+            lists_own_account,
+            organization_actions: Vec::new(),
+        })
+    }
+
+    fn of_organization(
+        environment: &Environment,
+        organization: &Organization,
+    ) -> Result<Self, GrantFault> {
+        let Organization {
+            admin,
+            units,
+            exclude,
+            role,
+            external_id,
+        } = organization;
+        let id = environment.variables.organization_id.clone();
+        let id = id.ok_or(GrantFault::NoOrganizationId)?;
+        let partition = environment.partition();
+        let assumes = Assumes::Organization {
+            pattern: format!("arn:{partition}:iam::*:role/{role}"),
+            id: id.clone(),
+        };
+        let organization_actions = match units {
+            Units::All => vec!["organizations:ListAccounts"],
+            Units::Some(_) => vec![
+                "organizations:ListAccountsForParent",
+                "organizations:ListChildren",
+            ],
+        };
+        let lists_own_account = !exclude.contains(admin);
+        Ok(Self {
+            execution_role: execution_role(
+                environment,
+                &assumes,
+                lists_own_account,
+                &organization_actions,
+            ),
+            target_roles: vec![TargetRole {
+                accounts: TargetAccounts::Organization(id),
+                role: read_role(environment, role, external_id.as_ref()),
+                external_id: external_id.clone(),
+                is_default: true,
+            }],
+            assumes,
+            lists_own_account,
+            organization_actions,
+        })
+    }
+}
+
+impl RoleGrants {
+    /// All that it may do.
+    pub(crate) fn all_permissions(&self) -> Document {
+        Document::together(self.permissions.values().chain(&self.managed_policies))
+    }
+}
+
+/// The ARN of the function's log group, without the `:*` that names its streams.
+pub(crate) fn log_group_arn(environment: &Environment) -> String {
+    let variables = &environment.variables;
+    format!(
+        "arn:{}:logs:{}:{}:log-group:/aws/lambda/{}",
+        environment.partition(),
+        variables.region,
+        variables.admin_account_id,
+        environment.function_name()
+    )
+}
+
+fn execution_role(
+    environment: &Environment,
+    assumes: &Assumes,
+    lists_own_account: bool,
+    organization_actions: &[&str],
+) -> RoleGrants {
+    let variables = &environment.variables;
+    let trust = Statement::allow("LambdaInThisAccount", ["sts:AssumeRole"])
+        .by("Service", "lambda.amazonaws.com")
+        .when(
+            "StringEquals",
+            "aws:SourceAccount",
+            variables.admin_account_id.as_str(),
+        );
+    let managed = match assumes {
+        Assumes::Roles { managed, .. } => managed.as_slice(),
+        Assumes::Organization { .. } => &[],
+    };
+    RoleGrants {
+        name: variables.lambda_execution_role.name().to_owned(),
+        path: variables.lambda_execution_role.path(),
+        trust_policy: Document::of(vec![trust]),
+        permissions: BTreeMap::from([(
+            POLICY_NAME.to_owned(),
+            permissions(
+                environment,
+                Some(assumes),
+                lists_own_account,
+                organization_actions,
+            ),
+        )]),
+        managed_policies: managed
+            .iter()
+            .map(|arns| Document::of(vec![assume(arns)]))
+            .collect(),
+        permissions_boundary: boundary(environment),
+    }
+}
+
+fn permissions(
+    environment: &Environment,
+    assumes: Option<&Assumes>,
+    lists_own_account: bool,
+    organization_actions: &[&str],
+) -> Document {
+    let mut statements = Vec::new();
+    match assumes {
+        Some(Assumes::Roles { inline, .. }) if !inline.is_empty() => {
+            statements.push(assume(inline))
+        }
+        Some(Assumes::Organization { pattern, id }) => {
+            statements.push(assume([pattern]).when(
+                "StringEquals",
+                "aws:ResourceOrgID",
+                id.as_str(),
+            ));
+        }
+        _ => {}
+    }
+    if !organization_actions.is_empty() {
+        statements
+            .push(Statement::allow("FindAccounts", organization_actions.iter().copied()).on(["*"]));
+    }
+    if lists_own_account {
+        statements.push(list_buckets("ListOwnBuckets"));
+    }
+    statements.push(
+        Statement::allow(
+            "WriteOwnLogs",
+            ["logs:CreateLogStream", "logs:PutLogEvents"],
+        )
+        .on([format!("{}:*", log_group_arn(environment))]),
+    );
+    if environment.variables.function.tracing.is_active() {
+        let actions = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"];
+        statements.push(Statement::allow("WriteTraces", actions).on(["*"]));
+    }
+    Document::of(statements)
+}
+
+fn assume(arns: impl IntoIterator<Item = impl Into<String>>) -> Statement {
+    Statement::allow("AssumeReadRole", ["sts:AssumeRole"]).on(arns)
+}
+
+fn list_buckets(sid: &str) -> Statement {
+    Statement::allow(sid, ["s3:ListAllMyBuckets"]).on(["*"])
+}
+
+fn boundary(environment: &Environment) -> Option<String> {
+    let policy = environment.variables.permissions_boundary.as_ref()?;
+    Some(policy.to_string())
+}
+
+/// The roles of the targets, one for all that have the same.
+fn target_roles(environment: &Environment, targets: &[Target]) -> Vec<TargetRole> {
+    let default = environment.default_access();
+    let mut roles: Vec<TargetRole> = Vec::new();
+    let mut places: BTreeMap<(&RoleName, Option<&ExternalId>), usize> = BTreeMap::new();
+    for target in targets {
+        let Access::Role { role, external_id } = &target.access else {
+            continue;
+        };
+        let place = *places
+            .entry((role, external_id.as_ref()))
+            .or_insert_with(|| {
+                roles.push(TargetRole {
+                    accounts: TargetAccounts::These(Vec::new()),
+                    role: read_role(environment, role, external_id.as_ref()),
+                    external_id: external_id.clone(),
+                    is_default: Some(&target.access) == default.as_ref(),
+                });
+                roles.len() - 1
+            });
+        if let TargetAccounts::These(accounts) = &mut roles[place].accounts {
+            accounts.push((target.account.clone(), target.name.clone()));
+        }
+    }
+    roles.sort_by_key(|role| !role.is_default);
+    roles
+}
+
+/// A role that the function assumes.
+fn read_role(
+    environment: &Environment,
+    role: &RoleName,
+    external_id: Option<&ExternalId>,
+) -> RoleGrants {
+    let variables = &environment.variables;
+    let execution_role = environment.execution_role_arn().to_string();
+    let statement = Statement::allow("ExecutionRole", ["sts:AssumeRole"]);
+    let mut trust = match variables.trust {
+        Trust::Role => statement.by("AWS", &execution_role),
+        Trust::Account => {
+            let (partition, account) = (environment.partition(), &variables.admin_account_id);
+            statement
+                .by("AWS", &format!("arn:{partition}:iam::{account}:root"))
+                .when("ArnEquals", "aws:PrincipalArn", &execution_role)
+        }
+    };
+    if let Some(id) = external_id {
+        trust = trust.when("StringEquals", "sts:ExternalId", id.as_str());
+    }
+    if let Some(id) = &variables.organization_id {
+        trust = trust.when("StringEquals", "aws:PrincipalOrgID", id.as_str());
+    }
+    RoleGrants {
+        name: role.name().to_owned(),
+        path: role.path(),
+        trust_policy: Document::of(vec![trust]),
+        permissions: BTreeMap::from([(
+            POLICY_NAME.to_owned(),
+            Document::of(vec![list_buckets("ListBuckets")]),
+        )]),
+        managed_policies: Vec::new(),
+        permissions_boundary: boundary(environment),
+    }
+}
+
+/// Puts ARNs into the inline policy, whose other statements have `others` characters, and the rest into managed ones.
+fn spread(arns: &[String], others: usize) -> Result<Assumes, GrantFault> {
+    // In quotes, with a comma.
+    let length = |arn: &String| arn.len() + 3;
+    let empty = Document::of(vec![assume(["", ""])]).to_text().len();
+    let mut rest = arns;
+    let mut fill = |budget: usize, taken: usize| {
+        let mut left = budget.saturating_sub(taken);
+        let fits = |arn: &&String| {
+            let fits = length(arn) <= left;
+            left = left.saturating_sub(length(arn));
+            fits
+        };
+        let count = rest.iter().take_while(fits).count();
+        let (these, those) = rest.split_at(count);
+        rest = those;
+        these.to_vec()
+    };
+    let inline = fill(INLINE_BUDGET, empty + others);
+    let mut managed = Vec::new();
+    for _ in 0..limit::ATTACHED {
+        let these = fill(limit::MANAGED, empty);
+        if these.is_empty() {
+            break;
+        }
+        managed.push(these);
+    }
+    if rest.is_empty() {
+        Ok(Assumes::Roles { inline, managed })
+    } else {
+        Err(GrantFault::TooManyTargets {
+            wanted: arns.len(),
+            room: arns.len() - rest.len(),
+        })
+    }
+}

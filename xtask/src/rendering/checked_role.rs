@@ -1,0 +1,316 @@
+//! Reads a rendered role back, as CloudFormation will, and holds it against what the role should say.
+//!
+//! The templates are the user's, and may say less than the stage's variables give: another condition, another boundary.
+//! They may not say more, but for the execution role, which may have statements of its own for what the variables do not
+//! know (a key, a network interface); never such as concern STS or IAM, by which it could come to anything.
+
+use serde_json::Value;
+
+use super::checked::{Problem, cloudformation, unreadable};
+use crate::policy::{Broadening, Document, Kind, RoleGrants, Set, broadening, is_for, limit};
+
+/// Which account's role it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// The execution role.
+    Admin,
+    /// The role that it assumes.
+    Target,
+}
+
+/// AWS's managed policies that an execution role may have: what they allow is known, and little (AWS managed policy
+/// reference).
+const HARMLESS: [&str; 4] = [
+    "service-role/AWSLambdaBasicExecutionRole",
+    "service-role/AWSLambdaVPCAccessExecutionRole",
+    "AWSXRayDaemonWriteAccess",
+    "CloudWatchLambdaInsightsExecutionRolePolicy",
+];
+
+/// # Errors
+/// The text is no CloudFormation template, could be read in two ways, or makes a role that is another, or may do more,
+/// than `grants` says; or one that IAM has no room for.
+pub(super) fn role(text: &str, grants: &RoleGrants, side: Side) -> Result<(), Problem> {
+    cloudformation(text)?;
+    let template: Value = serde_yaml::from_str(text).map_err(|error| unreadable(&error))?;
+    if template.get("Transform").is_some() || text.contains("Fn::Transform") {
+        return Err(problem(
+            text,
+            "Transform",
+            "it has a transform, which may turn it into anything",
+            "write out what the transform would give",
+        ));
+    }
+    let mut own = None;
+    let mut policies = Vec::new();
+    let resources = template["Resources"].as_object().into_iter().flatten();
+    for (name, resource) in resources {
+        let properties = resolved(&resource["Properties"]);
+        match resource["Type"].as_str().unwrap_or_default() {
+            "AWS::IAM::Role" if own.is_none() => own = Some(properties),
+            "AWS::IAM::ManagedPolicy" => {
+                let document = properties["PolicyDocument"].clone();
+                refuse_long(text, name, "a managed policy", &document, limit::MANAGED)?;
+                policies.push(document);
+            }
+            "AWS::IAM::Policy" | "AWS::IAM::RolePolicy" => {
+                policies.push(properties["PolicyDocument"].clone());
+            }
+            other if other.starts_with("AWS::IAM::") => {
+                return Err(problem(
+                    text,
+                    name,
+                    format!("`{name}` is another `{other}` than the role that it is for"),
+                    "a role's template makes that role and its policies; keep what else there is in a stack of its own",
+                ));
+            }
+            _ => {}
+        }
+    }
+    let Some(own) = own else {
+        return Err(problem(
+            text,
+            "Resources",
+            "it makes no role",
+            "keep the resource of the type AWS::IAM::Role, as in the template that was shipped",
+        ));
+    };
+    agree(text, &own, grants)?;
+    check_trust(text, &own, grants)?;
+    let inline = own["Policies"].as_array().cloned().unwrap_or_default();
+    let inline: Vec<Value> = inline
+        .iter()
+        .map(|policy| policy["PolicyDocument"].clone())
+        .collect();
+    refuse_long(
+        text,
+        "Policies",
+        "all inline policies of a role together",
+        &Value::Array(inline.clone()),
+        limit::INLINE,
+    )?;
+    policies.extend(inline);
+    check_permissions(text, &policies, grants, side)?;
+    check_attached(text, &own, &template["Resources"], side)
+}
+
+/// The role's name, path, boundary and description.
+fn agree(text: &str, own: &Value, grants: &RoleGrants) -> Result<(), Problem> {
+    let boundary = own["PermissionsBoundary"].as_str().unwrap_or_default();
+    let path = own["Path"].as_str().unwrap_or("/");
+    let name = own["RoleName"].as_str().unwrap_or_default();
+    let hint = "take the value from the variables, through the template's names";
+    for (key, is, must) in [
+        ("RoleName", name, &grants.name),
+        ("Path", path, &grants.path),
+    ] {
+        if is != must {
+            let what = format!("`{key}` is `{is}`, where the stage's variables make it `{must}`");
+            return Err(problem(text, key, what, hint));
+        }
+    }
+    if let Some(policy) = &grants.permissions_boundary
+        && !boundary.contains(&format!(":policy/{policy}"))
+    {
+        let what = format!(
+            "`PermissionsBoundary` is `{boundary}`, where the stage's variables make it the policy `{policy}`"
+        );
+        return Err(problem(text, "PermissionsBoundary", what, hint));
+    }
+    let described = own["Description"]
+        .as_str()
+        .unwrap_or_default()
+        .chars()
+        .count();
+    if described > limit::DESCRIPTION {
+        let what = format!(
+            "the role's description has {described} characters, and IAM allows {}",
+            limit::DESCRIPTION
+        );
+        return Err(problem(text, "Description", what, "shorten it"));
+    }
+    Ok(())
+}
+
+fn check_trust(text: &str, own: &Value, grants: &RoleGrants) -> Result<(), Problem> {
+    let rendered = &own["AssumeRolePolicyDocument"];
+    refuse_long(
+        text,
+        "AssumeRolePolicyDocument",
+        "a trust policy",
+        rendered,
+        limit::TRUST,
+    )?;
+    let trust = document(text, "AssumeRolePolicyDocument", rendered)?;
+    match broadening(&grants.trust_policy, &trust).first() {
+        None => Ok(()),
+        Some(found) => Err(too_broad(
+            text,
+            "the trust policy",
+            found,
+            "trust whom the variables name, under the conditions that they give; further conditions are yours to add",
+        )),
+    }
+}
+
+fn check_permissions(
+    text: &str,
+    policies: &[Value],
+    grants: &RoleGrants,
+    side: Side,
+) -> Result<(), Problem> {
+    let documents: Vec<Document> = policies
+        .iter()
+        .map(|policy| document(text, "PolicyDocument", policy))
+        .collect::<Result<_, _>>()?;
+    let found = broadening(&grants.all_permissions(), &Document::together(&documents));
+    let refused = found.into_iter().find(|found| match side {
+        Side::Target => true,
+        Side::Admin => concerns_identity(found),
+    });
+    let hint = match side {
+        Side::Target => {
+            "the role may list buckets and nothing else; denials and further conditions are yours to add"
+        }
+        Side::Admin => {
+            "statements of your own may allow anything but what concerns STS and IAM: the roles to assume come from the variables"
+        }
+    };
+    match refused {
+        None => Ok(()),
+        Some(found) => Err(too_broad(text, "the role's policy", &found, hint)),
+    }
+}
+
+/// Whether it is about STS or IAM, by which a role can become another or change what it may do.
+fn concerns_identity(found: &Broadening) -> bool {
+    match &found.statement.actions {
+        Set::Except(_) => true,
+        actions @ Set::Only(_) => is_for(actions, "sts") || is_for(actions, "iam"),
+    }
+}
+
+/// Managed policies that the role has by their ARN: what they allow stands elsewhere.
+fn check_attached(text: &str, own: &Value, resources: &Value, side: Side) -> Result<(), Problem> {
+    let attached = match &own["ManagedPolicyArns"] {
+        Value::Null => return Ok(()),
+        Value::Array(list) => list.clone(),
+        other => vec![other.clone()],
+    };
+    let is_own = |arn: &str| {
+        let reference: Option<Value> = serde_json::from_str(arn).ok();
+        let name = reference.as_ref().and_then(|value| value["Ref"].as_str());
+        name.is_some_and(|name| resources[name]["Type"] == "AWS::IAM::ManagedPolicy")
+    };
+    let is_harmless = |arn: &str| {
+        let name = arn.split_once(":iam::aws:policy/").map(|(_, name)| name);
+        side == Side::Admin && name.is_some_and(|name| HARMLESS.contains(&name))
+    };
+    let of = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let other = attached
+        .iter()
+        .map(of)
+        .find(|arn| !is_own(arn) && !is_harmless(arn));
+    let Some(arn) = other else { return Ok(()) };
+    let what =
+        format!("the role has the managed policy `{arn}`: what that allows cannot be checked here");
+    let hint = match side {
+        Side::Target => "the role may list buckets and nothing else".to_owned(),
+        Side::Admin => format!(
+            "write what is needed as statements; of AWS's own policies, {} may be attached",
+            HARMLESS.join(", ")
+        ),
+    };
+    Err(problem(text, "ManagedPolicyArns", what, hint))
+}
+
+/// A policy as CloudFormation would hand it to IAM.
+fn document(text: &str, place: &str, value: &Value) -> Result<Document, Problem> {
+    Document::from_json(value).map_err(|fault| {
+        problem(
+            text,
+            place,
+            format!("a policy cannot be read: `{place}`: {fault}"),
+            "write policies out, as in the template that was shipped: what they allow must be seen before they are deployed",
+        )
+    })
+}
+
+fn refuse_long(
+    text: &str,
+    place: &str,
+    what: &str,
+    value: &Value,
+    most: usize,
+) -> Result<(), Problem> {
+    let length = value.to_string().len();
+    if length <= most {
+        return Ok(());
+    }
+    let what = format!("{what} may have {most} characters, and `{place}` has {length}");
+    let hint = "IAM refuses more, white space not counted: move statements to a managed policy, or name fewer things";
+    Err(problem(text, place, what, hint))
+}
+
+fn too_broad(text: &str, what: &str, found: &Broadening, hint: &'static str) -> Problem {
+    let line = match found.kind {
+        Kind::DroppedCondition | Kind::DroppedExternalId => {
+            let sid = found.statement.sid.as_deref();
+            sid.and_then(|sid| line_of(text, &format!("Sid: {sid}")))
+        }
+        _ => line_of(text, &found.subject),
+    };
+    Problem {
+        what: format!("{what} allows more than the stage's variables: {found}"),
+        line,
+        hint: hint.into(),
+    }
+}
+
+fn problem(
+    text: &str,
+    place: &str,
+    what: impl Into<String>,
+    hint: impl Into<std::borrow::Cow<'static, str>>,
+) -> Problem {
+    Problem {
+        what: what.into(),
+        line: line_of(text, place),
+        hint: hint.into(),
+    }
+}
+
+/// The first line that holds a text, in any case, and is no comment.
+fn line_of(text: &str, part: &str) -> Option<usize> {
+    let part = part.to_ascii_lowercase();
+    let holds = |line: &str| {
+        !line.trim_start().starts_with('#') && line.to_ascii_lowercase().contains(&part)
+    };
+    text.lines()
+        .position(holds)
+        .filter(|_| !part.is_empty())
+        .map(|at| at + 1)
+}
+
+/// The value with each of CloudFormation's functions as its text: what it will be is not known, and so is never what is
+/// asked for. Where `Fn::Sub` has no variables but the pseudo parameters, its text is kept.
+fn resolved(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let function = map
+                .iter()
+                .next()
+                .filter(|(name, _)| map.len() == 1 && (*name == "Ref" || name.starts_with("Fn::")));
+            match function {
+                Some((name, Value::String(text))) if name == "Fn::Sub" => Value::from(text.clone()),
+                Some(_) => Value::from(value.to_string()),
+                None => map
+                    .iter()
+                    .map(|(key, value)| (key.clone(), resolved(value)))
+                    .collect(),
+            }
+        }
+        Value::Array(items) => items.iter().map(resolved).collect(),
+        other => other.clone(),
+    }
+}
