@@ -223,6 +223,10 @@ impl Reason {
 /// Nothing where one of the old statements allows it; otherwise what none of them has.
 fn allowed_before(atom: &Atom<'_>, old: &[(String, Statement)]) -> Vec<Reason> {
     let old = || old.iter().map(|(_, statement)| statement);
+    // What is there word for word needs no comparison of patterns: a stage may have a thousand roles.
+    if old().any(|one| is_named(atom, one)) {
+        return Vec::new();
+    }
     let of_principal = || old().filter(|one| principals_within(atom, one));
     let of_action = || of_principal().filter(|one| within(&atom.actions, &one.actions));
     let of_resource = || of_action().filter(|one| resources_within(atom, one));
@@ -298,6 +302,25 @@ fn lies_within(atom: &Atom<'_>, statement: &Statement) -> bool {
     principals_within(atom, statement)
         && within(&atom.actions, &statement.actions)
         && resources_within(atom, statement)
+        && missing_conditions(atom.conditions, &statement.conditions).is_empty()
+}
+
+/// Whether the statement has the atom's own words.
+fn is_named(atom: &Atom<'_>, statement: &Statement) -> bool {
+    fn named<T: Ord>(narrow: &Set<T>, wide: &Set<T>) -> bool {
+        match (narrow, wide) {
+            (Set::Only(narrow), Set::Only(wide)) => narrow.is_subset(wide),
+            _ => false,
+        }
+    }
+    let resources = match (&atom.resources, &statement.resources) {
+        (_, None) => true,
+        (Some(narrow), Some(wide)) => named(narrow, wide),
+        (None, Some(_)) => false,
+    };
+    resources
+        && named(&atom.actions, &statement.actions)
+        && principals_within(atom, statement)
         && missing_conditions(atom.conditions, &statement.conditions).is_empty()
 }
 
@@ -442,5 +465,339 @@ fn on(atom: &Atom<'_>) -> String {
         Some(Set::Only(all)) if all.contains("*") => " on every resource".to_owned(),
         Some(resources) => format!(" on {}", shown(resources)),
         None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A statement that allows, from the rest of its elements.
+    fn allow(rest: &str) -> String {
+        format!(r#"{{"Sid":"One","Effect":"Allow",{rest}}}"#)
+    }
+
+    fn deny(rest: &str) -> String {
+        format!(r#"{{"Sid":"No","Effect":"Deny",{rest}}}"#)
+    }
+
+    fn document(statements: &[String]) -> Document {
+        let text = format!(
+            r#"{{"Version":"2012-10-17","Statement":[{}]}}"#,
+            statements.join(",")
+        );
+        Document::from_text(&text).unwrap()
+    }
+
+    fn kinds(old: &[String], new: &[String]) -> Vec<Kind> {
+        let found = broadening(&document(old), &document(new));
+        found.into_iter().map(|one| one.kind).collect()
+    }
+
+    fn told(old: &[String], new: &[String]) -> Vec<String> {
+        let found = broadening(&document(old), &document(new));
+        found.iter().map(ToString::to_string).collect()
+    }
+
+    const ROLE: &str = r#""Action":"sts:AssumeRole","Resource":"arn:aws:iam::222222222222:role/R""#;
+    const TRUST: &str =
+        r#""Action":"sts:AssumeRole","Principal":{"AWS":"arn:aws:iam::111111111111:role/E"}"#;
+
+    fn trust(conditions: &str) -> Vec<String> {
+        vec![allow(&format!(r#"{TRUST},"Condition":{conditions}"#))]
+    }
+
+    #[test]
+    fn a_new_target() {
+        let roles = r#""Action":"sts:AssumeRole","Resource":["arn:aws:iam::222222222222:role/R","arn:aws:iam::333333333333:role/R"]"#;
+        assert_eq!(
+            told(&[allow(ROLE)], &[allow(roles)]),
+            ["statement `One`: `sts:assumerole` is allowed on `arn:aws:iam::333333333333:role/R`"]
+        );
+        assert_eq!(kinds(&[allow(ROLE)], &[allow(roles)]), [Kind::NewTarget]);
+        assert_eq!(kinds(&[allow(roles)], &[allow(ROLE)]), []);
+    }
+
+    #[test]
+    fn wildcards() {
+        for more in [
+            r#""Action":"sts:AssumeRole","Resource":"*""#,
+            r#""Action":"sts:AssumeRole","Resource":"arn:aws:iam::*:role/R""#,
+            r#""Action":"sts:*","Resource":"arn:aws:iam::222222222222:role/R""#,
+            r#""Action":"*","Resource":"arn:aws:iam::222222222222:role/R""#,
+            r#""NotAction":"iam:*","Resource":"arn:aws:iam::222222222222:role/R""#,
+            r#""Action":"sts:AssumeRole","NotResource":"arn:aws:iam::333333333333:role/R""#,
+        ] {
+            assert_eq!(
+                kinds(&[allow(ROLE)], &[allow(more)]),
+                [Kind::Wildcard],
+                "{more}"
+            );
+            assert_eq!(kinds(&[allow(more)], &[allow(ROLE)]), [], "{more}");
+        }
+        let anybody = allow(r#""Action":"sts:AssumeRole","Principal":"*""#);
+        assert_eq!(kinds(&[allow(TRUST)], &[anybody]), [Kind::Wildcard]);
+    }
+
+    #[test]
+    fn principals() {
+        let of = |principal: &str| {
+            [allow(&format!(
+                r#""Action":"sts:AssumeRole","Principal":{{{principal}}}"#
+            ))]
+        };
+        let old = [allow(TRUST)];
+        for other in [
+            r#""AWS":"arn:aws:iam::111111111111:role/F""#,
+            r#""AWS":"111111111111""#,
+            r#""AWS":"arn:aws:iam::111111111111:root""#,
+            r#""Service":"lambda.amazonaws.com""#,
+            r#""AWS":["arn:aws:iam::111111111111:role/E","arn:aws:iam::333333333333:root"]"#,
+        ] {
+            assert_eq!(kinds(&old, &of(other)), [Kind::NewPrincipal], "{other}");
+        }
+        assert_eq!(kinds(&of(r#""AWS":"111111111111""#), &old), []);
+        assert_eq!(
+            kinds(
+                &of(r#""AWS":"111111111111""#),
+                &of(r#""AWS":"arn:aws:iam::111111111111:root""#)
+            ),
+            []
+        );
+    }
+
+    /// The account with a condition on the role's ARN is the role.
+    #[test]
+    fn the_two_forms_of_trust_are_one() {
+        let by_account = |condition: &str| {
+            [allow(&format!(
+                r#""Action":"sts:AssumeRole","Principal":{{"AWS":"arn:aws:iam::111111111111:root"}},"Condition":{condition}"#
+            ))]
+        };
+        let same =
+            by_account(r#"{"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::111111111111:role/E"}}"#);
+        assert_eq!(kinds(&[allow(TRUST)], &same), []);
+        assert_eq!(kinds(&same, &[allow(TRUST)]), []);
+        let other =
+            by_account(r#"{"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::111111111111:role/F"}}"#);
+        assert_eq!(kinds(&same, &other), [Kind::NewPrincipal]);
+        let any =
+            by_account(r#"{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::111111111111:role/*"}}"#);
+        assert_eq!(kinds(&same, &any), [Kind::Wildcard]);
+        let absent = by_account(
+            r#"{"ArnEqualsIfExists":{"aws:PrincipalArn":"arn:aws:iam::111111111111:role/E"}}"#,
+        );
+        assert_eq!(kinds(&same, &absent), [Kind::NewPrincipal]);
+    }
+
+    #[test]
+    fn conditions() {
+        let both = trust(r#"{"StringEquals":{"sts:ExternalId":"a","aws:PrincipalOrgID":"o"}}"#);
+        let external = trust(r#"{"StringEquals":{"sts:ExternalId":"a"}}"#);
+        let organization = trust(r#"{"StringEquals":{"aws:principalorgid":"o"}}"#);
+        assert_eq!(kinds(&both, &external), [Kind::DroppedCondition]);
+        assert_eq!(kinds(&both, &organization), [Kind::DroppedExternalId]);
+        assert_eq!(
+            kinds(&both, &[allow(TRUST)]),
+            [Kind::DroppedCondition, Kind::DroppedExternalId]
+        );
+        assert_eq!(kinds(&external, &both), []);
+        assert_eq!(
+            told(&external, &[allow(TRUST)]),
+            ["statement `One`: the external ID `a` is no longer asked for (`sts:ExternalId`)"]
+        );
+        for looser in [
+            r#"{"StringEquals":{"sts:ExternalId":["a","b"]}}"#,
+            r#"{"StringEquals":{"sts:ExternalId":"b"}}"#,
+            r#"{"StringLike":{"sts:ExternalId":"a*"}}"#,
+            r#"{"StringEqualsIfExists":{"sts:ExternalId":"a"}}"#,
+            r#"{"StringEqualsIgnoreCase":{"sts:ExternalId":"a"}}"#,
+            r#"{"StringNotEquals":{"sts:ExternalId":"a"}}"#,
+            r#"{"ForAnyValue:StringEquals":{"sts:ExternalId":"a"}}"#,
+        ] {
+            let looser = trust(looser);
+            assert_eq!(
+                kinds(&external, &looser),
+                [Kind::LoosenedCondition],
+                "{looser:?}"
+            );
+            assert_eq!(kinds(&looser, &looser), []);
+        }
+        let like = trust(r#"{"StringLike":{"sts:ExternalId":"a*"}}"#);
+        assert_eq!(kinds(&like, &external), []);
+        let not = trust(r#"{"StringNotEquals":{"sts:ExternalId":"a"}}"#);
+        let neither = trust(r#"{"StringNotEquals":{"sts:ExternalId":["a","b"]}}"#);
+        assert_eq!(kinds(&not, &neither), []);
+        assert_eq!(kinds(&neither, &not), [Kind::LoosenedCondition]);
+        // A `*` is a letter to `StringEquals`.
+        let star = trust(r#"{"StringEquals":{"sts:ExternalId":"*"}}"#);
+        assert_eq!(kinds(&star, &external), [Kind::LoosenedCondition]);
+    }
+
+    #[test]
+    fn actions_and_denials() {
+        let list = allow(r#""Action":"s3:ListAllMyBuckets","Resource":"*""#);
+        let read = allow(r#""Action":["s3:listallmybuckets","s3:GetObject"],"Resource":"*""#);
+        assert_eq!(
+            told(std::slice::from_ref(&list), std::slice::from_ref(&read)),
+            ["statement `One`: `s3:getobject` is allowed on every resource"]
+        );
+        let no = deny(r#""Action":"s3:GetObject","Resource":"*""#);
+        let narrower = deny(r#""Action":"s3:GetObject","Resource":"arn:aws:s3:::a/*""#);
+        let wider = deny(r#""Action":"s3:Get*","Resource":"*""#);
+        let with = |denial: &String| [list.clone(), denial.clone()];
+        assert_eq!(
+            kinds(&with(&no), std::slice::from_ref(&list)),
+            [Kind::RemovedDeny]
+        );
+        assert_eq!(kinds(&with(&no), &with(&narrower)), [Kind::RemovedDeny]);
+        assert_eq!(kinds(&with(&no), &with(&wider)), []);
+        assert_eq!(kinds(std::slice::from_ref(&list), &with(&no)), []);
+        let conditional = deny(
+            r#""Action":"s3:GetObject","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"false"}}"#,
+        );
+        assert_eq!(kinds(&with(&no), &with(&conditional)), [Kind::RemovedDeny]);
+        assert_eq!(kinds(&with(&conditional), &with(&no)), []);
+    }
+
+    /// Two statements in place of one, in another order and under other names, are the same.
+    #[test]
+    fn how_statements_are_cut_does_not_matter() {
+        let one = allow(r#""Action":["a:B","a:C"],"Resource":["x","y"]"#);
+        let two = [
+            r#"{"Effect":"Allow","Action":"a:c","Resource":["y","x"]}"#.to_owned(),
+            r#"{"Effect":"Allow","Action":"A:B","Resource":"x"}"#.to_owned(),
+            r#"{"Effect":"Allow","Action":"a:b","Resource":"y"}"#.to_owned(),
+        ];
+        assert_eq!(kinds(std::slice::from_ref(&one), &two), []);
+        assert_eq!(kinds(&two, std::slice::from_ref(&one)), []);
+        assert_eq!(kinds(&two[..2], &[one]), [Kind::NewResource]);
+    }
+
+    /// A generator with a known seed: the same cases every time.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, bound: usize) -> usize {
+            self.0 = self
+                .0
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            usize::try_from(self.0 >> 33).unwrap() % bound
+        }
+
+        fn some(&mut self, words: &[&str]) -> BTreeSet<String> {
+            let count = 1 + self.below(3);
+            (0..count)
+                .map(|_| words[self.below(words.len())].to_owned())
+                .collect()
+        }
+
+        fn set(&mut self, words: &[&str]) -> Set<String> {
+            let some = self.some(words);
+            if self.below(5) == 0 {
+                Set::Except(some)
+            } else {
+                Set::Only(some)
+            }
+        }
+
+        fn statement(&mut self) -> Statement {
+            const ACTIONS: [&str; 6] = ["a:B", "a:*", "a:C", "*", "d:E", "a:?"];
+            const RESOURCES: [&str; 6] = ["x", "x/*", "*", "y", "x/1", "x/?"];
+            const PRINCIPALS: [&str; 5] = [
+                "*",
+                "111111111111",
+                "arn:aws:iam::111111111111:role/E",
+                "arn:aws:iam::111111111111:root",
+                "arn:aws:iam::222222222222:role/F",
+            ];
+            const OPERATORS: [&str; 6] = [
+                "StringEquals",
+                "StringLike",
+                "StringNotEquals",
+                "ArnEquals",
+                "StringEqualsIfExists",
+                "ForAnyValue:StringLike",
+            ];
+            const KEYS: [&str; 4] = [
+                "sts:ExternalId",
+                "aws:PrincipalArn",
+                "aws:PrincipalOrgID",
+                "k",
+            ];
+            const VALUES: [&str; 4] = ["a", "b", "a*", "arn:aws:iam::111111111111:role/E"];
+            let mut statement = Statement::allow("S", ["a:B"]);
+            statement.effect = if self.below(4) == 0 {
+                Effect::Deny
+            } else {
+                Effect::Allow
+            };
+            statement.actions = self.set(&ACTIONS);
+            statement.resources = Some(self.set(&RESOURCES));
+            if self.below(2) == 0 {
+                let principals = self.some(&PRINCIPALS).into_iter();
+                let principals = principals.map(|value| Principal {
+                    kind: "AWS".to_owned(),
+                    value,
+                });
+                statement.principals = Some(Set::Only(principals.collect()));
+            }
+            for _ in 0..self.below(3) {
+                let operator = OPERATORS[self.below(OPERATORS.len())].to_owned();
+                let key = KEYS[self.below(KEYS.len())].to_owned();
+                let values = self.some(&VALUES);
+                statement
+                    .conditions
+                    .retain(|one| (&one.operator, &one.key) != (&operator, &key));
+                statement.conditions.insert(Condition {
+                    operator,
+                    key,
+                    values,
+                });
+            }
+            statement
+        }
+    }
+
+    /// A policy is not broader than itself, nor when a statement that allows is left out, one that denies or another
+    /// condition is added, or an element of a list is taken away.
+    #[test]
+    fn what_is_narrowed_is_not_broader() {
+        let mut random = Random(7);
+        for round in 0..3_000 {
+            let count = 1 + random.below(4);
+            let old = Document::of((0..count).map(|_| random.statement()).collect());
+            let mut new = old.clone();
+            let assert_none = |new: &Document, what: &str| {
+                let found = broadening(&old, new);
+                assert!(
+                    found.is_empty(),
+                    "{round} {what}: {found:#?}\n{old:#?}\n{new:#?}"
+                );
+            };
+            assert_none(&new, "itself");
+            new.statements.reverse();
+            assert_none(&new, "reversed");
+            let mut denial = random.statement();
+            denial.effect = Effect::Deny;
+            new.statements.push(denial);
+            assert_none(&new, "a denial more");
+            for statement in &mut new.statements {
+                if statement.effect == Effect::Allow {
+                    statement.conditions.insert(Condition {
+                        operator: "Bool".to_owned(),
+                        key: "aws:SecureTransport".to_owned(),
+                        values: BTreeSet::from(["true".to_owned()]),
+                    });
+                    if let Set::Only(actions) = &mut statement.actions {
+                        actions.pop_first();
+                    }
+                }
+            }
+            assert_none(&new, "conditions more, actions less");
+            new.statements.retain(|one| one.effect == Effect::Deny);
+            assert_none(&new, "nothing allowed");
+        }
     }
 }

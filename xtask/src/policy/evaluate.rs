@@ -288,3 +288,230 @@ fn arn_matches(wanted: &str, arn: &str) -> bool {
             .zip(&arn)
             .all(|(wanted, part)| pattern::matches(wanted, part))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::samples, *};
+
+    const EXECUTION_ROLE: &str = "arn:aws:iam::111111111111:role/MyLambdaExecutionRole";
+
+    fn document(statements: &str) -> Document {
+        let text = format!(r#"{{"Version":"2012-10-17","Statement":[{statements}]}}"#);
+        Document::from_text(&text).unwrap()
+    }
+
+    fn assume(facts: Facts) -> Request<'static> {
+        Request {
+            action: "sts:AssumeRole",
+            resource: None,
+            caller: Some(Caller::Role(EXECUTION_ROLE)),
+            facts,
+        }
+    }
+
+    fn facts(external_id: Option<&str>) -> Facts {
+        Facts::default()
+            .with("sts:ExternalId", external_id)
+            .with("aws:PrincipalArn", Some(EXECUTION_ROLE))
+            .with("aws:PrincipalOrgID", Some("o-a1b2c3d4e5"))
+    }
+
+    /// What the generator writes lets the function in, and nobody else.
+    #[test]
+    fn the_trust_of_every_kind_of_stage() {
+        for sample in samples::all() {
+            let execution_role = sample.environment.execution_role_arn().to_string();
+            for target in &sample.grants.target_roles {
+                let id = target
+                    .external_id
+                    .as_ref()
+                    .map(contract::ExternalId::as_str);
+                let facts = |arn: &str, id: Option<&str>| {
+                    Facts::default()
+                        .with("sts:ExternalId", id)
+                        .with("aws:PrincipalArn", Some(arn))
+                        .with("aws:PrincipalOrgID", Some("o-a1b2c3d4e5"))
+                };
+                let ask = |arn: &str, id: Option<&str>| {
+                    let request = Request {
+                        action: "sts:assumerole",
+                        resource: None,
+                        caller: Some(Caller::Role(arn)),
+                        facts: facts(arn, id),
+                    };
+                    evaluate(&target.role.trust_policy, &request)
+                };
+                assert_eq!(ask(&execution_role, id), Answer::Yes, "{}", sample.name);
+                let other = execution_role.replace("MyLambda", "Other");
+                assert!(matches!(ask(&other, id), Answer::No(_)), "{}", sample.name);
+                if id.is_some() {
+                    for wrong in [None, Some("wrong")] {
+                        assert!(matches!(ask(&execution_role, wrong), Answer::No(_)));
+                    }
+                }
+            }
+            let lambda = Request {
+                action: "sts:AssumeRole",
+                resource: None,
+                caller: Some(Caller::Service("lambda.amazonaws.com")),
+                facts: Facts::default().with("aws:SourceAccount", Some("111111111111")),
+            };
+            let trust = &sample.grants.execution_role.trust_policy;
+            assert_eq!(evaluate(trust, &lambda), Answer::Yes);
+            let elsewhere = Request {
+                facts: Facts::default().with("aws:SourceAccount", Some("333333333333")),
+                ..lambda
+            };
+            assert!(matches!(evaluate(trust, &elsewhere), Answer::No(_)));
+        }
+    }
+
+    #[test]
+    fn why_not() {
+        let trust = |principal: &str, condition: &str| {
+            document(&format!(
+                r#"{{"Sid":"T","Effect":"Allow","Principal":{principal},"Action":"sts:AssumeRole"{condition}}}"#
+            ))
+        };
+        let because = |document: &Document, facts: Facts| match evaluate(document, &assume(facts)) {
+            Answer::No(mut misses) => misses.remove(0).because,
+            other => panic!("{other:?}"),
+        };
+        let other = trust(r#"{"AWS":"arn:aws:iam::111111111111:role/Other"}"#, "");
+        assert_eq!(because(&other, facts(None)), [Mismatch::Principal]);
+        let gone = trust(r#"{"AWS":"AROAEXAMPLEID"}"#, "");
+        assert_eq!(
+            because(&gone, facts(None)),
+            [Mismatch::DeletedPrincipal("AROAEXAMPLEID".to_owned())]
+        );
+        let external = trust(
+            r#"{"AWS":"111111111111"}"#,
+            r#","Condition":{"StringEquals":{"sts:ExternalId":"a"}}"#,
+        );
+        assert!(matches!(
+            &because(&external, facts(Some("b")))[..],
+            [Mismatch::Condition(condition)] if condition.key == "sts:ExternalId"
+        ));
+        assert_eq!(evaluate(&external, &assume(facts(Some("a")))), Answer::Yes);
+        assert_eq!(
+            evaluate(&external, &assume(Facts::default())),
+            Answer::CannotTell(BTreeSet::from(["sts:ExternalId".to_owned()]))
+        );
+        assert_eq!(
+            evaluate(&document(""), &assume(facts(None))),
+            Answer::No(Vec::new())
+        );
+    }
+
+    #[test]
+    fn denials_win_and_what_is_not_known_is_said() {
+        let allow = r#"{"Effect":"Allow","Action":"sts:*","Resource":"*"}"#;
+        let deny = r#"{"Sid":"D","Effect":"Deny","Action":"STS:AssumeRole","Resource":"arn:aws:iam::*:role/Prod*"}"#;
+        let unknown = r#"{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"Bool":{"aws:ViaAWSService":"true"}}}"#;
+        let ask = |statements: &[&str], resource: &str| {
+            let request = Request {
+                action: "sts:AssumeRole",
+                resource: Some(resource),
+                caller: None,
+                facts: Facts::default(),
+            };
+            evaluate(&document(&statements.join(",")), &request)
+        };
+        let (dev, prod) = (
+            "arn:aws:iam::222222222222:role/Dev",
+            "arn:aws:iam::222222222222:role/Prod1",
+        );
+        assert_eq!(ask(&[allow, deny], dev), Answer::Yes);
+        assert_eq!(ask(&[allow, deny], prod), Answer::Denied("`D`".to_owned()));
+        let cannot_tell = Answer::CannotTell(BTreeSet::from(["aws:ViaAWSService".to_owned()]));
+        assert_eq!(ask(&[allow, unknown], dev), cannot_tell);
+        // Whatever the denial comes to, nothing allows it.
+        assert_eq!(ask(&[unknown], dev), Answer::No(Vec::new()));
+        assert_eq!(
+            ask(
+                &[
+                    r#"{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"arn:aws:iam::${aws:PrincipalAccount}:role/Dev"}"#
+                ],
+                dev
+            ),
+            Answer::CannotTell(BTreeSet::from([
+                "policy variables in `arn:aws:iam::${aws:PrincipalAccount}:role/Dev`".to_owned()
+            ]))
+        );
+    }
+
+    #[test]
+    fn all_but() {
+        let ask = |statement: &str| {
+            let request = Request {
+                resource: Some("x"),
+                ..assume(facts(None))
+            };
+            matches!(evaluate(&document(statement), &request), Answer::Yes)
+        };
+        assert!(ask(
+            r#"{"Effect":"Allow","NotAction":"iam:*","NotResource":"y"}"#
+        ));
+        assert!(!ask(
+            r#"{"Effect":"Allow","NotAction":"sts:Assume*","Resource":"*"}"#
+        ));
+        assert!(!ask(r#"{"Effect":"Allow","Action":"*","NotResource":"?"}"#));
+        assert!(!ask(
+            r#"{"Effect":"Allow","NotPrincipal":{"AWS":"111111111111"},"Action":"*"}"#
+        ));
+        assert!(ask(
+            r#"{"Effect":"Allow","NotPrincipal":{"AWS":"222222222222"},"Action":"*"}"#
+        ));
+    }
+
+    #[test]
+    fn operators() {
+        let facts = Facts::default()
+            .with("k", Some("Abc"))
+            .with("arn", Some("arn:aws:iam::111111111111:role/a/b"))
+            .with("absent", None);
+        for (operator, key, value, expected) in [
+            ("StringEquals", "K", "Abc", Some(true)),
+            ("StringEquals", "k", "abc", Some(false)),
+            ("StringEquals", "k", "A*", Some(false)),
+            ("StringEqualsIgnoreCase", "k", "aBC", Some(true)),
+            ("StringLike", "k", "A?c", Some(true)),
+            ("StringNotLike", "k", "A*", Some(false)),
+            ("StringNotEquals", "absent", "x", Some(true)),
+            ("StringEquals", "absent", "x", Some(false)),
+            ("StringEqualsIfExists", "absent", "x", Some(true)),
+            ("StringEqualsIfExists", "k", "x", Some(false)),
+            ("Null", "absent", "true", Some(true)),
+            ("Null", "k", "true", Some(false)),
+            (
+                "ArnEquals",
+                "arn",
+                "arn:aws:iam::111111111111:role/*",
+                Some(true),
+            ),
+            ("ArnLike", "arn", "arn:*:role/a/b", Some(false)),
+            (
+                "ArnNotEquals",
+                "arn",
+                "arn:aws:iam::*:role/a/b",
+                Some(false),
+            ),
+            ("ForAnyValue:StringEquals", "k", "Abc", None),
+            ("NumericEquals", "k", "1", None),
+            ("StringEquals", "unknown", "x", None),
+            ("StringEquals", "k", "${aws:username}", None),
+        ] {
+            let condition = Condition {
+                operator: operator.to_owned(),
+                key: key.to_owned(),
+                values: BTreeSet::from([value.to_owned()]),
+            };
+            let told = match holds(&condition, &facts, true) {
+                Holds::Yes => Some(true),
+                Holds::No => Some(false),
+                Holds::CannotTell(_) => None,
+            };
+            assert_eq!(told, expected, "{operator} {key} {value}");
+        }
+    }
+}

@@ -165,7 +165,7 @@ impl Grants {
     ///
     /// # Errors
     /// As for [`of`](Self::of).
-    pub(super) fn of_selection(
+    pub(crate) fn of_selection(
         environment: &Environment,
         selection: &Selection,
     ) -> Result<Self, GrantFault> {
@@ -455,5 +455,83 @@ fn spread(arns: &[String], others: usize) -> Result<Assumes, GrantFault> {
             wanted: arns.len(),
             room: arns.len() - rest.len(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{
+        super::{document::Set, samples},
+        *,
+    };
+
+    #[test]
+    fn what_the_roles_of_a_stage_should_say() {
+        for sample in samples::all() {
+            let text = serde_json::to_string_pretty(&sample.grants).unwrap();
+            insta::assert_snapshot!(sample.name, text);
+        }
+    }
+
+    /// Every target may be assumed, none twice, and IAM takes every policy, up to the number that the fault names.
+    #[test]
+    fn many_targets_fit_until_they_do_not() {
+        let stage = samples::stage("");
+        let GrantFault::TooManyTargets { wanted, room } =
+            Grants::of_selection(&stage, &samples::targets(5_000)).unwrap_err()
+        else {
+            panic!("another fault");
+        };
+        assert_eq!((wanted, room), (5_000, 1_470));
+        for count in [1, 160, 165, 170, 300, room] {
+            let grants = Grants::of_selection(&stage, &samples::targets(count)).unwrap();
+            let role = grants.execution_role;
+            let inline: usize = role
+                .permissions
+                .values()
+                .map(|one| one.to_text().len())
+                .sum();
+            assert!(inline <= limit::INLINE, "{count}: {inline}");
+            assert!(role.managed_policies.len() <= limit::ATTACHED);
+            for policy in &role.managed_policies {
+                assert!(policy.to_text().len() <= limit::MANAGED, "{count}");
+            }
+            let mut arns = BTreeSet::new();
+            for statement in role.all_permissions().statements {
+                if let (Set::Only(actions), Some(Set::Only(resources))) =
+                    (&statement.actions, statement.resources)
+                    && actions.contains("sts:AssumeRole")
+                {
+                    for arn in resources {
+                        assert!(!arn.contains('*') && arns.insert(arn));
+                    }
+                }
+            }
+            assert_eq!(arns.len(), count);
+        }
+        assert!(Grants::of_selection(&stage, &samples::targets(room + 1)).is_err());
+    }
+
+    #[test]
+    fn an_organization_must_be_named() {
+        let stage = samples::stage("");
+        let selection = samples::organization(Units::All, &[]);
+        let fault = Grants::of_selection(&stage, &selection).unwrap_err();
+        assert_eq!(fault, GrantFault::NoOrganizationId);
+    }
+
+    /// The longest external ID with everything else still leaves a trust policy that IAM takes.
+    #[test]
+    fn the_longest_trust_policy() {
+        let more = format!(
+            "external-id: {}\norganization-id: o-{}\ntrust: account\n",
+            "x".repeat(1_224),
+            "a".repeat(32)
+        );
+        let grants = Grants::of(&samples::stage(&more)).unwrap();
+        let trust = grants.target_roles[0].role.trust_policy.to_text();
+        assert!(trust.len() <= limit::TRUST, "{}", trust.len());
     }
 }

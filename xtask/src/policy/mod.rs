@@ -8,6 +8,8 @@ mod document;
 mod evaluate;
 mod grants;
 mod pattern;
+#[cfg(test)]
+pub(crate) mod samples;
 
 pub(crate) use broadening::{Broadening, Kind, broadening};
 pub(crate) use document::{Document, DocumentFault, Effect, Principal, Set, Statement};

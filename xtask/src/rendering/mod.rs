@@ -24,7 +24,7 @@ use crate::{
     environment::Environment,
     fault::InputFault,
     files,
-    policy::{Grants, RoleGrants, TargetAccounts, TargetRole},
+    policy::{Grants, TargetAccounts, TargetRole},
     workspace::Workspace,
 };
 
@@ -103,29 +103,9 @@ impl Templates {
         for (file, template) in &self.files {
             match file {
                 File::Serverless => rendered.push(Rendered::serverless(template, environment)?),
-                File::AdminRole => {
+                role => {
                     let grants = grants(environment)?;
-                    let context = RoleContext::of_admin(environment, &grants);
-                    rendered.push(Rendered::role(
-                        File::AdminRole,
-                        template,
-                        &context,
-                        environment,
-                        (&grants.execution_role, Side::Admin),
-                    )?);
-                }
-                File::TargetRole | File::TargetRoleOf(_) => {
-                    let grants = grants(environment)?;
-                    for (file, target) in target_files(&grants) {
-                        let context = RoleContext::of_target(environment, &file, target);
-                        rendered.push(Rendered::role(
-                            file,
-                            template,
-                            &context,
-                            environment,
-                            (&target.role, Side::Target),
-                        )?);
-                    }
+                    rendered.extend(Rendered::roles(role, template, environment, &grants)?);
                 }
             }
         }
@@ -199,22 +179,39 @@ impl Rendered {
         })
     }
 
-    /// A role's template may use what serverless.yml's may, and names of its own.
-    fn role(
-        file: File,
+    /// Every file that a role's template gives for a stage: the Target accounts' gives one for each role that they have.
+    fn roles(
+        file: &File,
         template: &Template,
-        context: &RoleContext,
         environment: &Environment,
-        (grants, side): (&RoleGrants, Side),
-    ) -> Result<Self, InputFault> {
-        let context = merge_maps([
-            Value::from(Serde(context)),
-            Value::from(Serde(Context::of(environment))),
-        ]);
-        let text = template.render(&context)?;
-        checked_role::role(&text, grants, side)
-            .map_err(|problem| template.gives(environment, &text, &problem))?;
-        Ok(Self { file, text })
+        grants: &Grants,
+    ) -> Result<Vec<Self>, InputFault> {
+        let all = match file {
+            File::AdminRole => vec![(
+                File::AdminRole,
+                RoleContext::of_admin(environment, grants),
+                &grants.execution_role,
+                Side::Admin,
+            )],
+            _ => target_files(grants)
+                .into_iter()
+                .map(|(file, target)| {
+                    let context = RoleContext::of_target(environment, &file, target);
+                    (file, context, &target.role, Side::Target)
+                })
+                .collect(),
+        };
+        let base = Value::from(Serde(Context::of(environment)));
+        all.into_iter()
+            .map(|(file, context, role, side)| {
+                // Of the same name, the last wins.
+                let context = merge_maps([base.clone(), Value::from(Serde(context))]);
+                let text = template.render(&context)?;
+                checked_role::role(&text, role, side)
+                    .map_err(|problem| template.gives(environment, &text, &problem))?;
+                Ok(Self { file, text })
+            })
+            .collect()
     }
 
     /// Renders one file of a stage with the workspace's own template.
@@ -256,5 +253,56 @@ impl Rendered {
         let path = self.path(workspace, environment);
         files::write(&path, self.text.as_bytes())?;
         Ok(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::samples;
+
+    fn templates() -> Templates {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        Templates::load(&Workspace::locate(Some(&root)).unwrap(), &File::ROLES).unwrap()
+    }
+
+    #[test]
+    fn the_roles_of_every_kind_of_stage() {
+        let templates = templates();
+        for sample in samples::all() {
+            let mut text = String::new();
+            for (file, template) in &templates.files {
+                let rendered = Rendered::roles(file, template, &sample.environment, &sample.grants)
+                    .unwrap_or_else(|fault| panic!("{}: {fault}", sample.name));
+                for one in rendered {
+                    text.push_str(&format!("=== {}\n{}", one.file.path(), one.text));
+                }
+            }
+            insta::assert_snapshot!(format!("roles_{}", sample.name), text);
+        }
+    }
+
+    #[test]
+    fn as_many_targets_as_fit_are_rendered() {
+        let stage = samples::stage("");
+        let grants = Grants::of_selection(&stage, &samples::targets(1_470)).unwrap();
+        let (file, template) = &templates().files[0];
+        let rendered = Rendered::roles(file, template, &stage, &grants)
+            .unwrap_or_else(|fault| panic!("{fault}"));
+        let named = rendered[0].text.matches(":role/MyS3ReadRole\"").count();
+        assert_eq!(named, 1_470);
+    }
+
+    #[test]
+    fn the_names_of_target_roles() {
+        assert!(is_target_role("target.yml") && is_target_role("target-012345678901.yml"));
+        for other in [
+            "admin.yml",
+            "target-1.yml",
+            "target-prod.yml",
+            "target.yml.bak",
+        ] {
+            assert!(!is_target_role(other), "{other}");
+        }
     }
 }
