@@ -423,3 +423,200 @@ fn a_full_standard_error_is_no_crash() {
         .unwrap();
     assert_eq!(status.code(), Some(2));
 }
+
+/// What a user makes of a role's template, and what is told of it: it may say less than the variables, and not more.
+#[test]
+fn a_role_that_says_more_than_the_variables() {
+    let seed = format!("{SEED}external-id: audit-2026\ntrust: account\n");
+    let workspace = Workspace::new().with_stage("dev", &seed);
+    let managed = "      ManagedPolicyArns:\n        - \"arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess\"\n      Policies:\n";
+    let other_role = "  Other:\n    Type: AWS::IAM::Role\n    Properties: {}\n";
+    let assume_any = "\n              - Sid: More\n                Effect: Allow\n                Action: \"sts:*\"\n                Resource: \"*\"\n";
+    let all_but = "\n              - Sid: More\n                Effect: Allow\n                NotAction: \"s3:*\"\n                Resource: \"*\"\n";
+    for (name, side, from, to) in [
+        (
+            "another_service",
+            "admin",
+            "Service: lambda.amazonaws.com",
+            "Service: ec2.amazonaws.com",
+        ),
+        (
+            "no_source_account",
+            "admin",
+            "            Condition:\n              StringEquals:\n                \"aws:SourceAccount\": {{ admin_account_id }}\n",
+            "",
+        ),
+        ("every_role", "admin", "{{ arn }}", "\"*\""),
+        (
+            "assume_any",
+            "admin",
+            "\n              - Sid: WriteOwnLogs",
+            &format!("{assume_any}              - Sid: WriteOwnLogs"),
+        ),
+        (
+            "all_but",
+            "admin",
+            "\n              - Sid: WriteOwnLogs",
+            &format!("{all_but}              - Sid: WriteOwnLogs"),
+        ),
+        (
+            "other_role",
+            "admin",
+            "Resources:\n",
+            &format!("Resources:\n{other_role}"),
+        ),
+        (
+            "transform",
+            "admin",
+            "Resources:\n",
+            "Transform: AWS::Serverless-2016-10-31\nResources:\n",
+        ),
+        (
+            "another_name",
+            "admin",
+            "RoleName: {{ execution_role_name }}",
+            "RoleName: Other",
+        ),
+        (
+            "too_long",
+            "admin",
+            "Service: lambda.amazonaws.com",
+            "Service: {{ 'x' * 2000 }}",
+        ),
+        ("another_principal", "target", "':root'", "':role/Other'"),
+        (
+            "no_external_id",
+            "target",
+            "\"sts:ExternalId\"",
+            "\"aws:PrincipalTag/x\"",
+        ),
+        (
+            "whole_account",
+            "target",
+            "              ArnEquals:\n                \"aws:PrincipalArn\": {{ execution_role_arn }}\n",
+            "",
+        ),
+        (
+            "computed",
+            "target",
+            "AWS: {{ 'arn:' ~ partition ~ ':iam::' ~ admin_account_id ~ ':root' }}",
+            "AWS:\n                Ref: Principal",
+        ),
+        (
+            "reads_objects",
+            "target",
+            "Action: s3:ListAllMyBuckets",
+            "Action:\n                  - s3:ListAllMyBuckets\n                  - s3:GetObject",
+        ),
+        ("managed_policy", "target", "      Policies:\n", managed),
+        ("no_role", "target", "AWS::IAM::Role", "AWS::IAM::Thing"),
+    ] {
+        let path = format!("templates/roles/{side}.yml.j2");
+        let shipped = workspace.read(&path);
+        assert!(shipped.contains(from), "{name}");
+        workspace.write(&path, &shipped.replace(from, to));
+        let refused = workspace.xtask(&["roles", "--env", "dev"]);
+        workspace.write(&path, &shipped);
+        assert_eq!(
+            refused.status.code(),
+            Some(2),
+            "{name}: {}",
+            stderr(&refused)
+        );
+        assert!(!workspace.path("dist").exists(), "{name}");
+        insta::assert_snapshot!(format!("role_{name}"), stderr(&refused));
+    }
+}
+
+#[test]
+fn a_role_may_say_less_and_the_execution_role_may_have_statements_of_its_own() {
+    let workspace = Workspace::new().with_stage("dev", SEED);
+    let key = "\n              - Sid: UseKey\n                Effect: Allow\n                Action: kms:Decrypt\n                Resource:\n                  Fn::GetAtt: [\"Key\", \"Arn\"]\n              - Sid: WriteOwnLogs";
+    let vpc = "      ManagedPolicyArns:\n        - \"arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole\"\n      Policies:\n";
+    for (side, from, to) in [
+        ("admin", "\n              - Sid: WriteOwnLogs", key),
+        ("admin", "      Policies:\n", vpc),
+        (
+            "admin",
+            "      Policies:\n",
+            "      PermissionsBoundary:\n        Fn::ImportValue: \"boundary\"\n      Policies:\n",
+        ),
+        (
+            "admin",
+            "                \"aws:SourceAccount\": {{ admin_account_id }}\n",
+            "                \"aws:SourceAccount\": {{ admin_account_id }}\n                \"aws:SourceArn\": \"arn:aws:lambda:us-east-1:111111111111:function:x\"\n",
+        ),
+        (
+            "target",
+            "            Action: sts:AssumeRole\n",
+            "            Action: sts:AssumeRole\n            Condition:\n              Bool:\n                \"aws:SecureTransport\": \"true\"\n",
+        ),
+        (
+            "target",
+            "                Resource: \"*\"\n",
+            "                Resource: \"*\"\n              - Sid: Nothing\n                Effect: Deny\n                Action: \"s3:GetObject\"\n                Resource: \"*\"\n",
+        ),
+    ] {
+        let path = format!("templates/roles/{side}.yml.j2");
+        let shipped = workspace.read(&path);
+        assert!(shipped.contains(from), "{from}");
+        workspace.write(&path, &shipped.replace(from, to));
+        let done = workspace.xtask(&["roles", "--env", "dev", "--stdout"]);
+        workspace.write(&path, &shipped);
+        assert_eq!(done.status.code(), Some(0), "{to}: {}", stderr(&done));
+    }
+}
+
+/// A file of a target that has no role of its own any more would be deployed by whoever deploys what is there.
+#[test]
+fn roles_of_earlier_renderings_are_removed() {
+    let workspace = Workspace::new().with_stage("dev", SEED);
+    assert_eq!(
+        workspace.xtask(&["roles", "--env", "dev"]).status.code(),
+        Some(0)
+    );
+    let check = || workspace.xtask(&["roles", "--env", "dev", "--check"]);
+    assert_eq!(check().status.code(), Some(0));
+    workspace.write("dist/dev/roles/target-333333333333.yml", "old");
+    workspace.write("dist/dev/roles/notes.yml", "mine");
+    let stale = check();
+    assert_eq!(stale.status.code(), Some(1));
+    assert!(
+        stderr(&stale).contains("dist/dev/roles/target-333333333333.yml is left over"),
+        "{}",
+        stderr(&stale)
+    );
+    assert!(
+        workspace
+            .path("dist/dev/roles/target-333333333333.yml")
+            .exists()
+    );
+    let done = workspace.xtask(&["roles", "--env", "dev"]);
+    assert!(stderr(&done).contains("removed dist/dev/roles/target-333333333333.yml"));
+    assert!(
+        !workspace
+            .path("dist/dev/roles/target-333333333333.yml")
+            .exists()
+    );
+    assert!(workspace.path("dist/dev/roles/notes.yml").exists());
+    assert_eq!(check().status.code(), Some(0));
+}
+
+#[test]
+fn the_bare_policies() {
+    let workspace = Workspace::new().with_stage("dev", SEED);
+    let printed = workspace.xtask(&["roles", "--env", "dev", "--policy", "json"]);
+    assert_eq!(printed.status.code(), Some(0), "{}", stderr(&printed));
+    let value: serde_json::Value = serde_json::from_str(&stdout(&printed)).unwrap();
+    assert_eq!(
+        value["executionRole"]["permissions"]["list-s3-buckets"]["Statement"][0]["Resource"],
+        "arn:aws:iam::222222222222:role/MyS3ReadRole"
+    );
+    assert_eq!(value["targetRoles"][0]["accounts"][0], "222222222222");
+    assert_eq!(value["targetRoles"][0]["name"], "MyS3ReadRole");
+    assert!(!workspace.path("dist").exists());
+    for arguments in [&["--policy", "yaml"][..], &["--policy", "json", "--check"]] {
+        let refused = workspace.xtask(&[&["roles", "--env", "dev"], arguments].concat());
+        assert_eq!(refused.status.code(), Some(2), "{arguments:?}");
+    }
+}

@@ -43,8 +43,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         "Both sides of the trust: a role in the Admin account, a role in the Target account",
     );
     demo.xtask(&["roles", "--env", STAGE]).run()?;
-    demo.apply_role(File::AdminRole)?;
-    demo.apply_role(File::TargetRole)?;
+    demo.apply_role(&File::AdminRole)?;
+    demo.apply_role(&File::TargetRole)?;
 
     demo.title(
         "Buckets in both accounts: the function is to list the Target's and none of the Admin's",
@@ -111,7 +111,7 @@ impl Demo<'_> {
         )
     }
 
-    fn apply_role(&self, file: File) -> Result<()> {
+    fn apply_role(&self, file: &File) -> Result<()> {
         let template = self
             .workspace
             .dist(&self.environment.stage)

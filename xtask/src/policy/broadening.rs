@@ -101,15 +101,10 @@ impl Sides {
     }
 }
 
-/// The same statement with actions in lower case, and with the account as principal and a condition on
-/// `aws:PrincipalArn` as the principals that they come to.
+/// The same statement, with the account as principal and a condition on `aws:PrincipalArn` as the principals that they
+/// come to.
 fn simplified(statement: &Statement) -> Statement {
     let mut statement = statement.clone();
-    let lower = |all: &BTreeSet<String>| all.iter().map(|one| one.to_ascii_lowercase()).collect();
-    statement.actions = match &statement.actions {
-        Set::Only(all) => Set::Only(lower(all)),
-        Set::Except(all) => Set::Except(lower(all)),
-    };
     if statement.effect == Effect::Allow
         && let Some((condition, principals)) = principals_by_condition(&statement)
     {
@@ -228,7 +223,7 @@ fn allowed_before(atom: &Atom<'_>, old: &[(String, Statement)]) -> Vec<Reason> {
         return Vec::new();
     }
     let of_principal = || old().filter(|one| principals_within(atom, one));
-    let of_action = || of_principal().filter(|one| within(&atom.actions, &one.actions));
+    let of_action = || of_principal().filter(|one| actions_within(atom, one));
     let of_resource = || of_action().filter(|one| resources_within(atom, one));
     // The old statement that comes nearest: the one that asks for the least more.
     let missing = of_resource()
@@ -253,7 +248,8 @@ fn allowed_before(atom: &Atom<'_>, old: &[(String, Statement)]) -> Vec<Reason> {
     } else {
         let sentence = format!("{action} is allowed{}", on(atom));
         let subject = atom.resources.as_ref().map_or_else(String::new, shown);
-        let assumes = matches!(&atom.actions, Set::Only(all) if all.contains("sts:assumerole"));
+        let is_assume = |one: &String| one.eq_ignore_ascii_case("sts:AssumeRole");
+        let assumes = matches!(&atom.actions, Set::Only(all) if all.iter().any(is_assume));
         let kind = if assumes {
             Kind::NewTarget
         } else {
@@ -300,7 +296,7 @@ fn dropped(now: &BTreeSet<Condition>, old: &Condition) -> Reason {
 /// Whether the statement speaks of all that the atom speaks of.
 fn lies_within(atom: &Atom<'_>, statement: &Statement) -> bool {
     principals_within(atom, statement)
-        && within(&atom.actions, &statement.actions)
+        && actions_within(atom, statement)
         && resources_within(atom, statement)
         && missing_conditions(atom.conditions, &statement.conditions).is_empty()
 }
@@ -319,9 +315,19 @@ fn is_named(atom: &Atom<'_>, statement: &Statement) -> bool {
         (None, Some(_)) => false,
     };
     resources
-        && named(&atom.actions, &statement.actions)
+        && actions_within(atom, statement)
         && principals_within(atom, statement)
         && missing_conditions(atom.conditions, &statement.conditions).is_empty()
+}
+
+/// Case has no meaning in actions.
+fn actions_within(atom: &Atom<'_>, statement: &Statement) -> bool {
+    let lower = |all: &BTreeSet<String>| all.iter().map(|one| one.to_ascii_lowercase()).collect();
+    let lower = |set: &Set<String>| match set {
+        Set::Only(all) => Set::Only(lower(all)),
+        Set::Except(all) => Set::Except(lower(all)),
+    };
+    within(&lower(&atom.actions), &lower(&statement.actions))
 }
 
 fn resources_within(atom: &Atom<'_>, statement: &Statement) -> bool {
@@ -512,7 +518,7 @@ mod tests {
         let roles = r#""Action":"sts:AssumeRole","Resource":["arn:aws:iam::222222222222:role/R","arn:aws:iam::333333333333:role/R"]"#;
         assert_eq!(
             told(&[allow(ROLE)], &[allow(roles)]),
-            ["statement `One`: `sts:assumerole` is allowed on `arn:aws:iam::333333333333:role/R`"]
+            ["statement `One`: `sts:AssumeRole` is allowed on `arn:aws:iam::333333333333:role/R`"]
         );
         assert_eq!(kinds(&[allow(ROLE)], &[allow(roles)]), [Kind::NewTarget]);
         assert_eq!(kinds(&[allow(roles)], &[allow(ROLE)]), []);
@@ -640,7 +646,7 @@ mod tests {
         let read = allow(r#""Action":["s3:listallmybuckets","s3:GetObject"],"Resource":"*""#);
         assert_eq!(
             told(std::slice::from_ref(&list), std::slice::from_ref(&read)),
-            ["statement `One`: `s3:getobject` is allowed on every resource"]
+            ["statement `One`: `s3:GetObject` is allowed on every resource"]
         );
         let no = deny(r#""Action":"s3:GetObject","Resource":"*""#);
         let narrower = deny(r#""Action":"s3:GetObject","Resource":"arn:aws:s3:::a/*""#);

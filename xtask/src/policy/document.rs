@@ -267,12 +267,11 @@ impl Set<String> {
 
 impl Principal {
     /// The account that is meant as a whole: `111111111111`, or its `arn:…:root`.
-    pub(super) fn account(&self) -> Option<&str> {
+    pub(crate) fn account(&self) -> Option<&str> {
         let value = self.value.as_str();
-        let account = match value.splitn(6, ':').collect::<Vec<_>>()[..] {
-            ["arn", _, "iam", "", account, "root"] => account,
-            [account] => account,
-            _ => return None,
+        let parts: Vec<&str> = value.splitn(6, ':').collect();
+        let (["arn", _, "iam", "", account, "root"] | [account]) = parts[..] else {
+            return None;
         };
         let is_id = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
         (self.kind == "AWS" && is_id).then_some(account)

@@ -149,7 +149,7 @@ impl Holds {
         match self {
             Self::Yes => Self::No,
             Self::No => Self::Yes,
-            other => other,
+            unknown @ Self::CannotTell(_) => unknown,
         }
     }
 

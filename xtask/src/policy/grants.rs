@@ -45,6 +45,9 @@ pub(crate) struct Grants {
     /// What the execution role may assume.
     #[serde(skip)]
     pub(crate) assumes: Assumes,
+    /// The organization that is listed, where one is.
+    #[serde(skip)]
+    pub(crate) organization: Option<Organization>,
     /// Whether the Admin account itself is listed, with the execution role's own permission.
     #[serde(skip)]
     pub(crate) lists_own_account: bool,
@@ -193,6 +196,7 @@ impl Grants {
             execution_role: execution_role(environment, &assumes, lists_own_account, &[]),
             target_roles: target_roles(environment, targets),
             assumes,
+            organization: None,
             lists_own_account,
             organization_actions: Vec::new(),
         })
@@ -238,6 +242,7 @@ impl Grants {
                 is_default: true,
             }],
             assumes,
+            organization: Some(organization.clone()),
             lists_own_account,
             organization_actions,
         })
@@ -311,7 +316,7 @@ fn permissions(
     let mut statements = Vec::new();
     match assumes {
         Some(Assumes::Roles { inline, .. }) if !inline.is_empty() => {
-            statements.push(assume(inline))
+            statements.push(assume(inline));
         }
         Some(Assumes::Organization { pattern, id }) => {
             statements.push(assume([pattern]).when(
@@ -435,9 +440,9 @@ fn spread(arns: &[String], others: usize) -> Result<Assumes, GrantFault> {
             fits
         };
         let count = rest.iter().take_while(fits).count();
-        let (these, those) = rest.split_at(count);
-        rest = those;
-        these.to_vec()
+        let (fitting, others) = rest.split_at(count);
+        rest = others;
+        fitting.to_vec()
     };
     let inline = fill(INLINE_BUDGET, empty + others);
     let mut managed = Vec::new();

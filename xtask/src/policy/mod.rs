@@ -5,18 +5,20 @@
 
 mod broadening;
 mod document;
-mod evaluate;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "`doctor` will ask; the tests do already")
+)]
+pub(crate) mod evaluate;
 mod grants;
 mod pattern;
 #[cfg(test)]
 pub(crate) mod samples;
 
 pub(crate) use broadening::{Broadening, Kind, broadening};
-pub(crate) use document::{Document, DocumentFault, Effect, Principal, Set, Statement};
-pub(crate) use evaluate::{Answer, Caller, Facts, Mismatch, Request, evaluate};
+pub(crate) use document::{Document, Set};
 pub(crate) use grants::{
-    Assumes, GrantFault, Grants, POLICY_NAME, RoleGrants, TargetAccounts, TargetRole, limit,
-    log_group_arn,
+    Assumes, Grants, RoleGrants, TargetAccounts, TargetRole, limit, log_group_arn,
 };
 
 /// Whether some of the actions may be of a service, such as `sts`.

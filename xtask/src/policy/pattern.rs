@@ -58,12 +58,12 @@ fn run(pattern: &[u8], text: &[u8], takes: fn(u8, u8) -> bool) -> bool {
                 read += 1;
             }
             _ => {
-                let Some((place, taken)) = star else {
+                let Some((place, from)) = star else {
                     return false;
                 };
-                star = Some((place, taken + 1));
+                star = Some((place, from + 1));
                 at = place + 1;
-                read = taken + 1;
+                read = from + 1;
             }
         }
     }

@@ -84,6 +84,21 @@ pub(crate) fn targets(count: usize) -> Selection {
     many((1..=count).map(target).collect())
 }
 
+/// As many targets, each with an external ID of its own.
+pub(crate) fn each_with_its_own(count: usize) -> Sample {
+    let target = |number| {
+        let id = format!("id-{number}").parse().unwrap();
+        Target::by_role(account(number), "MyS3ReadRole".parse().unwrap()).with_external_id(id)
+    };
+    let environment = stage("");
+    let selection = many((1..=count).map(target).collect());
+    Sample {
+        name: "each_with_its_own",
+        grants: Grants::of_selection(&environment, &selection).unwrap(),
+        environment,
+    }
+}
+
 /// One as the stage says, one with another external ID, one with another role and none.
 fn three() -> Selection {
     let role = || "MyS3ReadRole".parse().unwrap();

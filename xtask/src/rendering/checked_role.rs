@@ -110,7 +110,7 @@ fn agree(text: &str, own: &Value, grants: &RoleGrants) -> Result<(), Problem> {
         }
     }
     if let Some(policy) = &grants.permissions_boundary
-        && !boundary.contains(&format!(":policy/{policy}"))
+        && !boundary.ends_with(&format!(":policy/{policy}"))
     {
         let what = format!(
             "`PermissionsBoundary` is `{boundary}`, where the stage's variables make it the policy `{policy}`"
@@ -253,12 +253,13 @@ fn refuse_long(
 }
 
 fn too_broad(text: &str, what: &str, found: &Broadening, hint: &'static str) -> Problem {
+    let statement = || {
+        let sid = found.statement.sid.as_deref()?;
+        line_of(text, &format!("Sid: {sid}"))
+    };
     let line = match found.kind {
-        Kind::DroppedCondition | Kind::DroppedExternalId => {
-            let sid = found.statement.sid.as_deref();
-            sid.and_then(|sid| line_of(text, &format!("Sid: {sid}")))
-        }
-        _ => line_of(text, &found.subject),
+        Kind::DroppedCondition | Kind::DroppedExternalId => statement(),
+        _ => line_of(text, &found.subject).or_else(statement),
     };
     Problem {
         what: format!("{what} allows more than the stage's variables: {found}"),

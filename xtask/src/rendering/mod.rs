@@ -223,12 +223,15 @@ impl Rendered {
         environment: &Environment,
         file: File,
     ) -> Result<Self> {
-        let rendered =
-            Templates::load(workspace, std::slice::from_ref(&file))?.render(environment)?;
+        let asked = [file];
+        let rendered = Templates::load(workspace, &asked)?.render(environment)?;
         rendered
             .into_iter()
-            .find(|rendered| rendered.file == file)
-            .with_context(|| format!("the stage `{}` has no {}", environment.stage, file.path()))
+            .find(|rendered| asked.contains(&rendered.file))
+            .with_context(|| {
+                let [file] = &asked;
+                format!("the stage `{}` has no {}", environment.stage, file.path())
+            })
     }
 
     /// The whole file.
@@ -270,15 +273,15 @@ mod tests {
     fn the_roles_of_every_kind_of_stage() {
         let templates = templates();
         for sample in samples::all() {
-            let mut text = String::new();
+            let mut texts = Vec::new();
             for (file, template) in &templates.files {
                 let rendered = Rendered::roles(file, template, &sample.environment, &sample.grants)
                     .unwrap_or_else(|fault| panic!("{}: {fault}", sample.name));
                 for one in rendered {
-                    text.push_str(&format!("=== {}\n{}", one.file.path(), one.text));
+                    texts.push(format!("=== {}\n{}", one.file.path(), one.text));
                 }
             }
-            insta::assert_snapshot!(format!("roles_{}", sample.name), text);
+            insta::assert_snapshot!(format!("roles_{}", sample.name), texts.concat());
         }
     }
 
