@@ -44,6 +44,13 @@ pub(crate) enum Command {
     ///
     /// Example: `cargo xtask roles --env dev`
     Roles(Roles),
+    /// Draw a stage's trust as a Mermaid diagram: accounts, roles, who assumes what under which conditions
+    ///
+    /// GitHub and GitLab draw what is printed where it stands between "```mermaid" and "```". Targets with the same role
+    /// and external ID are one box. What the variables say is drawn, not what is deployed.
+    ///
+    /// Example: `cargo xtask diagram --env dev`
+    Diagram(OneStage),
     /// Validate the variables files, the templates and what is generated from them; no network, no credentials
     ///
     /// Every problem of every stage is told in one go, with file, line and the way to mend it. With `--env`, one stage

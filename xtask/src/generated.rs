@@ -1,4 +1,4 @@
-//! What is generated from the code and committed: the JSON Schema, and the tables of the README. Writing and checking
+//! What is generated from the code and committed: the JSON Schema, and the tables and the diagram of the README. Writing and checking
 //! are one code path, so that the check cannot disagree with what the command writes.
 
 use std::fmt::Write;
@@ -7,7 +7,13 @@ use anyhow::{Context, Result};
 use clap::CommandFactory;
 use similar::TextDiff;
 
-use crate::{cli::Cli, console, environment::schema, files, workspace::Workspace};
+use crate::{
+    cli::Cli,
+    console, diagram,
+    environment::{self, schema},
+    files, rendering,
+    workspace::Workspace,
+};
 
 /// Compares what is generated with what the files hold; with `fix`, writes it. Gives what is stale, ready to be told.
 ///
@@ -18,10 +24,15 @@ pub(crate) fn check(workspace: &Workspace, fix: bool) -> Result<Vec<String>> {
     let readme_path = workspace.root().join("README.md");
     let readme = text(&readme_path)?;
     let mut new_readme = readme.clone();
-    for (name, content) in [
-        ("variables", schema::markdown_table()),
-        ("commands", commands_table()),
-    ] {
+    let blocks = [
+        ("variables", Some(schema::markdown_table())),
+        ("commands", Some(commands_table())),
+        ("diagram", shipped_diagram(workspace)?),
+    ];
+    let blocks = blocks
+        .into_iter()
+        .filter_map(|(name, content)| Some((name, content?)));
+    for (name, content) in blocks {
         new_readme = replace_block(&new_readme, name, &content).with_context(|| {
             format!("`README.md` has no `<!-- generated: {name} -->` … `<!-- end -->`")
         })?;
@@ -45,6 +56,17 @@ pub(crate) fn check(workspace: &Workspace, fix: bool) -> Result<Vec<String>> {
         }
     }
     Ok(stale)
+}
+
+/// The trust of the stage `dev`, which the README explains; nothing where a user has done away with that stage.
+fn shipped_diagram(workspace: &Workspace) -> Result<Option<String>> {
+    let stages = environment::stages(workspace)?;
+    let Some(dev) = stages.iter().find(|stage| stage.as_str() == "dev") else {
+        return Ok(None);
+    };
+    let dev = environment::load(workspace, dev.as_str())?;
+    let drawn = diagram::mermaid(&dev, &rendering::grants(&dev)?);
+    Ok(Some(format!("```mermaid\n{drawn}```")))
 }
 
 /// A unified diff from what `name` holds to what it should hold.

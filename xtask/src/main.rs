@@ -10,6 +10,7 @@ mod cli;
 mod commands;
 mod console;
 mod deployed;
+mod diagram;
 mod emulator;
 mod environment;
 mod fault;
@@ -47,6 +48,7 @@ fn run(workspace: &Workspace, command: &Command) -> anyhow::Result<()> {
     match command {
         Command::Render(flags) => commands::render::run(workspace, flags),
         Command::Roles(flags) => commands::roles::run(workspace, flags),
+        Command::Diagram(flags) => commands::diagram::run(workspace, flags),
         Command::Check(flags) => commands::check::run(workspace, flags),
         Command::Envs(flags) => commands::envs::run(workspace, flags),
         Command::Build(flags) => commands::build::run(workspace, flags),

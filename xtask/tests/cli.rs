@@ -157,6 +157,7 @@ fn a_stage_must_be_named_and_be_there() {
         .with_stage("prod", SEED);
     let commands = [
         "render", "build", "package", "deploy", "invoke", "info", "logs", "remove", "roles",
+        "diagram",
     ];
     for command in commands {
         let unnamed = workspace.xtask(&[command]);
@@ -193,7 +194,7 @@ fn a_stage_must_be_named_and_be_there() {
 fn a_faulty_variables_file_tells_all_and_writes_nothing() {
     let workspace =
         Workspace::new().with_stage("dev", "admin-account-id: 111111111111\ns3-read-roll: x y\n");
-    for command in ["render", "build", "package", "deploy", "roles"] {
+    for command in ["render", "build", "package", "deploy", "roles", "diagram"] {
         let refused = workspace.xtask(&[command, "--env", "dev"]);
         assert_eq!(refused.status.code(), Some(2), "{command}");
         let told = stderr(&refused);
@@ -619,4 +620,32 @@ fn the_bare_policies() {
         let refused = workspace.xtask(&[&["roles", "--env", "dev"], arguments].concat());
         assert_eq!(refused.status.code(), Some(2), "{arguments:?}");
     }
+}
+
+/// The README's picture is the one that the command draws of the stage `dev`, and `check` keeps it so.
+#[test]
+fn the_picture_in_the_readme_is_kept_fresh() {
+    let workspace = Workspace::new().with_stage("dev", SEED);
+    let marks = |name: &str| format!("<!-- generated: {name} -->\n<!-- end -->\n");
+    let readme = ["diagram", "variables", "commands"].map(|name| marks(name));
+    workspace.write("README.md", &readme.concat());
+    let drawn = workspace.xtask(&["diagram", "--env", "dev"]);
+    assert_eq!(drawn.status.code(), Some(0), "{}", stderr(&drawn));
+    assert_eq!(workspace.xtask(&["check", "--fix"]).status.code(), Some(0));
+    let block = format!("```mermaid\n{}```\n<!-- end -->", stdout(&drawn));
+    assert!(workspace.read("README.md").contains(&block));
+    assert_eq!(workspace.xtask(&["check"]).status.code(), Some(0));
+
+    let workspace = workspace.with_stage("dev", &format!("{SEED}external-id: audit-2026\n"));
+    let stale = workspace.xtask(&["check"]);
+    assert_eq!(stale.status.code(), Some(1));
+    assert!(stderr(&stale).contains("README.md is stale"));
+
+    // A stage that a user has done away with takes no picture along.
+    fs::rename(
+        workspace.path("environments/variables.dev.yml"),
+        workspace.path("environments/variables.other.yml"),
+    )
+    .unwrap();
+    assert_eq!(workspace.xtask(&["check"]).status.code(), Some(0));
 }

@@ -5,6 +5,7 @@ pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod deploy;
+pub(crate) mod diagram;
 pub(crate) mod diff;
 pub(crate) mod emulator;
 pub(crate) mod envs;
