@@ -249,7 +249,7 @@ fn escaped(text: &str) -> String {
     // Mermaid takes the last `;` from what looks like one of its own lines of these, wherever it stands (its
     // `encodeEntities`).
     escaped
-        .replace("style", "styl#101;")
+        .replace("style", "st#121;le")
         .replace("classDef", "classDe#102;")
 }
 
@@ -296,7 +296,7 @@ mod tests {
             "{plain}"
         );
         assert_eq!(escaped("a#b"), "a#35;b");
-        assert_eq!(escaped("lifestyle:a=b"), "lifestyl#101;:a#61;b");
+        assert_eq!(escaped("lifestyle:a=b"), "lifest#121;le:a#61;b");
         assert_eq!(escaped("Größe x.y:z/w"), "Größe x.y:z/w");
     }
 }

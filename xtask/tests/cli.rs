@@ -627,7 +627,7 @@ fn the_bare_policies() {
 fn the_picture_in_the_readme_is_kept_fresh() {
     let workspace = Workspace::new().with_stage("dev", SEED);
     let marks = |name: &str| format!("<!-- generated: {name} -->\n<!-- end -->\n");
-    let readme = ["diagram", "variables", "commands"].map(|name| marks(name));
+    let readme = ["diagram", "variables", "commands"].map(marks);
     workspace.write("README.md", &readme.concat());
     let drawn = workspace.xtask(&["diagram", "--env", "dev"]);
     assert_eq!(drawn.status.code(), Some(0), "{}", stderr(&drawn));

@@ -30,7 +30,7 @@ pub(crate) fn all() -> Vec<Sample> {
             grants,
         }
     };
-    let one = Environment::selection;
+    let one = |environment: &Environment| environment.selection().clone();
     vec![
         of("seed", "", one),
         of("external_id", "external-id: audit-2026\n", one),
