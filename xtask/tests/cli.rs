@@ -461,6 +461,18 @@ fn a_role_that_says_more_than_the_variables() {
             &format!("{all_but}              - Sid: WriteOwnLogs"),
         ),
         (
+            "computed_action",
+            "admin",
+            "                  - logs:PutLogEvents\n",
+            "                  - logs:PutLogEvents\n                  - Fn::Sub: \"${Service}:AssumeRole\"\n",
+        ),
+        (
+            "computed_policies",
+            "admin",
+            "      Policies:\n",
+            "      Policies:\n        Fn::If: [\"More\", [], []]\n      Others:\n",
+        ),
+        (
             "other_role",
             "admin",
             "Resources:\n",

@@ -77,7 +77,11 @@ pub(super) fn role(text: &str, grants: &RoleGrants, side: Side) -> Result<(), Pr
     };
     agree(text, &own, grants)?;
     check_trust(text, &own, grants)?;
-    let inline = own["Policies"].as_array().cloned().unwrap_or_default();
+    let inline = match &own["Policies"] {
+        Value::Null => Vec::new(),
+        Value::Array(list) => list.clone(),
+        _ => return Err(computed(text, "Policies")),
+    };
     let inline: Vec<Value> = inline
         .iter()
         .map(|policy| policy["PolicyDocument"].clone())
@@ -182,10 +186,11 @@ fn check_permissions(
     }
 }
 
-/// Whether it is about STS or IAM, by which a role can become another or change what it may do.
+/// Whether it is about STS or IAM, or may be, since the action is computed: by which a role can become another or change what it may do.
 fn concerns_identity(found: &Broadening) -> bool {
     match &found.statement.actions {
         Set::Except(_) => true,
+        Set::Only(actions) if actions.iter().any(|one| one.contains(['$', '{'])) => true,
         actions @ Set::Only(_) => is_for(actions, "sts") || is_for(actions, "iam"),
     }
 }
@@ -222,6 +227,11 @@ fn check_attached(text: &str, own: &Value, resources: &Value, side: Side) -> Res
         ),
     };
     Err(problem(text, "ManagedPolicyArns", what, hint))
+}
+
+fn computed(text: &str, place: &str) -> Problem {
+    let what = format!("`{place}` is computed: what it will be cannot be checked here");
+    problem(text, place, what, "write the policies out, as a list")
 }
 
 /// A policy as CloudFormation would hand it to IAM.
