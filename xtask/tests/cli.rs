@@ -229,6 +229,28 @@ fn the_stages_are_listed_valid_or_not() {
     );
 }
 
+/// Roles of accounts that are not known by number are assumed in one organization alone; the deployment needs no roles.
+#[test]
+fn roles_for_an_organization_need_its_id() {
+    let organization =
+        MANY.split_once("targets:").unwrap().0.to_owned() + "organization:\n  all: true\n";
+    let workspace = Workspace::new().with_stage("a", &organization);
+    let sentence = "`organization` needs `organization-id` beside it";
+    assert!(workspace.xtask(&["render", "--env", "a"]).status.success());
+    let checked = workspace.xtask(&["check", "--env", "a"]);
+    assert!(checked.status.success(), "{}", stderr(&checked));
+    assert!(stderr(&checked).contains(sentence), "{}", stderr(&checked));
+    let refused = workspace.xtask(&["roles", "--env", "a"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains(sentence), "{}", stderr(&refused));
+    assert!(!workspace.path("dist/a/roles").exists());
+
+    let named = organization + "organization-id: o-a1b2c3d4e5\n";
+    let workspace = Workspace::new().with_stage("a", &named);
+    let made = workspace.xtask(&["roles", "--env", "a"]);
+    assert!(made.status.success(), "{}", stderr(&made));
+}
+
 #[test]
 fn stages_of_many_accounts_are_listed_with_them() {
     let organization = MANY.split_once("targets:").unwrap().0.to_owned()

@@ -6,6 +6,7 @@ use crate::{
     cli, console, environment,
     fault::{self, AlreadyTold},
     generated,
+    policy::Grants,
     rendering::{File, Templates},
     workspace::Workspace,
 };
@@ -13,10 +14,8 @@ use crate::{
 /// Every fault of every stage is told in one go. Exit status 2 where an input is at fault, 1 where something generated
 /// is stale.
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Check) -> Result<()> {
-    let templates = Templates::load(
-        workspace,
-        &[File::Serverless, File::AdminRole, File::TargetRole],
-    )?;
+    let deployment = Templates::load(workspace, &[File::Serverless])?;
+    let roles = Templates::load(workspace, &File::ROLES)?;
     let environments = match &flags.stage.env {
         Some(stage) => vec![environment::load(workspace, stage)],
         None => super::load_all(workspace)?
@@ -26,10 +25,22 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Check) -> Result<()> {
     };
     let mut faults = Vec::new();
     for environment in environments {
-        let checked =
-            environment.and_then(|environment| Ok((templates.render(&environment)?, environment)));
+        let checked = environment.and_then(|environment| {
+            deployment.render(&environment)?;
+            // A stage may be valid and its roles be made in another way.
+            let unmade = Grants::of(&environment).err();
+            if unmade.is_none() {
+                roles.render(&environment)?;
+            }
+            Ok((environment, unmade))
+        });
         match checked {
-            Ok((_, environment)) => console::note(&format!("ok  {}", environment.source)),
+            Ok((environment, unmade)) => {
+                console::note(&format!("ok  {}", environment.source));
+                if let Some(why) = unmade {
+                    console::note(&format!("    note: `roles` can make none for it: {why}"));
+                }
+            }
             Err(error) if fault::is_of_input(&error) => {
                 faults.push(error);
             }

@@ -163,7 +163,6 @@ pub(crate) fn parse(source: &str, stage: Stage, bytes: &[u8]) -> Result<Environm
     let tree = tree::read(&text.parsed);
     let found = Checker::run::<Variables>(&text.shown, &tree);
     let too_long = name_too_long(&stage, tree.root.as_ref());
-    let unnamed = organization_without_id(tree.root.as_ref());
     let lines = Lines::in_text(&text.shown);
     let mut problems = text.unreadable;
     // A character that could not be read is no ground to judge the rest of its line by, nor is a tab to judge how far
@@ -178,8 +177,7 @@ pub(crate) fn parse(source: &str, stage: Stage, bytes: &[u8]) -> Result<Environm
         .filter(|problem| !tabbed.contains(&problem.line(&lines)))
         .chain(text.tabs)
         .chain(found)
-        .chain(too_long)
-        .chain(unnamed);
+        .chain(too_long);
     problems.extend(found.filter(|problem| !unreadable.contains(&problem.line(&lines))));
     if !problems.is_empty() {
         return Err(refused(&text.shown, problems));
@@ -226,27 +224,6 @@ fn name_too_long(stage: &Stage, root: Option<&Node>) -> Option<Problem> {
             "with the stage `{stage}`, a service may have {longest} characters"
         ))
     })
-}
-
-/// Roles in accounts that are not known by number are assumed in one organization alone, which must be named.
-fn organization_without_id(root: Option<&Node>) -> Option<Problem> {
-    let Content::Map(entries) = &root?.content else {
-        return None;
-    };
-    let find = |name: &str| entries.iter().find(|(key, _)| key.word() == Some(name));
-    let (key, _) = find("organization")?;
-    if find("organization-id").is_some() {
-        return None;
-    }
-    Some(
-        Problem::at(
-            key.span.clone(),
-            "`organization` needs `organization-id` beside it",
-            "an organization, and no id",
-        )
-        .note("the execution role may assume the role in every account whose `aws:ResourceOrgID` is this id, and in no other")
-        .help("add a line `organization-id: o-…`; `aws organizations describe-organization` shows the id"),
-    )
 }
 
 /// As the Serverless Framework makes it.

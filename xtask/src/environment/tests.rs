@@ -280,24 +280,13 @@ targets:
 
 const ORGANIZATION: &str = "admin-account-id: \"111111111111\"
 lambda-execution-role: MyLambdaExecutionRole
+organization-id: o-a1b2c3d4e5
 organization:
   units: [ou-ab12-11111111, ou-ab12-34cd56ef]
   exclude:
   - \"444444444444\"
   role: Reader
 ";
-
-/// Roles of accounts that are not known by number are assumed in one organization alone.
-#[test]
-fn an_organization_needs_its_id() {
-    let sentence = "`organization` needs `organization-id` beside it";
-    let text = format!("{SEED}organization:\n  all: true\n");
-    let told = parsed(&text).unwrap_err().render(false);
-    assert!(told.contains(sentence), "{told}");
-    let text = format!("{text}organization-id: o-a1b2c3d4e5\n");
-    let told = parsed(&text).unwrap_err().render(false);
-    assert!(!told.contains(sentence), "{told}");
-}
 
 /// `off` is false to a YAML 1.1 reader, and the word that the stage means here.
 #[test]

@@ -135,7 +135,11 @@ pub(crate) fn target_role_file(
         .iter()
         .find(|role| match &role.accounts {
             TargetAccounts::These(accounts) => accounts.iter().any(|(id, _)| id == account),
-            TargetAccounts::Organization(_) => true,
+            TargetAccounts::Organization(_) => grants
+                .organization
+                .as_ref()
+                .and_then(|organization| organization.target(account.clone()))
+                .is_some_and(|target| target.role().is_some()),
         });
     Ok(found.map(|role| {
         if role.is_default {
