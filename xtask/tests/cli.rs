@@ -448,104 +448,10 @@ fn a_full_standard_error_is_no_crash() {
 }
 
 /// What a user makes of a role's template, and what is told of it: it may say less than the variables, and not more.
-#[test]
-fn a_role_that_says_more_than_the_variables() {
+fn refused_roles(side: &str, cases: &[(&str, &str, &str)]) {
     let seed = format!("{SEED}external-id: audit-2026\ntrust: account\n");
     let workspace = Workspace::new().with_stage("dev", &seed);
-    let managed = "      ManagedPolicyArns:\n        - \"arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess\"\n      Policies:\n";
-    let other_role = "  Other:\n    Type: AWS::IAM::Role\n    Properties: {}\n";
-    let assume_any = "\n              - Sid: More\n                Effect: Allow\n                Action: \"sts:*\"\n                Resource: \"*\"\n";
-    let all_but = "\n              - Sid: More\n                Effect: Allow\n                NotAction: \"s3:*\"\n                Resource: \"*\"\n";
-    for (name, side, from, to) in [
-        (
-            "another_service",
-            "admin",
-            "Service: lambda.amazonaws.com",
-            "Service: ec2.amazonaws.com",
-        ),
-        (
-            "no_source_account",
-            "admin",
-            "            Condition:\n              StringEquals:\n                \"aws:SourceAccount\": {{ admin_account_id }}\n",
-            "",
-        ),
-        ("every_role", "admin", "{{ arn }}", "\"*\""),
-        (
-            "assume_any",
-            "admin",
-            "\n              - Sid: WriteOwnLogs",
-            &format!("{assume_any}              - Sid: WriteOwnLogs"),
-        ),
-        (
-            "all_but",
-            "admin",
-            "\n              - Sid: WriteOwnLogs",
-            &format!("{all_but}              - Sid: WriteOwnLogs"),
-        ),
-        (
-            "computed_action",
-            "admin",
-            "                  - logs:PutLogEvents\n",
-            "                  - logs:PutLogEvents\n                  - Fn::Sub: \"${Service}:AssumeRole\"\n",
-        ),
-        (
-            "computed_policies",
-            "admin",
-            "      Policies:\n",
-            "      Policies:\n        Fn::If: [\"More\", [], []]\n      Others:\n",
-        ),
-        (
-            "other_role",
-            "admin",
-            "Resources:\n",
-            &format!("Resources:\n{other_role}"),
-        ),
-        (
-            "transform",
-            "admin",
-            "Resources:\n",
-            "Transform: AWS::Serverless-2016-10-31\nResources:\n",
-        ),
-        (
-            "another_name",
-            "admin",
-            "RoleName: {{ execution_role_name }}",
-            "RoleName: Other",
-        ),
-        (
-            "too_long",
-            "admin",
-            "Service: lambda.amazonaws.com",
-            "Service: {{ 'x' * 2000 }}",
-        ),
-        ("another_principal", "target", "':root'", "':role/Other'"),
-        (
-            "no_external_id",
-            "target",
-            "\"sts:ExternalId\"",
-            "\"aws:PrincipalTag/x\"",
-        ),
-        (
-            "whole_account",
-            "target",
-            "              ArnEquals:\n                \"aws:PrincipalArn\": {{ execution_role_arn }}\n",
-            "",
-        ),
-        (
-            "computed",
-            "target",
-            "AWS: {{ 'arn:' ~ partition ~ ':iam::' ~ admin_account_id ~ ':root' }}",
-            "AWS:\n                Ref: Principal",
-        ),
-        (
-            "reads_objects",
-            "target",
-            "Action: s3:ListAllMyBuckets",
-            "Action:\n                  - s3:ListAllMyBuckets\n                  - s3:GetObject",
-        ),
-        ("managed_policy", "target", "      Policies:\n", managed),
-        ("no_role", "target", "AWS::IAM::Role", "AWS::IAM::Thing"),
-    ] {
+    for (name, from, to) in cases {
         let path = format!("templates/roles/{side}.yml.j2");
         let shipped = workspace.read(&path);
         assert!(shipped.contains(from), "{name}");
@@ -561,6 +467,102 @@ fn a_role_that_says_more_than_the_variables() {
         assert!(!workspace.path("dist").exists(), "{name}");
         insta::assert_snapshot!(format!("role_{name}"), stderr(&refused));
     }
+}
+
+#[test]
+fn an_execution_role_that_says_more_than_the_variables() {
+    let other_role = "  Other:\n    Type: AWS::IAM::Role\n    Properties: {}\n";
+    let assume_any = "\n              - Sid: More\n                Effect: Allow\n                Action: \"sts:*\"\n                Resource: \"*\"\n";
+    let all_but = "\n              - Sid: More\n                Effect: Allow\n                NotAction: \"s3:*\"\n                Resource: \"*\"\n";
+    refused_roles(
+        "admin",
+        &[
+            (
+                "another_service",
+                "Service: lambda.amazonaws.com",
+                "Service: ec2.amazonaws.com",
+            ),
+            (
+                "no_source_account",
+                "            Condition:\n              StringEquals:\n                \"aws:SourceAccount\": {{ admin_account_id }}\n",
+                "",
+            ),
+            ("every_role", "{{ arn }}", "\"*\""),
+            (
+                "assume_any",
+                "\n              - Sid: WriteOwnLogs",
+                &format!("{assume_any}              - Sid: WriteOwnLogs"),
+            ),
+            (
+                "all_but",
+                "\n              - Sid: WriteOwnLogs",
+                &format!("{all_but}              - Sid: WriteOwnLogs"),
+            ),
+            (
+                "computed_action",
+                "                  - logs:PutLogEvents\n",
+                "                  - logs:PutLogEvents\n                  - Fn::Sub: \"${Service}:AssumeRole\"\n",
+            ),
+            (
+                "computed_policies",
+                "      Policies:\n",
+                "      Policies:\n        Fn::If: [\"More\", [], []]\n      Others:\n",
+            ),
+            (
+                "other_role",
+                "Resources:\n",
+                &format!("Resources:\n{other_role}"),
+            ),
+            (
+                "transform",
+                "Resources:\n",
+                "Transform: AWS::Serverless-2016-10-31\nResources:\n",
+            ),
+            (
+                "another_name",
+                "RoleName: {{ execution_role_name }}",
+                "RoleName: Other",
+            ),
+            (
+                "too_long",
+                "Service: lambda.amazonaws.com",
+                "Service: {{ 'x' * 2000 }}",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_read_role_that_says_more_than_the_variables() {
+    let managed = "      ManagedPolicyArns:\n        - \"arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess\"\n      Policies:\n";
+    refused_roles(
+        "target",
+        &[
+            ("another_principal", "':root'", "':role/Other'"),
+            (
+                "no_external_id",
+                "\"sts:ExternalId\"",
+                "\"aws:PrincipalTag/x\"",
+            ),
+            (
+                "whole_account",
+                "              ArnEquals:\n                \"aws:PrincipalArn\": {{ execution_role_arn }}\n",
+                "",
+            ),
+            (
+                "computed",
+                "AWS: {{ 'arn:' ~ partition ~ ':iam::' ~ admin_account_id ~ ':root' }}",
+                "AWS:\n                Ref: Principal",
+            ),
+            (
+                "reads_objects",
+                "Action: s3:ListAllMyBuckets",
+                "Action:\n                  - s3:ListAllMyBuckets\n                  - s3:GetObject",
+            ),
+            ("managed_policy", "      Policies:\n", managed),
+            ("no_role", "AWS::IAM::Role", "AWS::IAM::Thing"),
+        ],
+    );
 }
 
 #[test]
