@@ -1,11 +1,11 @@
 //! The first phase: a session of the target's role, from STS.
 
 use aws_sdk_sts::{config::Credentials, operation::assume_role::AssumeRoleOutput};
-use contract::{ExternalId, RoleArn, RoleName, SessionName, Target, account_of_arn};
-use tokio::time::sleep;
+use contract::{ExternalId, RoleArn, RoleName, SessionName, SessionPolicy, Target, account_of_arn};
 
 use crate::{
-    Clients, FailureKind,
+    Clients,
+    attempts::attempts,
     failure::{Failure, Phase},
     session::Issued,
 };
@@ -14,6 +14,10 @@ use crate::{
 /// more than one hour (IAM user guide, "Terms and concepts for roles"), and a Lambda's own credentials are a role
 /// session's. No role allows less (its `MaxSessionDuration` is 3,600 to 43,200).
 const DURATION_SECONDS: i32 = 3_600;
+
+/// The session policy: whatever the role may do, the session may list the account's buckets and nothing else (IAM user
+/// guide, "Session policies"). STS takes up to 2,048 characters.
+const ONLY_LIST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"}]}"#;
 
 /// Asks STS for a session, and checks whose it is.
 pub(crate) async fn assume(
@@ -59,8 +63,6 @@ pub(crate) async fn assume(
 }
 
 /// Sends the request, as often as [`Limits`](crate::Limits) allow.
-///
-/// The attempts are counted here and not by the SDK, so that every one of them passes the [pacer](crate::pacer).
 async fn ask(
     clients: &Clients,
     target: &Target,
@@ -68,49 +70,25 @@ async fn ask(
     external_id: Option<&ExternalId>,
 ) -> Result<AssumeRoleOutput, Failure> {
     let region = clients.regional(target);
-    let limits = clients.limits();
-    let mut attempt = 1;
-    loop {
-        let started = region.pacer.turn().await;
-        tracing::debug!(role, attempt, "assuming");
-        let answer = region
-            .sts
-            .assume_role()
-            .role_arn(role)
-            .role_session_name(SessionName::list_s3_buckets().as_str())
-            .duration_seconds(DURATION_SECONDS)
-            .set_external_id(external_id.map(ToString::to_string))
-            .send()
-            .await;
-        let failure = match answer {
-            Ok(answer) => {
-                region.pacer.answered();
-                return Ok(answer);
-            }
-            Err(error) => clients.failure(Phase::Assume, target).sdk(&error),
-        };
-        match failure.kind() {
-            // A second refusal of one request says little: were it the quota, others' first ones would be refused.
-            FailureKind::Throttled if attempt == 1 => region.pacer.throttled(started),
-            FailureKind::Throttled => {}
-            _ => region.pacer.answered(),
-        }
-        if attempt >= limits.max_attempts || !may_pass(failure.kind()) {
-            return Err(failure);
-        }
-        sleep(limits.backoff(attempt)).await;
-        attempt += 1;
-    }
-}
-
-/// Whether the same request may succeed in a moment: what the SDKs' standard retry mode tries again.
-fn may_pass(kind: FailureKind) -> bool {
-    matches!(
-        kind,
-        FailureKind::Throttled
-            | FailureKind::Timeout
-            | FailureKind::ServiceUnavailable
-            | FailureKind::ConnectionFailed
-            | FailureKind::InvalidResponse
-    )
+    let request = region
+        .sts
+        .assume_role()
+        .role_arn(role)
+        .role_session_name(SessionName::list_s3_buckets().as_str())
+        .duration_seconds(DURATION_SECONDS)
+        .set_external_id(external_id.map(ToString::to_string))
+        .set_policy(match clients.session_policy() {
+            SessionPolicy::On => Some(ONLY_LIST.to_owned()),
+            SessionPolicy::Off => None,
+        });
+    attempts(&region.pacer, clients.limits(), || {
+        tracing::debug!(role, "assuming");
+        let request = request.clone();
+        // Boxed, as it is large, and others would carry it about.
+        Box::pin(async {
+            let answer = request.send().await;
+            answer.map_err(|error| clients.failure(Phase::Assume, target).sdk(&error))
+        })
+    })
+    .await
 }

@@ -11,13 +11,14 @@ use aws_sdk_s3::config::{
     retry::{RetryConfig, RetryPartition, TokenBucket},
 };
 use aws_types::SdkConfig;
-use contract::{Access, InvalidValue, Partition, Region, RoleArn, Target};
+use contract::{Access, InvalidValue, Partition, Region, RoleArn, SessionPolicy, Target};
 
 use crate::{
     Limits,
     assume::assume,
     complete::OnlyWholeAnswers,
     failure::{Failure, FailureBuilder, Phase},
+    organization::Directory,
     pacer::Pacer,
     session::{Origin, Session, Sessions},
 };
@@ -33,7 +34,9 @@ pub struct Clients {
     config: SdkConfig,
     limits: Limits,
     own_credentials: SharedCredentialsProvider,
+    session_policy: SessionPolicy,
     sessions: Sessions,
+    pub(crate) directory: Directory,
 }
 
 /// The clients of one region.
@@ -99,11 +102,22 @@ impl Clients {
         Ok(Self {
             home: Arc::new(Regional::new(region, &config)),
             others: RwLock::default(),
+            session_policy: SessionPolicy::default(),
             sessions: Sessions::new(config.time_source().unwrap_or_default()),
+            directory: Directory::new(config.time_source().unwrap_or_default()),
             limits: *limits,
             own_credentials,
             config,
         })
+    }
+
+    /// The same clients, whose sessions are narrowed so. Default: [`SessionPolicy::On`].
+    #[must_use]
+    pub fn with_session_policy(mut self, policy: SessionPolicy) -> Self {
+        self.session_policy = policy;
+        // A session of before would keep what it was issued with.
+        self.sessions = Sessions::new(self.config.time_source().unwrap_or_default());
+        self
     }
 
     /// The region whose STS and S3 are asked, unless a target names another. S3's answer covers the buckets of all
@@ -142,6 +156,15 @@ impl Clients {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    pub(crate) fn session_policy(&self) -> SessionPolicy {
+        self.session_policy
+    }
+
+    /// What the clients of further services are made from.
+    pub(crate) fn config(&self) -> &SdkConfig {
+        &self.config
     }
 
     /// A session for `target`, from the cache or from STS; or the process's own credentials, which count as cached.

@@ -10,7 +10,7 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::error::ErrorMetadata;
 use aws_types::request_id::RequestId;
-use contract::{AccountId, ExternalId, Region, RoleArn, Target};
+use contract::{AccountId, ExternalId, Region, RoleArn, Target, UnitId};
 
 use crate::{
     Bucket,
@@ -25,14 +25,17 @@ pub enum Phase {
     Assume,
     /// S3 was asked for the buckets, with that session.
     List,
+    /// Organizations was asked for the accounts, with the credentials of the process.
+    Organization,
 }
 
 impl Phase {
-    /// `assume` or `list`.
+    /// `assume`, `list` or `organization`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Assume => "assume",
             Self::List => "list",
+            Self::Organization => "organization",
         }
     }
 }
@@ -78,11 +81,19 @@ pub enum FailureKind {
     InvalidConfiguration,
     /// The account was listed, but its part of the answer alone is larger than the answer may be.
     ResponseTooLarge,
+    /// Organizations refused to show the accounts, or the Admin account is in no organization.
+    OrganizationDenied,
+    /// The organization has no unit of a configured id.
+    UnitNotFound,
+    /// A configured unit lies within another, so that an account is selected twice.
+    DuplicateAccount,
+    /// No account is left: none of the selected ones is active and not excluded.
+    NoAccounts,
 }
 
 impl FailureKind {
     /// Every kind, for documentation.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 19] = [
         Self::AssumeRoleDenied,
         Self::ListBucketsDenied,
         Self::Throttled,
@@ -98,6 +109,10 @@ impl FailureKind {
         Self::InvalidResponse,
         Self::InvalidConfiguration,
         Self::ResponseTooLarge,
+        Self::OrganizationDenied,
+        Self::UnitNotFound,
+        Self::DuplicateAccount,
+        Self::NoAccounts,
     ];
 
     /// The name: what a Lambda answers as `errorType`.
@@ -118,6 +133,10 @@ impl FailureKind {
             Self::InvalidResponse => "InvalidResponse",
             Self::InvalidConfiguration => "InvalidConfiguration",
             Self::ResponseTooLarge => "ResponseTooLarge",
+            Self::OrganizationDenied => "OrganizationDenied",
+            Self::UnitNotFound => "UnitNotFound",
+            Self::DuplicateAccount => "DuplicateAccount",
+            Self::NoAccounts => "NoAccounts",
         }
     }
 
@@ -153,6 +172,16 @@ impl FailureKind {
             Self::ResponseTooLarge => {
                 "The account's part of the answer alone is larger than the answer may be"
             }
+            Self::OrganizationDenied => {
+                "Organizations refused to show the accounts, or the Admin account is in no organization"
+            }
+            Self::UnitNotFound => "The organization has no unit with an id that the stage names",
+            Self::DuplicateAccount => {
+                "A unit that the stage names lies within another, so that an account is selected twice"
+            }
+            Self::NoAccounts => {
+                "No selected account of the organization is active and not excluded"
+            }
         }
     }
 
@@ -173,7 +202,11 @@ impl FailureKind {
             | Self::RegionDisabled
             | Self::RequestRejected
             | Self::InvalidConfiguration
-            | Self::ResponseTooLarge => false,
+            | Self::ResponseTooLarge
+            | Self::OrganizationDenied
+            | Self::UnitNotFound
+            | Self::DuplicateAccount
+            | Self::NoAccounts => false,
         }
     }
 }
@@ -198,6 +231,7 @@ struct Details {
     kind: FailureKind,
     account: AccountId,
     role: Option<RoleArn>,
+    unit: Option<UnitId>,
     code: Option<String>,
     message: Option<String>,
     request_id: Option<String>,
@@ -229,7 +263,7 @@ impl Failure {
         self.0.kind
     }
 
-    /// The target's account.
+    /// The target's account; where the organization could not be read, the Admin account, which asked.
     pub fn account(&self) -> &AccountId {
         &self.0.account
     }
@@ -289,6 +323,7 @@ impl fmt::Display for Failure {
             phase,
             account,
             role,
+            unit,
             code,
             message,
             request_id,
@@ -311,6 +346,16 @@ impl fmt::Display for Failure {
                 f,
                 "Failed to list the buckets of account {account} with the caller's own credentials: "
             )?,
+            (Phase::Organization, _) => match unit {
+                Some(unit) => write!(
+                    f,
+                    "Failed to read the organizational unit `{unit}` as account {account}: "
+                )?,
+                None => write!(
+                    f,
+                    "Failed to read the accounts of the organization as account {account}: "
+                )?,
+            },
         }
         match (code, message) {
             (Some(code), Some(message)) => write!(f, "{code}: {message}")?,
@@ -332,6 +377,7 @@ impl fmt::Debug for Failure {
             kind,
             account,
             role,
+            unit,
             code,
             message,
             request_id,
@@ -345,6 +391,7 @@ impl fmt::Debug for Failure {
             .field("kind", kind)
             .field("account", &account.as_str())
             .field("role", &role.as_ref().map(ToString::to_string))
+            .field("unit", &unit.as_ref().map(UnitId::as_str))
             .field("code", code)
             .field("message", message)
             .field("request_id", request_id)
@@ -367,6 +414,9 @@ pub(crate) struct FailureBuilder {
     phase: Phase,
     account: AccountId,
     role: Option<RoleArn>,
+    /// What of the organization was asked for, and by which permission.
+    unit: Option<UnitId>,
+    permission: Option<&'static str>,
     external_id: Option<ExternalId>,
     region: Region,
 }
@@ -382,9 +432,64 @@ impl FailureBuilder {
             phase,
             account: target.account.clone(),
             role,
+            unit: None,
+            permission: None,
             external_id: target.external_id().cloned(),
             region,
         }
+    }
+
+    /// Of the organization of the account `admin`.
+    pub(crate) fn of_organization(admin: &AccountId, region: Region) -> Self {
+        Self {
+            phase: Phase::Organization,
+            account: admin.clone(),
+            role: None,
+            unit: None,
+            permission: None,
+            external_id: None,
+            region,
+        }
+    }
+
+    /// While `unit` was being read.
+    pub(crate) fn in_unit(self, unit: &UnitId) -> Self {
+        Self {
+            unit: Some(unit.clone()),
+            ..self
+        }
+    }
+
+    /// What was asked takes this permission.
+    pub(crate) fn needing(self, permission: &'static str) -> Self {
+        Self {
+            permission: Some(permission),
+            ..self
+        }
+    }
+
+    /// `account` is selected by `outer` and by `inner`, which lies in it.
+    pub(crate) fn duplicate_account(
+        self,
+        account: &AccountId,
+        outer: &UnitId,
+        inner: &UnitId,
+    ) -> Failure {
+        let explanation = format!(
+            "account {account} is selected twice, by the unit `{outer}` and by `{inner}`, which lies in it"
+        );
+        self.in_unit(inner)
+            .build(What::new(FailureKind::DuplicateAccount, explanation))
+    }
+
+    /// None of `found` accounts is left.
+    pub(crate) fn no_accounts(self, found: usize) -> Failure {
+        let explanation = match found {
+            0 => "it has no account".to_owned(),
+            1 => "its one account is not active, or excluded".to_owned(),
+            _ => format!("none of its {found} accounts is active and not excluded"),
+        };
+        self.build(What::new(FailureKind::NoAccounts, explanation))
     }
 
     /// The deadline of the call passed.
@@ -502,6 +607,8 @@ impl FailureBuilder {
             kind: what.kind,
             account: &self.account,
             role: self.role.as_ref(),
+            unit: self.unit.as_ref(),
+            permission: self.permission,
             external_id: self.external_id.as_ref(),
             region: &self.region,
             code: what.code.as_deref(),
@@ -512,6 +619,7 @@ impl FailureBuilder {
             kind: what.kind,
             account: self.account,
             role: self.role,
+            unit: self.unit,
             code: what.code,
             message: what.message,
             request_id: what.request_id,
@@ -562,9 +670,12 @@ fn kind_of_answer(phase: Phase, status: u16, code: Option<&str>) -> FailureKind 
     let denied = match phase {
         Phase::Assume => FailureKind::AssumeRoleDenied,
         Phase::List => FailureKind::ListBucketsDenied,
+        Phase::Organization => FailureKind::OrganizationDenied,
     };
     match code.unwrap_or_default() {
         "AccessDenied" | "AccessDeniedException" | "AllAccessDisabled" | "NotAuthorized" => denied,
+        "AWSOrganizationsNotInUseException" => FailureKind::OrganizationDenied,
+        "ParentNotFoundException" => FailureKind::UnitNotFound,
         "Throttling"
         | "ThrottlingException"
         | "ThrottledException"
@@ -591,7 +702,7 @@ fn kind_of_answer(phase: Phase, status: u16, code: Option<&str>) -> FailureKind 
         "RegionDisabledException" => FailureKind::RegionDisabled,
         "RequestTimeout" | "RequestTimeoutException" => FailureKind::Timeout,
         // S3 reports some of its own errors with status 200.
-        "InternalError" | "InternalFailure" | "ServiceUnavailable" => {
+        "InternalError" | "InternalFailure" | "ServiceUnavailable" | "ServiceException" => {
             FailureKind::ServiceUnavailable
         }
         _ => match (status, code) {

@@ -4,7 +4,7 @@
 //! be. Only where AWS's message names the kind of policy (IAM user guide, "Troubleshoot access denied error messages")
 //! does it say so.
 
-use contract::{AccountId, ExternalId, Region, RoleArn};
+use contract::{AccountId, ExternalId, Region, RoleArn, UnitId};
 
 use crate::{FailureKind, Phase};
 
@@ -15,6 +15,9 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) account: &'a AccountId,
     /// `None` where the process's own credentials list the account.
     pub(crate) role: Option<&'a RoleArn>,
+    /// The unit of the organization that was asked for, and the permission that it takes.
+    pub(crate) unit: Option<&'a UnitId>,
+    pub(crate) permission: Option<&'static str>,
     pub(crate) external_id: Option<&'a ExternalId>,
     pub(crate) region: &'a Region,
     pub(crate) code: Option<&'a str>,
@@ -36,10 +39,15 @@ pub(crate) fn hint(circumstances: &Circumstances<'_>) -> Option<String> {
     let service = match phase {
         Phase::Assume => "STS",
         Phase::List => "S3",
+        Phase::Organization => "Organizations",
     };
     let hint = match (kind, phase) {
-        (FailureKind::AssumeRoleDenied | FailureKind::ListBucketsDenied, _)
-            if let Some(policy) = message.and_then(explicit_deny) =>
+        (
+            FailureKind::AssumeRoleDenied
+            | FailureKind::ListBucketsDenied
+            | FailureKind::OrganizationDenied,
+            _,
+        ) if let Some(policy) = message.and_then(explicit_deny) =>
         {
             format!(
                 "AWS says that an explicit deny in {policy} refuses it: nothing that another \
@@ -63,6 +71,9 @@ pub(crate) fn hint(circumstances: &Circumstances<'_>) -> Option<String> {
         (FailureKind::Throttled, Phase::List) => {
             format!("account {account} may have many callers of S3's ListBuckets at this time")
         }
+        (FailureKind::Throttled | FailureKind::Timeout, Phase::Organization) => {
+            return organization(circumstances);
+        }
         (FailureKind::Timeout, _) => format!(
             "{service} may be slow or out of reach (a function in a VPC reaches it only through a \
              NAT gateway or an interface endpoint), or the time allowed may be too short"
@@ -77,32 +88,12 @@ pub(crate) fn hint(circumstances: &Circumstances<'_>) -> Option<String> {
              wrong account; nothing was listed"
                 .to_owned()
         }
-        (FailureKind::ExpiredCredentials, _) if *phase == Phase::Assume || role.is_none() => {
-            "the credentials of the caller itself have expired: a Lambda has new ones in a new \
-             execution environment, and a person signs in again"
-                .to_owned()
-        }
-        (FailureKind::ExpiredCredentials, _) => {
-            "the session expired twice within one call: the sessions may be very short, or the \
-             clock here wrong"
-                .to_owned()
-        }
-        (FailureKind::CredentialsRejected, _) if *code == Some("RequestTimeTooSkewed") => {
-            "the clock here may be wrong".to_owned()
-        }
-        (FailureKind::CredentialsRejected, _) if *phase == Phase::Assume || role.is_none() => {
-            "the credentials of the caller itself may be deleted, mistyped, or of another partition"
-                .to_owned()
-        }
-        (FailureKind::CredentialsRejected, _) => format!(
-            "the region {region} may not be enabled in account {account}, or the session may have \
-             been revoked"
-        ),
-        (FailureKind::CredentialsUnavailable, _) => {
-            "a Lambda has its execution role's credentials in its environment; elsewhere there may \
-             be no profile, or its sign-in may have expired"
-                .to_owned()
-        }
+        (
+            FailureKind::ExpiredCredentials
+            | FailureKind::CredentialsRejected
+            | FailureKind::CredentialsUnavailable,
+            _,
+        ) => credentials(circumstances),
         (FailureKind::RegionDisabled, _) => format!(
             "STS may have to be activated in {region} for account {account} (IAM console, account \
              settings), or another region be used"
@@ -118,7 +109,116 @@ pub(crate) fn hint(circumstances: &Circumstances<'_>) -> Option<String> {
         (FailureKind::ResponseTooLarge, _) => {
             "fewer buckets, by a prefix, or less about each of them may fit".to_owned()
         }
+        (
+            FailureKind::OrganizationDenied
+            | FailureKind::UnitNotFound
+            | FailureKind::DuplicateAccount
+            | FailureKind::NoAccounts,
+            _,
+        ) => return organization(circumstances),
+        (FailureKind::RequestRejected, Phase::Assume)
+            if matches!(
+                code,
+                Some("PackedPolicyTooLarge" | "MalformedPolicyDocument")
+            ) =>
+        {
+            "the session policy that narrows the session to listing buckets may be what is refused: \
+             `session-policy: off` in the variables file leaves it out"
+                .to_owned()
+        }
         (FailureKind::RequestRejected | FailureKind::ServiceUnavailable, _) => return None,
+    };
+    Some(hint)
+}
+
+/// Of credentials: the caller's own, or those of a session.
+fn credentials(circumstances: &Circumstances<'_>) -> String {
+    let Circumstances {
+        phase,
+        kind,
+        account,
+        role,
+        region,
+        code,
+        ..
+    } = circumstances;
+    let are_own = *phase != Phase::List || role.is_none();
+    match kind {
+        FailureKind::ExpiredCredentials if are_own => {
+            "the credentials of the caller itself have expired: a Lambda has new ones in a new \
+             execution environment, and a person signs in again"
+                .to_owned()
+        }
+        FailureKind::ExpiredCredentials => {
+            "the session expired twice within one call: the sessions may be very short, or the \
+             clock here wrong"
+                .to_owned()
+        }
+        FailureKind::CredentialsRejected if *code == Some("RequestTimeTooSkewed") => {
+            "the clock here may be wrong".to_owned()
+        }
+        FailureKind::CredentialsRejected if are_own => {
+            "the credentials of the caller itself may be deleted, mistyped, or of another partition"
+                .to_owned()
+        }
+        FailureKind::CredentialsRejected => format!(
+            "the region {region} may not be enabled in account {account}, or the session may have \
+             been revoked"
+        ),
+        // `CredentialsUnavailable`.
+        _ => {
+            "a Lambda has its execution role's credentials in its environment; elsewhere there may \
+             be no profile, or its sign-in may have expired"
+                .to_owned()
+        }
+    }
+}
+
+fn organization(circumstances: &Circumstances<'_>) -> Option<String> {
+    let Circumstances {
+        kind,
+        account,
+        unit,
+        permission,
+        code,
+        ..
+    } = circumstances;
+    let hint = match kind {
+        FailureKind::Throttled => {
+            "Organizations answers a few requests a second for all callers of the organization together: another \
+             may be asking much of it at this time"
+                .to_owned()
+        }
+        FailureKind::Timeout => {
+            "Organizations shows 20 accounts at a time, so that thousands take the first call some ten seconds or \
+             more: the function's timeout may be too short; or it may be out of reach (a function in a VPC reaches \
+             it only through a NAT gateway or an interface endpoint)"
+                .to_owned()
+        }
+        FailureKind::OrganizationDenied
+            if *code == Some("AWSOrganizationsNotInUseException") =>
+        {
+            format!("account {account} is in no organization: name the accounts under `targets:`")
+        }
+        FailureKind::OrganizationDenied => format!(
+            "Organizations answers the management account and delegated administrators alone, and account {account} \
+             may be neither; or the policies of the caller's own role may not allow {}",
+            permission.unwrap_or("to read it")
+        ),
+        FailureKind::UnitNotFound => {
+            "it may have been deleted, be mistyped, or belong to another organization; Organizations shows the id \
+             beside the unit's name"
+                .to_owned()
+        }
+        FailureKind::DuplicateAccount => format!(
+            "a unit stands for all that are nested in it: take `{}` out of `units`",
+            unit.map_or("one of the two", |unit| unit.as_str())
+        ),
+        FailureKind::NoAccounts => {
+            "`units` and `exclude` may leave nothing, or every account there be closed or suspended"
+                .to_owned()
+        }
+        _ => return None,
     };
     Some(hint)
 }

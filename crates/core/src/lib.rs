@@ -31,6 +31,7 @@
 //! What is *not* here: Lambda, environment variables, printing, and the choice of targets. Loading an `SdkConfig` is the caller's too (the crate `aws-config`), with [`http_client`] as its HTTP client.
 
 mod assume;
+mod attempts;
 mod cause;
 mod clients;
 mod complete;
@@ -40,6 +41,7 @@ mod hint;
 mod http;
 mod limits;
 mod list;
+mod organization;
 mod pacer;
 mod session;
 
@@ -56,6 +58,7 @@ pub use fan_out::{Answer, Answers, FanOutOptions, Outcome, SkipReason, fan_out};
 pub use http::http_client;
 pub use limits::Limits;
 pub use list::Bucket;
+pub use organization::organization_targets;
 
 use list::list;
 use session::Origin;

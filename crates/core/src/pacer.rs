@@ -67,7 +67,7 @@ impl Pacer {
         if pace.slowed.is_none_or(|slowed| started >= slowed) {
             pace.pause = (pace.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
             pace.slowed = Some(Instant::now());
-            tracing::debug!(pause = ?pace.pause, "STS throttles: asking it more slowly");
+            tracing::debug!(pause = ?pace.pause, "throttled: asking more slowly");
         }
     }
 
