@@ -30,10 +30,8 @@ pub(crate) fn hint(circumstances: &Circumstances<'_>) -> Option<String> {
         phase,
         kind,
         account,
-        role,
         region,
         code,
-        message,
         ..
     } = circumstances;
     let service = match phase {
@@ -47,23 +45,7 @@ pub(crate) fn hint(circumstances: &Circumstances<'_>) -> Option<String> {
             | FailureKind::ListBucketsDenied
             | FailureKind::OrganizationDenied,
             _,
-        ) if let Some(policy) = message.and_then(explicit_deny) =>
-        {
-            format!(
-                "AWS says that an explicit deny in {policy} refuses it: nothing that another \
-                 policy allows can outweigh it"
-            )
-        }
-        (FailureKind::AssumeRoleDenied, _) => assume_role_denied(circumstances)?,
-        (FailureKind::ListBucketsDenied, _) => format!(
-            "the policies of {} may not allow s3:ListAllMyBuckets on `*`, a permissions boundary \
-             of that role may not, or a service or resource control policy of its organization may deny \
-             it (one that denies regions, too: {region} was asked)",
-            match role {
-                Some(role) => format!("the role `{}` in account {account}", role.role),
-                None => format!("the caller's own role in account {account}"),
-            }
-        ),
+        ) => return denied(circumstances),
         (FailureKind::Throttled, Phase::Assume) => {
             "STS counts the requests of the calling account in the region: fewer at a time may help"
                 .to_owned()
@@ -110,10 +92,7 @@ pub(crate) fn hint(circumstances: &Circumstances<'_>) -> Option<String> {
             "fewer buckets, by a prefix, or less about each of them may fit".to_owned()
         }
         (
-            FailureKind::OrganizationDenied
-            | FailureKind::UnitNotFound
-            | FailureKind::DuplicateAccount
-            | FailureKind::NoAccounts,
+            FailureKind::UnitNotFound | FailureKind::DuplicateAccount | FailureKind::NoAccounts,
             _,
         ) => return organization(circumstances),
         (FailureKind::RequestRejected, Phase::Assume)
@@ -129,6 +108,37 @@ pub(crate) fn hint(circumstances: &Circumstances<'_>) -> Option<String> {
         (FailureKind::RequestRejected | FailureKind::ServiceUnavailable, _) => return None,
     };
     Some(hint)
+}
+
+/// Of a refusal.
+fn denied(circumstances: &Circumstances<'_>) -> Option<String> {
+    let Circumstances {
+        phase,
+        account,
+        role,
+        region,
+        message,
+        ..
+    } = circumstances;
+    if let Some(policy) = message.and_then(explicit_deny) {
+        return Some(format!(
+            "AWS says that an explicit deny in {policy} refuses it: nothing that another \
+             policy allows can outweigh it"
+        ));
+    }
+    match phase {
+        Phase::Assume => assume_role_denied(circumstances),
+        Phase::Organization => organization(circumstances),
+        Phase::List => Some(format!(
+            "the policies of {} may not allow s3:ListAllMyBuckets on `*`, a permissions boundary \
+             of that role may not, or a service or resource control policy of its organization may deny \
+             it (one that denies regions, too: {region} was asked)",
+            match role {
+                Some(role) => format!("the role `{}` in account {account}", role.role),
+                None => format!("the caller's own role in account {account}"),
+            }
+        )),
+    }
 }
 
 /// Of credentials: the caller's own, or those of a session.

@@ -145,9 +145,8 @@ async fn a_first_call_opens_two_connections_at_most_and_a_warm_one_none() {
     assert_eq!(
         fake.counts(),
         Counts {
-            assume: 0,
             list: 200,
-            connections: 0
+            ..Counts::default()
         }
     );
 }

@@ -9,7 +9,7 @@ pub enum Fault {
     None,
     /// `AccessDenied`, with AWS's own wording.
     Denied,
-    /// `Throttling` of STS, `SlowDown` of S3.
+    /// `Throttling` of STS, `SlowDown` of S3, `TooManyRequestsException` of Organizations.
     Throttled,
     /// `ExpiredToken`.
     Expired,
@@ -36,13 +36,15 @@ pub enum Fault {
     Stalled,
     /// The first half of the answer, as if it were all of it.
     Truncated,
-    /// An answer that is not XML, with HTTP status 200.
+    /// An answer that is neither XML nor JSON, with HTTP status 200.
     Garbage,
+    /// Organizations only: an answer of no bytes, with HTTP status 200.
+    Empty,
     /// `AssumeRole` only: a session of the account with this id.
     WrongAccount(&'static str),
-    /// `ListBuckets` only: the page, with the continuation token that was sent, or `again`.
+    /// Lists only: the page, with the continuation token that was sent, or `again`.
     RepeatToken,
-    /// `ListBuckets` only: a page without buckets, with a token that leads on.
+    /// Lists only: a page without items, with a token that leads on.
     EmptyPage,
 }
 

@@ -1,4 +1,4 @@
-//! A fast STS and S3 in this process, on loopback, with faults and latency to order.
+//! A fast STS, S3 and Organizations in this process, on loopback, with faults and latency to order.
 //!
 //! ```
 //! use fake_aws::{Account, FakeAws, Fault};
@@ -11,7 +11,8 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! It knows three calls: STS's `AssumeRole` and `GetCallerIdentity`, and S3's `ListBuckets`. Any other credentials than
+//! It knows six calls: STS's `AssumeRole` and `GetCallerIdentity`, S3's `ListBuckets`, and Organizations' `ListAccounts`,
+//! `ListAccountsForParent` and `ListChildren`. Any other credentials than
 //! those it issued itself are the caller's. What it checks is what tests rely on: that a session's access key and token
 //! are ones it issued and not revoked, which tells the account, and the limits of `ListBuckets`. Sessions need no memory:
 //! account and number stand in the access key.
@@ -24,6 +25,8 @@
 mod account;
 mod body;
 mod fault;
+mod organization;
+mod organizations;
 mod query;
 mod record;
 mod s3;
@@ -34,5 +37,6 @@ mod timestamp;
 
 pub use account::Account;
 pub use fault::Fault;
+pub use organization::Organization;
 pub use record::{Action, Counts, Request};
 pub use server::{Builder, FakeAws};

@@ -10,6 +10,11 @@ impl Query {
         Self(form_urlencoded::parse(text).into_owned().collect())
     }
 
+    /// Names and values that are decoded already.
+    pub(crate) fn of(parameters: Vec<(String, String)>) -> Self {
+        Self(parameters)
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0
             .iter()

@@ -11,6 +11,12 @@ pub enum Action {
     GetCallerIdentity,
     /// S3: a page of buckets.
     ListBuckets,
+    /// Organizations: a page of accounts.
+    ListAccounts,
+    /// Organizations: a page of the accounts in a unit.
+    ListAccountsForParent,
+    /// Organizations: a page of the units in a unit.
+    ListChildren,
 }
 
 /// A request as it came in.
@@ -30,7 +36,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// A parameter as the protocol names it (`ExternalId`, `max-buckets`), where it was sent.
+    /// A parameter as the protocol names it (`ExternalId`, `Policy`, `max-buckets`, `ParentId`), where it was sent.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.query.get(name)
     }
@@ -44,6 +50,8 @@ pub struct Counts {
     pub assume: u64,
     /// Requests for a page of `ListBuckets`.
     pub list: u64,
+    /// Requests to Organizations.
+    pub organization: u64,
     /// Connections accepted.
     pub connections: u64,
 }

@@ -25,6 +25,8 @@ use tokio::{
 use crate::{
     account::Account,
     body::Body,
+    organization::Organization,
+    organizations,
     query::Query,
     record::{Action, Counts, Request},
     s3,
@@ -32,7 +34,7 @@ use crate::{
     sts,
 };
 
-/// A running STS and S3. Dropping it stops it.
+/// A running STS, S3 and Organizations. Dropping it stops it.
 #[derive(Debug)]
 pub struct FakeAws {
     address: SocketAddr,
@@ -46,6 +48,7 @@ pub struct FakeAws {
 pub struct Builder {
     accounts: HashMap<String, Arc<Account>>,
     every_account: Option<Arc<Account>>,
+    organization: Option<Organization>,
     caller: Caller,
     assume_quota: Option<Quota>,
     records: bool,
@@ -102,6 +105,10 @@ pub(crate) struct World {
     requests: Mutex<Vec<Request>>,
     assume: AtomicU64,
     list: AtomicU64,
+    /// The organization, and how many requests for it there were since it was set, and since the counts were reset.
+    organization: RwLock<Option<Arc<Organization>>>,
+    pub(crate) organization_requests: AtomicU64,
+    organization_counted: AtomicU64,
     connections: AtomicU64,
     in_flight: AtomicU64,
     most_in_flight: AtomicU64,
@@ -144,6 +151,13 @@ impl Builder {
     #[must_use]
     pub fn every_account(mut self, account: Account) -> Self {
         self.every_account = Some(Arc::new(account));
+        self
+    }
+
+    /// The organization that the caller's account manages. Without it, that account is in none.
+    #[must_use]
+    pub fn organization(mut self, organization: Organization) -> Self {
+        self.organization = Some(organization);
         self
     }
 
@@ -207,6 +221,9 @@ impl Builder {
             requests: Mutex::default(),
             assume: AtomicU64::new(0),
             list: AtomicU64::new(0),
+            organization: RwLock::new(self.organization.map(Arc::new)),
+            organization_requests: AtomicU64::new(0),
+            organization_counted: AtomicU64::new(0),
             connections: AtomicU64::new(0),
             in_flight: AtomicU64::new(0),
             most_in_flight: AtomicU64::new(0),
@@ -243,6 +260,7 @@ impl FakeAws {
         Builder {
             accounts: HashMap::new(),
             every_account: None,
+            organization: None,
             caller: Caller {
                 account: "111111111111".to_owned(),
                 role: "MyLambdaExecutionRole".to_owned(),
@@ -264,12 +282,14 @@ impl FakeAws {
         let World {
             assume,
             list,
+            organization_counted,
             connections,
             ..
         } = &*self.world;
         Counts {
             assume: assume.load(Ordering::SeqCst),
             list: list.load(Ordering::SeqCst),
+            organization: organization_counted.load(Ordering::SeqCst),
             connections: connections.load(Ordering::SeqCst),
         }
     }
@@ -284,10 +304,11 @@ impl FakeAws {
         let World {
             assume,
             list,
+            organization_counted,
             connections,
             ..
         } = &*self.world;
-        for count in [assume, list, connections] {
+        for count in [assume, list, organization_counted, connections] {
             count.store(0, Ordering::SeqCst);
         }
         self.world.lock_requests().clear();
@@ -316,6 +337,17 @@ impl FakeAws {
                 .store(old.valid_from.load(Ordering::SeqCst), Ordering::SeqCst);
         }
         accounts.insert(id, Arc::new(state));
+    }
+
+    /// Puts another organization in the place of the present one, or none. Its faults begin anew.
+    pub fn set_organization(&self, organization: Option<Organization>) {
+        let mut place = self
+            .world
+            .organization
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *place = organization.map(Arc::new);
+        self.world.organization_requests.store(0, Ordering::SeqCst);
     }
 
     /// Ends all sessions of an account: S3 answers `ExpiredToken` to them.
@@ -357,6 +389,13 @@ impl World {
         ))
     }
 
+    pub(crate) fn organization(&self) -> Option<Arc<Organization>> {
+        self.organization
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
     /// Whether the quota of `AssumeRole` leaves room for one more.
     pub(crate) fn may_assume(&self) -> bool {
         self.assume_quota
@@ -368,6 +407,9 @@ impl World {
         match request.action {
             Action::AssumeRole => self.assume.fetch_add(1, Ordering::SeqCst),
             Action::ListBuckets => self.list.fetch_add(1, Ordering::SeqCst),
+            Action::ListAccounts | Action::ListAccountsForParent | Action::ListChildren => {
+                self.organization_counted.fetch_add(1, Ordering::SeqCst)
+            }
             Action::GetCallerIdentity => 0,
         };
         if self.records {
@@ -445,7 +487,25 @@ async fn answer(
         let Ok(body) = body.collect().await else {
             return Err(Reset);
         };
-        let query = Query::parse(&body.to_bytes());
+        let body = body.to_bytes();
+        let target = head.headers.get("x-amz-target");
+        if let Some(action) = target
+            .and_then(|target| target.to_str().ok())
+            .and_then(organizations::action)
+            && let Some(parameters) = organizations::parameters(&body)
+        {
+            let request = Request {
+                action,
+                account: account_of(world, &access_key).to_owned(),
+                access_key,
+                region,
+                connection,
+                query: Query::of(parameters),
+            };
+            world.record(&request);
+            return organizations::answer(world, &request).await;
+        }
+        let query = Query::parse(&body);
         let role = query.get("RoleArn").and_then(sts::Role::parse);
         let action = match query.get("Action") {
             Some("AssumeRole") => Action::AssumeRole,
