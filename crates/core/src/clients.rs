@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
+use aws_credential_types::provider::ProvideCredentials as _;
 use aws_sdk_s3::config::{
     BehaviorVersion, SharedCredentialsProvider, StalledStreamProtectionConfig,
     retry::{RetryConfig, RetryPartition, TokenBucket},
@@ -175,7 +176,27 @@ impl Clients {
                     .get(target, || assume(self, target, role, external_id.as_ref()))
                     .await
             }
-            Access::Own => Ok((Session::own(self.own_credentials.clone()), Origin::Cache)),
+            Access::Own => {
+                let credentials = self.own_credentials(target).await?;
+                Ok((Session::own(credentials), Origin::Cache))
+            }
+        }
+    }
+
+    /// The process's own credentials, to list `target` with. Where their source names their account, as the shared
+    /// configuration files and `AWS_ACCOUNT_ID` do but no Lambda does, it must be the target's.
+    async fn own_credentials(&self, target: &Target) -> Result<SharedCredentialsProvider, Failure> {
+        let failure = || self.failure(Phase::List, target);
+        let credentials = self
+            .own_credentials
+            .provide_credentials()
+            .await
+            .map_err(|error| failure().no_credentials(&error))?;
+        match credentials.account_id() {
+            Some(account) if account.as_str() != target.account.as_str() => {
+                Err(failure().not_of_this_account(account.as_str()))
+            }
+            _ => Ok(SharedCredentialsProvider::new(credentials)),
         }
     }
 

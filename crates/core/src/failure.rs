@@ -53,15 +53,16 @@ impl fmt::Display for Phase {
 pub enum FailureKind {
     /// STS refused to let the role be assumed, or does not know it: it does not tell these apart.
     AssumeRoleDenied,
-    /// S3 refused to list the buckets to the role.
+    /// S3 refused to list the buckets to the role that asked: the target's, or the process's own.
     ListBucketsDenied,
     /// There were too many requests, and there still were after all attempts.
     Throttled,
     /// No answer in time: a timeout of [`Limits`](crate::Limits), or the deadline of the call.
     Timeout,
-    /// The session that STS issued belongs to another account than the target's. Nothing was listed.
+    /// The session that STS issued, or the process's own credentials that were to list, belong to another account than
+    /// the target's. Nothing was listed.
     WrongAccount,
-    /// The credentials have expired: those of the process when assuming, those of the session when listing.
+    /// The credentials have expired: those of the session when it lists, or else those of the process.
     ExpiredCredentials,
     /// The credentials are unknown, or a signature made with them is not accepted.
     CredentialsRejected,
@@ -146,12 +147,14 @@ impl FailureKind {
             Self::AssumeRoleDenied => {
                 "STS refused to let the role be assumed, or there is no such role: it does not tell these apart"
             }
-            Self::ListBucketsDenied => "S3 refused to list the buckets to the assumed role",
+            Self::ListBucketsDenied => "S3 refused to list the buckets to the role that asked",
             Self::Throttled => "Too many requests, after all attempts",
             Self::Timeout => "No answer in time; the message says in which phase",
-            Self::WrongAccount => "The session that STS issued belongs to another account",
+            Self::WrongAccount => {
+                "The session that STS issued, or the function's own credentials where they list, belong to another account"
+            }
             Self::ExpiredCredentials => {
-                "The credentials have expired: the function's own when assuming, the session's when listing"
+                "The credentials have expired: those of the session that lists, or else the function's own"
             }
             Self::CredentialsRejected => {
                 "The credentials are unknown to the service, or a signature made with them is not accepted"
@@ -509,6 +512,22 @@ impl FailureBuilder {
         })
     }
 
+    /// The process's own credentials say that they are of `account`.
+    pub(crate) fn not_of_this_account(self, account: &str) -> Failure {
+        let explanation = format!("they belong to account {}", one_line(account));
+        self.build(What::new(FailureKind::WrongAccount, explanation))
+    }
+
+    /// The process could get no credentials of its own.
+    pub(crate) fn no_credentials(self, error: &CredentialsError) -> Failure {
+        let cause = Cause::of(error);
+        let (kind, explanation) = no_credentials(cause.root());
+        self.build(What {
+            cause: Some(cause),
+            ..What::new(kind, explanation)
+        })
+    }
+
     /// `answer` does not have its documented form: `what` is wrong with it.
     pub(crate) fn invalid_response(self, what: &str, answer: &impl RequestId) -> Failure {
         let explanation = format!("the answer is not what it should be: {what}");
@@ -570,10 +589,7 @@ impl FailureBuilder {
             )
         };
         match error {
-            _ if has_cause::<CredentialsError>(error) => (
-                FailureKind::CredentialsUnavailable,
-                format!("no credentials to ask with could be obtained: {root}"),
-            ),
+            _ if has_cause::<CredentialsError>(error) => no_credentials(root),
             SdkError::ConstructionFailure(_) => not_made(root),
             SdkError::DispatchFailure(_)
                 if has_cause::<HttpError>(error) || has_cause::<ResolveEndpointError>(error) =>
@@ -652,6 +668,13 @@ impl What {
             cause: None,
         }
     }
+}
+
+fn no_credentials(root: &str) -> (FailureKind, String) {
+    (
+        FailureKind::CredentialsUnavailable,
+        format!("no credentials to ask with could be obtained: {root}"),
+    )
 }
 
 fn not_made(root: &str) -> (FailureKind, String) {

@@ -65,6 +65,9 @@ pub(crate) fn hint(circumstances: &Circumstances<'_>) -> Option<String> {
              gateway or an interface endpoint); where AWS_ENDPOINT_URL is set, nothing may be \
              listening there"
         ),
+        (FailureKind::WrongAccount, Phase::List) => format!(
+            "the caller may run in another account than the stage's Admin account, {account}; nothing was listed"
+        ),
         (FailureKind::WrongAccount, _) => {
             "an endpoint that is not AWS's own, a proxy or an emulator, may have answered for the \
              wrong account; nothing was listed"

@@ -114,7 +114,10 @@ async fn list_one(
         let started = Instant::now();
         let (session, origin) = within(deadline, clients.session(target))
             .await
-            .unwrap_or_else(|Late| Err(clients.failure(Phase::Assume, target).deadline()))?;
+            .unwrap_or_else(|Late| {
+                let phase = target.role().map_or(Phase::List, |_| Phase::Assume);
+                Err(clients.failure(phase, target).deadline())
+            })?;
         if origin == Origin::Assumed {
             *timings.assume.get_or_insert_default() += started.elapsed();
         }
