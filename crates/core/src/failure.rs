@@ -324,6 +324,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Details {
             phase,
+            kind,
             account,
             role,
             unit,
@@ -349,6 +350,17 @@ impl fmt::Display for Failure {
                 f,
                 "Failed to list the buckets of account {account} with the caller's own credentials: "
             )?,
+            (Phase::Organization, _)
+                if matches!(
+                    kind,
+                    FailureKind::DuplicateAccount | FailureKind::NoAccounts
+                ) =>
+            {
+                write!(
+                    f,
+                    "Failed to select accounts of the organization of account {account}: "
+                )?;
+            }
             (Phase::Organization, _) => match unit {
                 Some(unit) => write!(
                     f,
@@ -488,9 +500,9 @@ impl FailureBuilder {
     /// None of `found` accounts is left.
     pub(crate) fn no_accounts(self, found: usize) -> Failure {
         let explanation = match found {
-            0 => "it has no account".to_owned(),
-            1 => "its one account is not active, or excluded".to_owned(),
-            _ => format!("none of its {found} accounts is active and not excluded"),
+            0 => "there is none".to_owned(),
+            1 => "the only one is not active, or excluded".to_owned(),
+            _ => format!("none of the {found} is active and not excluded"),
         };
         self.build(What::new(FailureKind::NoAccounts, explanation))
     }
@@ -598,15 +610,17 @@ impl FailureBuilder {
             }
             SdkError::TimeoutError(_) => too_late(),
             SdkError::DispatchFailure(failure) if failure.is_timeout() => too_late(),
+            // An error in another form than the service's own, as a proxy answers.
+            SdkError::ResponseError(answer) if !answer.raw().status().is_success() => {
+                let status = answer.raw().status().as_u16();
+                (kind_of_answer(self.phase, status, None), answered(status))
+            }
             SdkError::ResponseError(_) => unreadable(),
             SdkError::ServiceError(answer) => {
                 let status = answer.raw().status().as_u16();
                 match kind_of_answer(self.phase, status, answer.err().code()) {
                     FailureKind::InvalidResponse => unreadable(),
-                    kind => (
-                        kind,
-                        format!("the service answered with HTTP status {status}"),
-                    ),
+                    kind => (kind, answered(status)),
                 }
             }
             // `DispatchFailure`, and what a later SDK may add.
@@ -668,6 +682,10 @@ impl What {
             cause: None,
         }
     }
+}
+
+fn answered(status: u16) -> String {
+    format!("the service answered with HTTP status {status}")
 }
 
 fn no_credentials(root: &str) -> (FailureKind, String) {

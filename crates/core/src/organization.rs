@@ -12,7 +12,6 @@
 
 use std::{
     collections::{BTreeMap, HashSet, VecDeque},
-    mem,
     sync::OnceLock,
     time::{Duration, SystemTime},
 };
@@ -317,11 +316,9 @@ impl Walk<'_> {
                     .send()
                     .await
                     .map_err(|error| failure().sdk(&error))?;
-                Ok(Page {
-                    request_id: page.request_id().map(ToOwned::to_owned),
-                    items: items(page.accounts, member),
-                    next_token: page.next_token,
-                })
+                let request_id = page.request_id().map(ToOwned::to_owned);
+                let items = items(page.accounts, member);
+                Page::new(items, page.next_token, request_id, failure)
             }
         })
         .await
@@ -342,11 +339,9 @@ impl Walk<'_> {
                     .send()
                     .await
                     .map_err(|error| failure().sdk(&error))?;
-                Ok(Page {
-                    request_id: page.request_id().map(ToOwned::to_owned),
-                    items: items(page.accounts, member),
-                    next_token: page.next_token,
-                })
+                let request_id = page.request_id().map(ToOwned::to_owned);
+                let items = items(page.accounts, member);
+                Page::new(items, page.next_token, request_id, failure)
             }
         })
         .await
@@ -369,11 +364,9 @@ impl Walk<'_> {
                     .send()
                     .await
                     .map_err(|error| failure().sdk(&error))?;
-                Ok(Page {
-                    request_id: page.request_id().map(ToOwned::to_owned),
-                    items: items(page.children, nested_unit),
-                    next_token: page.next_token,
-                })
+                let request_id = page.request_id().map(ToOwned::to_owned);
+                let items = items(page.children, nested_unit);
+                Page::new(items, page.next_token, request_id, failure)
             }
         })
         .await
@@ -394,23 +387,24 @@ impl Walk<'_> {
         let mut seen = HashSet::new();
         let mut token: Option<String> = None;
         loop {
-            let mut page = attempts(pacer, self.clients.limits(), || ask(token.clone())).await?;
-            let invalid = |what, page: &_| failure().invalid_response(what, page);
-            let found = mem::replace(&mut page.items, Ok(Vec::new()));
-            let found = found.map_err(|what| invalid(what, &page))?;
-            empty_pages = if found.is_empty() { empty_pages + 1 } else { 0 };
-            all.extend(found);
+            let page = attempts(pacer, self.clients.limits(), || ask(token.clone())).await?;
+            let invalid = |what| failure().invalid_response(what, &page.request_id);
+            empty_pages = if page.items.is_empty() {
+                empty_pages + 1
+            } else {
+                0
+            };
+            all.extend(page.items);
 
-            let Some(next) = page.next_token.take().filter(|next| !next.is_empty()) else {
+            let Some(next) = page.next_token.filter(|next| !next.is_empty()) else {
                 return Ok(all);
             };
             if empty_pages > MOST_EMPTY_PAGES {
-                return Err(invalid("one empty page follows the other", &page));
+                return Err(invalid("one empty page follows the other"));
             }
             if !seen.insert(next.clone()) {
                 return Err(invalid(
                     "it repeats a token, so following it would never end",
-                    &page,
                 ));
             }
             token = Some(next);
@@ -433,15 +427,37 @@ impl Branch {
 
 /// One answer of a list operation.
 struct Page<T> {
-    /// Or what is wrong with the answer.
-    items: Result<Vec<T>, &'static str>,
+    items: Vec<T>,
     next_token: Option<String>,
-    request_id: Option<String>,
+    request_id: Answered,
 }
 
-impl<T> RequestId for Page<T> {
+impl<T> Page<T> {
+    /// A failure where the answer is not what it should be: an attempt that failed.
+    fn new(
+        items: Result<Vec<T>, &'static str>,
+        next_token: Option<String>,
+        request_id: Option<String>,
+        failure: impl Fn() -> FailureBuilder,
+    ) -> Result<Self, Failure> {
+        let request_id = Answered(request_id);
+        match items {
+            Ok(items) => Ok(Self {
+                items,
+                next_token,
+                request_id,
+            }),
+            Err(what) => Err(failure().invalid_response(what, &request_id)),
+        }
+    }
+}
+
+/// The id of an answered request.
+struct Answered(Option<String>);
+
+impl RequestId for Answered {
     fn request_id(&self) -> Option<&str> {
-        self.request_id.as_deref()
+        self.0.as_deref()
     }
 }
 

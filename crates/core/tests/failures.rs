@@ -91,6 +91,10 @@ faults! {
     assume_region_disabled: Account::new().always_on_assume(error(403, "RegionDisabledException",
         "STS is not activated in this region for account:222222222222. Your account administrator can activate STS in this region using the IAM Console."));
     assume_rejected: Account::new().always_on_assume(error(400, "ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."));
+    assume_policy_too_large: Account::new().always_on_assume(error(400, "PackedPolicyTooLarge",
+        "Serialized token too large for session"));
+    assume_policy_malformed: Account::new().always_on_assume(error(400, "MalformedPolicyDocument",
+        "This policy contains invalid Json"));
     assume_internal: Account::new().always_on_assume(Fault::Internal);
     assume_reset: Account::new().always_on_assume(Fault::Reset);
     assume_truncated: Account::new().always_on_assume(Fault::Truncated);
@@ -196,6 +200,24 @@ async fn what_may_pass_is_tried_three_times_and_a_refusal_once() {
         let on_list = fake(Account::new().buckets(2).always_on_list(fault.clone()));
         list(&clients(&on_list)).await.unwrap_err();
         assert_eq!(on_list.counts().list, times, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_that_is_no_service_s_own_is_told_by_its_status() {
+    use FailureKind::*;
+    for (status, kinds) in [
+        (502, [ServiceUnavailable; 2]),
+        (429, [Throttled; 2]),
+        (403, [AssumeRoleDenied, ListBucketsDenied]),
+        (404, [RequestRejected; 2]),
+        (200, [InvalidResponse; 2]),
+    ] {
+        let proxy = || Fault::Proxy(status);
+        let on_assume = failure(Account::new().always_on_assume(proxy())).await;
+        let on_list = failure(Account::new().always_on_list(proxy())).await;
+        assert_eq!([on_assume.kind(), on_list.kind()], kinds, "{status}");
+        assert_eq!((on_assume.code(), on_list.code()), (None, None));
     }
 }
 

@@ -1,5 +1,10 @@
 //! The account that is listed with the caller's own credentials: they list it and no other, and STS is not asked.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "for tests, where clippy sees no test function"
+)]
+
 mod common;
 
 use std::time::Duration;

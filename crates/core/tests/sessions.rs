@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_smithy_async::test_util::ManualTimeSource;
 use common::{ACCOUNT, clients, clients_at, fake, list, target};
+use contract::SessionPolicy;
 use cross_account::{FailureKind, Phase, list_buckets};
 use fake_aws::{Account, Action, FakeAws, Fault};
 
@@ -268,4 +269,30 @@ async fn targets_that_differ_in_the_external_id_alone_have_sessions_of_their_own
         list_buckets(&clients, &target, None).await.unwrap();
     }
     assert_eq!(fake.counts().assume, 3);
+}
+
+#[tokio::test]
+async fn a_session_may_list_buckets_and_nothing_else_unless_that_is_turned_off() {
+    const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"}]}"#;
+    let fake = fake(Account::new());
+    let policies = || -> Vec<_> {
+        fake.requests()
+            .iter()
+            .filter(|request| request.action == Action::AssumeRole)
+            .map(|request| request.parameter("Policy").map(ToOwned::to_owned))
+            .collect()
+    };
+    let narrowed = clients(&fake);
+    list(&narrowed).await.unwrap();
+    let on = narrowed.with_session_policy(SessionPolicy::On);
+    list(&on).await.unwrap();
+    assert_eq!(
+        policies(),
+        [Some(POLICY.to_owned()), Some(POLICY.to_owned())]
+    );
+
+    fake.reset_counts();
+    let off = on.with_session_policy(SessionPolicy::Off);
+    list(&off).await.unwrap();
+    assert_eq!(policies(), [None], "what was narrowed is not used");
 }

@@ -38,6 +38,8 @@ pub enum Fault {
     Truncated,
     /// An answer that is neither XML nor JSON, with HTTP status 200.
     Garbage,
+    /// An answer that is no service's own, HTML, with this HTTP status.
+    Proxy(u16),
     /// Organizations only: an answer of no bytes, with HTTP status 200.
     Empty,
     /// `AssumeRole` only: a session of the account with this id.
@@ -47,6 +49,9 @@ pub enum Fault {
     /// Lists only: a page without items, with a token that leads on.
     EmptyPage,
 }
+
+/// What [`Fault::Proxy`] says.
+pub(crate) const PROXY: &str = "<html><body>The origin cannot be reached</body></html>";
 
 /// Which requests meet which fault.
 #[derive(Debug, Clone, Default)]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     body::Body,
-    fault::Fault,
+    fault::{Fault, PROXY},
     organization::{Member, Organization},
     record::{Action, Request},
     server::{Reset, World},
@@ -69,6 +69,7 @@ pub(crate) async fn answer(world: &World, request: &Request) -> Result<Response<
         Fault::Slow(time) => tokio::time::sleep(*time).await,
         Fault::Hang => std::future::pending().await,
         Fault::Reset => return Err(Reset),
+        Fault::Proxy(status) => return Ok(respond(*status, PROXY.to_owned(), &id)),
         Fault::Garbage => return Ok(respond(200, "<html>not what was asked for".to_owned(), &id)),
         Fault::Empty => return Ok(respond(200, String::new(), &id)),
         _ => {}

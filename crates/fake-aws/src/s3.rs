@@ -7,7 +7,7 @@ use hyper::{Response, body::Bytes};
 use crate::{
     account::escape,
     body::Body,
-    fault::Fault,
+    fault::{Fault, PROXY},
     record::Request,
     server::{Reset, World},
     session::Session,
@@ -51,6 +51,10 @@ pub(crate) async fn list_buckets(
         Fault::Slow(time) => tokio::time::sleep(*time).await,
         Fault::Hang => std::future::pending().await,
         Fault::Reset => return Err(Reset),
+        Fault::Proxy(status) => {
+            let html = Bytes::from_static(PROXY.as_bytes());
+            return Ok(respond(*status, Body::new([html]), &id));
+        }
         Fault::Garbage => {
             return Ok(ok(
                 [Bytes::from_static(b"<html>not what was asked for")],
@@ -59,7 +63,14 @@ pub(crate) async fn list_buckets(
         }
         _ => {}
     }
-    if let Some(refusal) = refusal(fault, &request.account, &id) {
+    let caller = match session {
+        Some(session) => format!(
+            "arn:aws:sts::{}:assumed-role/MyS3ReadRole/list-s3-buckets",
+            session.account
+        ),
+        None => world.caller.arn(),
+    };
+    if let Some(refusal) = refusal(fault, &caller, &id) {
         return Ok(refusal);
     }
     let selection = request
@@ -110,11 +121,11 @@ pub(crate) async fn list_buckets(
 }
 
 /// The error that a fault stands for, where it stands for one.
-fn refusal(fault: &Fault, account: &str, id: &str) -> Option<Response<Body>> {
+fn refusal(fault: &Fault, caller: &str, id: &str) -> Option<Response<Body>> {
     Some(match fault {
         Fault::Denied => {
             let message = format!(
-                "User: arn:aws:sts::{account}:assumed-role/MyS3ReadRole/list-s3-buckets is not authorized to perform: \
+                "User: {caller} is not authorized to perform: \
                  s3:ListAllMyBuckets because no identity-based policy allows the s3:ListAllMyBuckets action"
             );
             error(403, "AccessDenied", &message, id)

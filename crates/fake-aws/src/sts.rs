@@ -10,7 +10,7 @@ use hyper::{Response, body::Bytes};
 use crate::{
     account::escape,
     body::Body,
-    fault::Fault,
+    fault::{Fault, PROXY},
     record::Request,
     server::{Reset, World},
     session::Session,
@@ -101,6 +101,7 @@ pub(crate) async fn assume_role(
         Fault::Slow(time) => tokio::time::sleep(*time).await,
         Fault::Hang => std::future::pending().await,
         Fault::Reset => return Err(Reset),
+        Fault::Proxy(status) => return Ok(respond(*status, PROXY.to_owned(), &id)),
         Fault::Garbage => return Ok(ok("<html>not what was asked for".to_owned(), &id)),
         _ => {}
     }
