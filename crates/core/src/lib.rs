@@ -2,7 +2,7 @@
 //!
 //! The data flows one way: a [`Target`] → a session (STS, `AssumeRole`) → its buckets (S3,
 //! `ListBuckets`) → a [`Listing`], or a [`Failure`] that says in which [`Phase`] what went wrong, in AWS's own words, and
-//! what a person could look at.
+//! what a person could look at. The targets of an organization come from it itself: [`organization_targets`].
 //!
 //! ```no_run
 //! # async fn example(config: aws_types::SdkConfig, target: contract::Target) -> Result<(), Box<dyn std::error::Error>> {
@@ -22,13 +22,20 @@
 //! # Invariants
 //! - The two phases fail apart: credentials are asked for first, and only then does the S3 client see them. A provider
 //!   inside the S3 client would turn STS's refusal into a connection error with the cause buried.
+//! - A session may list buckets and nothing else, whatever its role may: it is issued with a session policy, unless
+//!   [that is turned off](Clients::with_session_policy).
 //! - The S3 client has no credentials of its own. A listing whose session was forgotten fails; the account that the
 //!   process itself belongs to is listed with its own credentials only where the target says so
 //!   ([`Access::Own`](contract::Access::Own)).
+//! - Nothing is listed for another account than the target's. A session says whose it is, and is refused where it is
+//!   another's. The process's own credentials say so only where their source names their account, which a Lambda's
+//!   environment does not: who makes such a target answers for its account. (A function's ARN holds it, too.)
 //! - Nothing printed by `Debug` or `Display` holds a secret: an SDK error, which may carry the raw answer of STS, never
 //!   leaves this crate.
 //!
-//! What is *not* here: Lambda, environment variables, printing, and the choice of targets. Loading an `SdkConfig` is the caller's too (the crate `aws-config`), with [`http_client`] as its HTTP client.
+//! What is *not* here: Lambda, environment variables, printing, and the choice of targets but for those of an
+//! organization. Loading an `SdkConfig` is the caller's too (the crate `aws-config`), with [`http_client`] as its HTTP
+//! client.
 
 mod assume;
 mod attempts;
@@ -85,7 +92,8 @@ pub struct Timings {
 
 /// Lists the buckets of `target`.
 ///
-/// A cached session is used where there is one. Where S3 says that it has expired or does not know it, it is dropped,
+/// With the process's own credentials, where the target says so: STS is not asked then, and what they are refused is
+/// told as the caller's own failure. A cached session is used where there is one. Where S3 says that it has expired or does not know it, it is dropped,
 /// and assuming and listing are tried once more, from the first page.
 ///
 /// `deadline` is when the call must have ended: what is under way then fails with [`FailureKind::Timeout`] in its

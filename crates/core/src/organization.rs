@@ -57,6 +57,9 @@ const MOST_EMPTY_PAGES: u32 = 100;
 /// `organization`; an account that joins or leaves is noticed after that. Nothing older is used: where it cannot be read
 /// again, that is a failure. As `clients` keep it, it costs a warm call no request.
 ///
+/// The order is by account id, so that a chain of calls, each of which begins with the first account that the one before
+/// did not reach, misses none but those that join or leave meanwhile.
+///
 /// `deadline` is when the call must have ended. An organization is walked from its beginning by each call that has no
 /// accounts to use, 20 accounts a request and all of them one page after the other: thousands take some ten seconds.
 ///

@@ -158,6 +158,17 @@ async fn a_thousand_accounts_take_two_requests_each_and_few_connections() {
 }
 
 #[tokio::test]
+async fn five_thousand_accounts_are_listed() {
+    let fake = everyone(Account::new().buckets(1));
+    let clients = clients_with(&fake, &PATIENT);
+    let answers = fan_out(&clients, &targets(5_000), &FanOutOptions::default(), free).await;
+    assert_eq!(words(&answers), vec!["1"; 5_000]);
+    let counts = fake.counts();
+    assert_eq!((counts.assume, counts.list), (5_000, 5_000));
+    assert!(counts.connections <= 64, "{counts:?}");
+}
+
+#[tokio::test]
 async fn five_thousand_refusals_are_five_thousand_answers() {
     let fake = FakeAws::builder().start().unwrap();
     let clients = clients_with(&fake, &PATIENT);
@@ -519,11 +530,43 @@ fn fault() -> impl Strategy<Value = (bool, Fault, Result<usize, FailureKind>)> {
         1 => Just((true, Fault::Throttled, Err(Throttled))),
         1 => Just((false, Fault::Throttled, Err(Throttled))),
         1 => Just((true, Fault::Internal, Err(ServiceUnavailable))),
+        1 => Just((true, Fault::Reset, Err(ConnectionFailed))),
         1 => Just((false, Fault::Reset, Err(ConnectionFailed))),
+        1 => Just((true, Fault::Garbage, Err(InvalidResponse))),
+        1 => Just((false, Fault::Proxy(429), Err(Throttled))),
         1 => Just((false, Fault::Truncated, Err(InvalidResponse))),
         1 => Just((false, Fault::Expired, Err(ExpiredCredentials))),
         1 => Just((true, Fault::WrongAccount("999999999999"), Err(WrongAccount))),
     ]
+}
+
+/// Account `number` with 3 buckets of its own on 2 pages, which behaves so.
+fn faulty(number: usize, on_assume: bool, fault: &Fault) -> Account {
+    let account = Account::new()
+        .numbered_buckets(&format!("{}-", id(number)), 3)
+        .page_cap(2);
+    if on_assume {
+        account.always_on_assume(fault.clone())
+    } else {
+        account.always_on_list(fault.clone())
+    }
+}
+
+/// Each answer is that of the account in its place.
+fn assert_each_has_its_own(all: &Answers) {
+    for (number, answer) in all.answers.iter().enumerate() {
+        let buckets = match &answer.outcome {
+            Outcome::Listed(listing) => &listing.buckets[..],
+            Outcome::Failed(failure) => {
+                assert_eq!(failure.account().as_str(), id(number));
+                failure.partial()
+            }
+            Outcome::Skipped(reason) => panic!("account {number} is skipped: {reason:?}"),
+        };
+        for bucket in buckets {
+            assert!(bucket.name.starts_with(&id(number)), "{}", bucket.name);
+        }
+    }
 }
 
 proptest! {
@@ -535,14 +578,7 @@ proptest! {
         number in 1..6_u64,
         budget in 1..20_usize,
     ) {
-        let fake = fake(faults.iter().map(|(on_assume, fault, _)| {
-            let account = Account::new().buckets(3).page_cap(2);
-            if *on_assume {
-                account.always_on_assume(fault.clone())
-            } else {
-                account.always_on_list(fault.clone())
-            }
-        }));
+        let fake = fake(faults.iter().enumerate().map(|(n, (on_assume, fault, _))| faulty(n, *on_assume, fault)));
         let expected: Vec<_> = faults
             .iter()
             .map(|(_, _, outcome)| match outcome {
@@ -558,6 +594,48 @@ proptest! {
             chain(&clients, &targets(faults.len()), options, buckets).await
         });
         assert_eq!(words(&all), expected);
+        assert_each_has_its_own(&all);
         assert!(fake.most_in_flight() <= number);
+    }
+
+    /// Whatever the time of a call allows: an account that is under way when it ends has failed, and one that the size of
+    /// the answer leaves no room for begins the next call.
+    #[test]
+    fn no_account_is_lost_or_answered_twice_whatever_the_time_allows(
+        faults in proptest::collection::vec((fault(), 0..12_u64, 0..10_u8), 1..14),
+        number in 1..6_u64,
+        budget in 3..20_usize,
+        allowed in 0..40_u64,
+    ) {
+        let fake = fake(faults.iter().enumerate().map(|(n, ((on_assume, fault, _), latency, hangs))| {
+            let account = faulty(n, *on_assume, fault).list_latency(Duration::from_millis(*latency));
+            match hangs {
+                0 => account.always_on_assume(Fault::Hang),
+                1 => account.on_list([Fault::None]).always_on_list(Fault::Stalled),
+                _ => account,
+            }
+        }));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (all, calls) = runtime.block_on(async {
+            let clients = clients_with(&fake, &PATIENT);
+            let options = || FanOutOptions {
+                response_budget: budget,
+                deadline: Some(Instant::now() + Duration::from_millis(allowed)),
+                ..at_a_time(number)
+            };
+            chain(&clients, &targets(faults.len()), options, buckets).await
+        });
+        assert!(calls <= faults.len());
+        assert_each_has_its_own(&all);
+        for (word, ((_, _, outcome), _, hangs)) in words(&all).iter().zip(&faults) {
+            let expected = match outcome {
+                _ if *hangs < 2 => "Timeout".to_owned(),
+                Ok(buckets) => buckets.to_string(),
+                Err(kind) => kind.to_string(),
+            };
+            // One that hangs in its listing may fail before it gets there.
+            let earlier = *hangs == 1 && outcome.is_err();
+            assert!(*word == expected || word == "Timeout" || earlier, "{word}, not {expected}");
+        }
     }
 }

@@ -547,6 +547,28 @@ async fn few_requests_are_under_way_at_a_time() {
 }
 
 #[tokio::test]
+async fn a_quota_of_organizations_is_kept_to() {
+    let organization = (1..=60).fold(Fake::new(), |organization, number| {
+        organization
+            .unit(&unit(number), ROOT)
+            .account(&id(number), &unit(number))
+    });
+    let fake = FakeAws::builder()
+        .organization(organization)
+        .organization_quota(100, 10)
+        .start()
+        .unwrap();
+    let limits = Limits {
+        initial_backoff: Duration::from_millis(100),
+        ..PATIENT
+    };
+    let clients = clients_with(&fake, &limits);
+    assert_eq!(ids(&clients, &units(1..=60)).await.len(), 60);
+    let refused = fake.counts().organization - 120;
+    assert!((1..120).contains(&refused), "{refused} were refused");
+}
+
+#[tokio::test]
 async fn the_targets_of_an_organization_are_listed_each_with_its_credentials() {
     let fake = start(tree().account(ADMIN, ROOT));
     let clients = clients(&fake);

@@ -64,7 +64,10 @@ pub(crate) async fn answer(world: &World, request: &Request) -> Result<Response<
     if !organization.latency.is_zero() {
         tokio::time::sleep(organization.latency).await;
     }
-    let fault = organization.fault(number, request.action);
+    let fault = match organization.fault(number, request.action) {
+        Fault::None if !world.may_ask_organization() => &Fault::Throttled,
+        fault => fault,
+    };
     match fault {
         Fault::Slow(time) => tokio::time::sleep(*time).await,
         Fault::Hang => std::future::pending().await,

@@ -51,6 +51,7 @@ pub struct Builder {
     organization: Option<Organization>,
     caller: Caller,
     assume_quota: Option<Quota>,
+    organization_quota: Option<Quota>,
     records: bool,
     address: SocketAddr,
 }
@@ -65,6 +66,15 @@ struct Quota {
 }
 
 impl Quota {
+    fn new(per_second: u32, burst: u32) -> Self {
+        Self {
+            per_second: per_second.into(),
+            most: burst.max(1).into(),
+            left: burst.into(),
+            counted: Instant::now(),
+        }
+    }
+
     fn take(&mut self) -> bool {
         let now = Instant::now();
         let gained = self.per_second * (now - self.counted).as_secs_f64();
@@ -113,6 +123,7 @@ pub(crate) struct World {
     in_flight: AtomicU64,
     most_in_flight: AtomicU64,
     assume_quota: Option<Mutex<Quota>>,
+    organization_quota: Option<Mutex<Quota>>,
 }
 
 /// An account in use.
@@ -177,12 +188,14 @@ impl Builder {
     /// throttled. STS counts the requests of the calling account, so one quota holds for all targets.
     #[must_use]
     pub fn assume_quota(mut self, per_second: u32, burst: u32) -> Self {
-        self.assume_quota = Some(Quota {
-            per_second: per_second.into(),
-            most: burst.max(1).into(),
-            left: burst.into(),
-            counted: Instant::now(),
-        });
+        self.assume_quota = Some(Quota::new(per_second, burst));
+        self
+    }
+
+    /// The same for the requests to Organizations.
+    #[must_use]
+    pub fn organization_quota(mut self, per_second: u32, burst: u32) -> Self {
+        self.organization_quota = Some(Quota::new(per_second, burst));
         self
     }
 
@@ -228,6 +241,7 @@ impl Builder {
             in_flight: AtomicU64::new(0),
             most_in_flight: AtomicU64::new(0),
             assume_quota: self.assume_quota.map(Mutex::new),
+            organization_quota: self.organization_quota.map(Mutex::new),
         });
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -267,6 +281,7 @@ impl FakeAws {
                 session: "list".to_owned(),
             },
             assume_quota: None,
+            organization_quota: None,
             records: true,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
         }
@@ -398,9 +413,12 @@ impl World {
 
     /// Whether the quota of `AssumeRole` leaves room for one more.
     pub(crate) fn may_assume(&self) -> bool {
-        self.assume_quota
-            .as_ref()
-            .is_none_or(|quota| quota.lock().unwrap_or_else(PoisonError::into_inner).take())
+        has_room(self.assume_quota.as_ref())
+    }
+
+    /// Whether the quota of Organizations leaves room for one more.
+    pub(crate) fn may_ask_organization(&self) -> bool {
+        has_room(self.organization_quota.as_ref())
     }
 
     fn record(&self, request: &Request) {
@@ -420,6 +438,10 @@ impl World {
     fn lock_requests(&self) -> std::sync::MutexGuard<'_, Vec<Request>> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn has_room(quota: Option<&Mutex<Quota>>) -> bool {
+    quota.is_none_or(|quota| quota.lock().unwrap_or_else(PoisonError::into_inner).take())
 }
 
 /// The connection is to be reset.
