@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use crate::{
     Clients, Listing,
     failure::{Failure, Phase},
-    list_one,
+    list_buckets_with_prefix,
 };
 
 /// How a call for many targets goes about it.
@@ -188,7 +188,9 @@ async fn answer(
     options: &FanOutOptions,
 ) -> (usize, Answer) {
     let started = Instant::now();
-    let listed = list_one(clients, target, options.prefix.as_deref(), options.deadline).await;
+    let listed =
+        list_buckets_with_prefix(clients, target, options.prefix.as_deref(), options.deadline)
+            .await;
     let answer = Answer {
         outcome: listed.map_or_else(Outcome::Failed, Outcome::Listed),
         duration: started.elapsed(),

@@ -106,11 +106,14 @@ pub async fn list_buckets(
     target: &Target,
     deadline: Option<Instant>,
 ) -> Result<Listing, Failure> {
-    list_one(clients, target, None, deadline).await
+    list_buckets_with_prefix(clients, target, None, deadline).await
 }
 
-/// [`list_buckets`], of the buckets whose names begin with `prefix`.
-async fn list_one(
+/// [`list_buckets`], of the buckets whose names begin with `prefix`; S3 chooses them.
+///
+/// # Errors
+/// As for [`list_buckets`].
+pub async fn list_buckets_with_prefix(
     clients: &Clients,
     target: &Target,
     prefix: Option<&str>,
