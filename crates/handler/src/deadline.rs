@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use tokio::time::Instant;
+
 /// How long before Lambda's deadline a call ends by itself, so that an error of our own is sent and not Lambda's
 /// `Task timed out`: what is then left is for sending the answer, 6 MB at most.
 const MARGIN: Duration = Duration::from_millis(500);
@@ -15,9 +17,32 @@ pub(crate) fn allowance(deadline: SystemTime, now: SystemTime) -> Duration {
     left.saturating_sub(MARGIN.min(left / 10))
 }
 
+/// When the accounts of a call must have been listed that answers for many before `deadline`.
+///
+/// A second before, or a tenth of the time left where that is less: an answer of thousands of accounts or 6 MB takes a
+/// function with 128 MB, which has a fourteenth of a processor (Lambda developer guide, "Configure Lambda function
+/// memory"), some hundred milliseconds to make.
+pub(crate) fn before_answering(deadline: Instant, now: Instant) -> Instant {
+    const LONGEST: Duration = Duration::from_secs(1);
+    let left = deadline.saturating_duration_since(now);
+    now + left.saturating_sub(LONGEST.min(left / 10))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_for_many_is_made_before_the_call_ends() {
+        let now = Instant::now();
+        for (left, listed) in [(60_000, 59_000), (5_000, 4_500), (0, 0)] {
+            assert_eq!(
+                before_answering(now + Duration::from_millis(left), now),
+                now + Duration::from_millis(listed),
+                "{left}"
+            );
+        }
+    }
 
     #[test]
     fn a_call_ends_before_lambda_ends_it() {

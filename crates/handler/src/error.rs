@@ -3,14 +3,20 @@
 use cross_account::Failure;
 use lambda_runtime::Diagnostic;
 
-use crate::{panics::Panic, response::TooLarge};
+use crate::{all_failed::AllTargetsFailed, event::InvalidEvent, panics::Panic, response::TooLarge};
 
 /// Why an invocation failed. Neither `Display` nor `Debug` shows a secret.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InvocationError {
-    /// The account could not be listed.
+    /// The event says something that cannot be.
+    #[error(transparent)]
+    InvalidEvent(#[from] InvalidEvent),
+    /// The account could not be listed, or it could not be found out which accounts to list.
     #[error("{0}")]
     Listing(#[from] Failure),
+    /// None of the accounts could be listed.
+    #[error(transparent)]
+    AllTargetsFailed(#[from] AllTargetsFailed),
     /// It could, but Lambda would not carry the answer.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
@@ -23,7 +29,9 @@ impl InvocationError {
     /// The name by which programs tell failures apart: it does not change between releases.
     pub(crate) fn error_type(&self) -> &'static str {
         match self {
+            Self::InvalidEvent(_) => "InvalidEvent",
             Self::Listing(failure) => failure.kind().as_str(),
+            Self::AllTargetsFailed(_) => "AllTargetsFailed",
             Self::TooLarge(_) => "ResponseTooLarge",
             Self::Panic(_) => "Panic",
         }
@@ -33,7 +41,10 @@ impl InvocationError {
     pub(crate) fn as_failure(&self) -> Option<&Failure> {
         match self {
             Self::Listing(failure) => Some(failure),
-            Self::TooLarge(_) | Self::Panic(_) => None,
+            Self::InvalidEvent(_)
+            | Self::AllTargetsFailed(_)
+            | Self::TooLarge(_)
+            | Self::Panic(_) => None,
         }
     }
 }
@@ -64,7 +75,13 @@ mod tests {
             let row = format!("| `{}` | {} |", kind.as_str(), kind.meaning());
             assert!(readme.contains(&row), "README.md lacks the row: {row}");
         }
-        for name in ["ResponseTooLarge", "Panic", "RuntimeStopped"] {
+        for name in [
+            "AllTargetsFailed",
+            "InvalidEvent",
+            "ResponseTooLarge",
+            "Panic",
+            "RuntimeStopped",
+        ] {
             let row = format!("| `{name}` | ");
             assert!(readme.contains(&row), "README.md lacks a row for {name}");
         }

@@ -1,113 +1,174 @@
-//! The function itself: one call, from the deadline to the answer. Knows nothing of Lambda.
+//! The function itself: one call, from the event and the deadline to the answer. Knows nothing of Lambda.
+//!
+//! A stage has one of two forms: one target, whose buckets are the answer; or many, of which the answer tells what became
+//! of each ([`many`](crate::many)).
 
-use std::time::Duration;
+use std::{
+    fs::File,
+    io::{self, ErrorKind},
+    path::Path,
+    time::Duration,
+};
 
-use contract::{ConfigurationFault, FunctionConfiguration, Selection, Target};
+use contract::{ConfigurationFault, FunctionConfiguration, Selection, Target, TargetsFile};
 use cross_account::{Clients, Failure, Listing, Timings};
-use serde_json::value::RawValue;
+use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::{
     aws,
     error::InvocationError,
-    init_error::{Faults, InitError},
-    panics, response,
+    event::{InvalidEvent, Narrowing, Request},
+    init_error::{Fault, Faults, InitError},
+    many::Many,
+    metrics::Metrics,
+    milliseconds, panics,
+    report::{Report, Summary},
+    response::{self, List},
+    selection::{self, Stage},
 };
 
 /// What is built once, before the first event, and serves every call.
 #[derive(Debug)]
 pub(crate) struct Function {
+    /// As Lambda knows it; empty outside of Lambda.
+    name: String,
     clients: Clients,
-    target: Target,
+    form: Form,
+}
+
+#[derive(Debug)]
+enum Form {
+    One(Target),
+    Many(Many),
+}
+
+/// What a call answers. Serialises as what is sent.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Answer {
+    List(List),
+    Report(Report),
 }
 
 impl Function {
-    /// Reads the configuration through `lookup` and builds the clients. Sends nothing.
+    /// Reads the configuration, variables through `lookup` and the file of targets from the folder that the function was
+    /// unpacked in, and builds the clients. Sends nothing.
     ///
     /// # Errors
     /// Every fault of the configuration together.
     pub(crate) fn from_environment(
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, InitError> {
-        let configuration = FunctionConfiguration::read(&lookup, None);
+        let configuration = configuration(&lookup);
         let aws = aws::from_environment(&lookup);
         match (configuration, aws) {
-            (
-                Ok(FunctionConfiguration {
-                    selection: Selection::One(target),
-                    ..
-                }),
-                Ok(aws),
-            ) => Ok(Self {
-                clients: Clients::new(&aws)?,
-                target,
+            (Ok(configuration), Ok(aws)) => Ok(Self {
+                name: lookup("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
+                clients: Clients::new(&aws)?.with_session_policy(configuration.session_policy),
+                form: match configuration.selection {
+                    Selection::One(target) => Form::One(target),
+                    Selection::Many(file) => Form::Many(Many::from(file)),
+                },
             }),
             (configuration, aws) => {
-                let faults: Vec<ConfigurationFault> = [configuration.err(), aws.err()]
-                    .into_iter()
-                    .flatten()
-                    .flatten()
-                    .collect();
+                let aws = aws.err().into_iter().flatten().map(Fault::from);
+                let mut faults = configuration.err().unwrap_or_default();
+                faults.extend(aws);
                 Err(Faults(faults).into())
             }
         }
     }
 
-    /// Lists the target's buckets and makes the answer, or fails before `deadline`. Writes one line to the log.
+    /// Does what `event`, a JSON text, asks for, or fails before `deadline`. Writes a few lines to the log, and one of
+    /// metrics.
     ///
     /// # Errors
     /// A panic is one of them, so that it, too, has a stable `errorType`.
-    pub(crate) async fn call(&self, deadline: Instant) -> Result<Box<RawValue>, InvocationError> {
+    pub(crate) async fn call(
+        &self,
+        event: &str,
+        deadline: Instant,
+    ) -> Result<Answer, InvocationError> {
         let started = Instant::now();
+        let mut metrics = Metrics::default();
         // Boxed: the SDK's futures are some 25 KB, and would be moved about.
-        let outcome = panics::caught(Box::pin(self.answer(deadline)))
+        let outcome = panics::caught(Box::pin(self.answer(event, deadline, &mut metrics)))
             .await
             .unwrap_or_else(|panic| Err(panic.into()));
-        match outcome {
-            Ok((answer, listing)) => {
-                self.log_success(&listing, started.elapsed());
-                Ok(answer)
+        metrics.write(&self.name);
+        if let Err(error) = &outcome {
+            self.log_failure(error, started.elapsed());
+        }
+        outcome
+    }
+
+    async fn answer(
+        &self,
+        event: &str,
+        deadline: Instant,
+        metrics: &mut Metrics,
+    ) -> Result<Answer, InvocationError> {
+        let request = Request::read(event, &self.name)?;
+        match &self.form {
+            Form::One(target) => {
+                let Request { narrowing, resume } = &request;
+                if resume.is_some() {
+                    return Err(resume_of_one().into());
+                }
+                selection::select(vec![target.clone()], Stage::List, &request)?;
+                self.list(target, narrowing, deadline, metrics).await
             }
-            Err(error) => {
-                self.log_failure(&error, started.elapsed());
-                Err(error)
-            }
+            Form::Many(many) => many
+                .call(&self.name, &self.clients, &request, deadline, metrics)
+                .await
+                .map(Answer::Report),
         }
     }
 
-    async fn answer(&self, deadline: Instant) -> Result<(Box<RawValue>, Listing), InvocationError> {
-        let listing =
-            cross_account::list_buckets(&self.clients, &self.target, Some(deadline)).await?;
-        Ok((response::of(&listing.buckets)?, listing))
-    }
-
-    fn log_success(&self, listing: &Listing, duration: Duration) {
-        let Listing {
-            buckets,
-            timings:
-                Timings {
-                    assume,
-                    list,
-                    pages,
-                },
-        } = listing;
-        tracing::info!(
-            account = %self.target.account,
-            buckets = buckets.len(),
-            pages,
-            cached = assume.is_none(),
-            assumeMs = assume.map(milliseconds),
-            listMs = milliseconds(*list),
-            durationMs = milliseconds(duration),
-            "listed"
-        );
+    /// Lists the one target.
+    async fn list(
+        &self,
+        target: &Target,
+        narrowing: &Narrowing,
+        deadline: Instant,
+        metrics: &mut Metrics,
+    ) -> Result<Answer, InvocationError> {
+        let started = Instant::now();
+        metrics.summary = Summary {
+            targets: 1,
+            failed: 1,
+            ..Summary::default()
+        };
+        let prefix = narrowing.prefix.as_deref();
+        let Listing { buckets, timings } =
+            cross_account::list_buckets_with_prefix(&self.clients, target, prefix, Some(deadline))
+                .await?;
+        let count = buckets.len();
+        let answer = response::of(buckets, narrowing.detail)?;
+        *metrics = Metrics {
+            summary: Summary {
+                targets: 1,
+                ok: 1,
+                buckets: count,
+                ..Summary::default()
+            },
+            assume: timings.assume.unwrap_or_default(),
+            list: timings.list,
+        };
+        log_success(target, count, &timings, started.elapsed());
+        Ok(Answer::List(answer))
     }
 
     fn log_failure(&self, error: &InvocationError, duration: Duration) {
         let failure = error.as_failure();
+        let account = match &self.form {
+            Form::One(target) => Some(&target.account),
+            Form::Many(_) => None,
+        };
         tracing::error!(
             errorType = error.error_type(),
-            account = %self.target.account,
+            account = account.map(tracing::field::display),
             phase = failure.map(|failure| failure.phase().as_str()),
             code = failure.and_then(Failure::code),
             serviceRequestId = failure.and_then(Failure::request_id),
@@ -119,9 +180,62 @@ impl Function {
     }
 }
 
-/// With one decimal: a warm call takes a few milliseconds.
-fn milliseconds(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 10_000.0).round() / 10.0
+fn log_success(target: &Target, buckets: usize, timings: &Timings, duration: Duration) {
+    let Timings {
+        assume,
+        list,
+        pages,
+    } = timings;
+    tracing::info!(
+        account = %target.account,
+        buckets,
+        pages,
+        cached = assume.is_none(),
+        assumeMs = assume.map(milliseconds),
+        listMs = milliseconds(*list),
+        durationMs = milliseconds(duration),
+        "listed"
+    );
+}
+
+fn resume_of_one() -> InvalidEvent {
+    InvalidEvent::new(
+        "`resume` is there, and this stage lists one account, in one call",
+        None,
+    )
+}
+
+/// What the function is told by its environment and, of many targets, by the file beside it.
+fn configuration(
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Result<FunctionConfiguration, Vec<Fault>> {
+    let from = |faults: Vec<ConfigurationFault>| faults.into_iter().map(Fault::from);
+    match targets_file(&lookup) {
+        Ok(text) => FunctionConfiguration::read(lookup, text.as_deref())
+            .map_err(|faults| from(faults).collect()),
+        Err(error) => {
+            let mut faults = vec![Fault::Unreadable(error)];
+            // A target by variables is not missing: there is a file, whatever is in it.
+            let others = FunctionConfiguration::read(lookup, None).err();
+            let others = from(others.unwrap_or_default());
+            faults.extend(others.filter(|fault| {
+                !matches!(fault, Fault::Configuration(ConfigurationFault::Missing(_)))
+            }));
+            Err(faults)
+        }
+    }
+}
+
+/// The text of the file of targets, where there is one.
+fn targets_file(lookup: impl Fn(&str) -> Option<String>) -> io::Result<Option<String>> {
+    let Some(folder) = lookup("LAMBDA_TASK_ROOT").filter(|folder| !folder.is_empty()) else {
+        return Ok(None);
+    };
+    match File::open(Path::new(&folder).join(TargetsFile::NAME)).and_then(io::read_to_string) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]
@@ -154,12 +268,13 @@ mod tests {
             .unwrap();
         let function = function(&aws.endpoint());
         let deadline = Instant::now() + Duration::from_secs(10);
-        let answer = function.call(deadline).await.unwrap();
-        assert_eq!(answer.get(), r#"{"statusCode":200,"body":"[\"a\"]"}"#);
+        let answer = function.call("{}", deadline).await.unwrap();
+        let answer = serde_json::to_string(&answer).unwrap();
+        assert_eq!(answer, r#"{"statusCode":200,"body":"[\"a\"]"}"#);
 
         // Well past: the timer's resolution is a millisecond, and a warm call may take less.
         let past = Instant::now().checked_sub(Duration::from_secs(1)).unwrap();
-        let error = function.call(past).await.unwrap_err();
+        let error = function.call("{}", past).await.unwrap_err();
         assert_eq!(error.error_type(), "Timeout");
         let shown = format!("{function:?} {error:?}");
         assert!(!shown.contains("very-secret-example"), "{shown}");
@@ -173,10 +288,5 @@ mod tests {
         for variable in ["TARGET_ACCOUNT_ID", "S3_READ_ROLE", "AWS_REGION"] {
             assert!(message.contains(variable), "{message}");
         }
-    }
-
-    #[test]
-    fn durations_have_one_decimal() {
-        assert!((milliseconds(Duration::from_micros(1_849)) - 1.8).abs() < f64::EPSILON);
     }
 }

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use contract::ConfigurationFault;
+use contract::{ConfigurationFault, TargetsFile};
 use cross_account::ConfigurationError;
 use serde::Serialize;
 
@@ -31,7 +31,27 @@ pub(crate) enum InitError {
 
 /// Every fault of the configuration.
 #[derive(Debug, thiserror::Error)]
-pub(crate) struct Faults(pub(crate) Vec<ConfigurationFault>);
+pub(crate) struct Faults(pub(crate) Vec<Fault>);
+
+/// A fault of the configuration.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    /// Of what it says.
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationFault),
+    /// The file of targets is there, and cannot be read.
+    #[error("{file} cannot be read: {0}", file = TargetsFile::NAME)]
+    Unreadable(#[source] io::Error),
+}
+
+impl Fault {
+    fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Configuration(fault) => fault.hint(),
+            Self::Unreadable(_) => None,
+        }
+    }
+}
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

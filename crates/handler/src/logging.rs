@@ -46,6 +46,12 @@ pub(crate) fn start(lookup: impl Fn(&str) -> Option<String>) {
     panics::log_panics();
 }
 
+/// Writes a line, its end included, whatever the level. Nothing else writes to standard output.
+pub(crate) fn write(line: &[u8]) {
+    // There is nowhere to complain of a log that cannot be written.
+    let _ = io::stdout().lock().write_all(line);
+}
+
 /// Lambda's own setting wins over the stage's. Its `FATAL` has no counterpart; errors are the nearest.
 fn level(lookup: impl Fn(&str) -> Option<String>) -> LogLevel {
     let parse = |text: String| match text.as_str() {
@@ -119,8 +125,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
             Format::Json => json_line(now, level, target, &fields),
             Format::Text => text_line(now, level, target, &fields),
         };
-        // There is nowhere to complain of a log that cannot be written.
-        let _ = io::stdout().lock().write_all(&line);
+        write(&line);
     }
 }
 

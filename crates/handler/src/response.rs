@@ -1,60 +1,183 @@
-//! The answer, and the limit that Lambda sets to it.
+//! The answer for one account, what every answer looks like, and the limit that Lambda sets to it.
+//!
+//! No answer is held as text: it is written once, when it is sent, straight into what is sent. How long it will be is
+//! counted before.
 
+use std::{
+    fmt,
+    io::{self, Write},
+};
+
+use aws_smithy_types::date_time;
 use cross_account::Bucket;
-use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde::{Serialize, Serializer, ser::SerializeSeq as _};
 
 /// The longest answer of a synchronous invocation, in bytes: the "6 MB" of the Lambda developer guide ("Lambda quotas")
 /// as the service applies them (its error `Function.ResponseSizeTooLarge` names the number).
 ///
 /// A longer one is refused when it is sent; the caller would then see an error of the runtime that explains nothing.
-const LONGEST: usize = 6_291_556;
+pub(crate) const LONGEST: usize = 6_291_556;
 
 /// An answer that Lambda would not carry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "The names of {buckets} buckets make an answer of {bytes} bytes, and Lambda carries at most {LONGEST}"
-)]
-pub(crate) struct TooLarge {
-    buckets: usize,
-    bytes: usize,
+pub(crate) enum TooLarge {
+    /// There are too many buckets in the one account.
+    #[error(
+        "The names of {buckets} buckets make an answer of {bytes} bytes, and Lambda carries at most {LONGEST}"
+    )]
+    Names { buckets: usize, bytes: usize },
+    /// The same, with details.
+    #[error(
+        "The details of {buckets} buckets make an answer of {bytes} bytes, and Lambda carries at most {LONGEST}"
+    )]
+    Details { buckets: usize, bytes: usize },
+    /// There are too many accounts.
+    #[error(
+        "To name {accounts} accounts takes {bytes} bytes of an answer, of which Lambda carries at most {LONGEST}: ask for fewer by `accounts`"
+    )]
+    Accounts { accounts: usize, bytes: usize },
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Answer<'a> {
-    status_code: u16,
-    /// A JSON text within the JSON, as API Gateway wants it.
-    body: &'a str,
-}
+/// The answer for one account: the list of its buckets.
+pub(crate) type List = Frame<Text<Buckets<Vec<Bucket>>>>;
 
-/// The answer for these buckets: their names, in the order given. It is serialised here, once, so that its real length
-/// is known, escapes included.
+/// The answer for these buckets, in the order given: their names or, with `detail`, objects.
 ///
 /// # Errors
 /// [`TooLarge`].
-pub(crate) fn of(buckets: &[Bucket]) -> Result<Box<RawValue>, TooLarge> {
-    let answer = serialise(buckets);
-    let bytes = answer.get().len();
-    if bytes > LONGEST {
-        let buckets = buckets.len();
-        return Err(TooLarge { buckets, bytes });
+pub(crate) fn of(buckets: Vec<Bucket>, detail: bool) -> Result<List, TooLarge> {
+    let count = buckets.len();
+    let answer = Frame {
+        status_code: 200,
+        body: Text(Buckets { buckets, detail }),
+    };
+    match (length(&answer), detail) {
+        (..=LONGEST, _) => Ok(answer),
+        (bytes, false) => Err(TooLarge::Names {
+            buckets: count,
+            bytes,
+        }),
+        (bytes, true) => Err(TooLarge::Details {
+            buckets: count,
+            bytes,
+        }),
     }
-    Ok(answer)
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "strings and a number can always be written as JSON"
-)]
-fn serialise(buckets: &[Bucket]) -> Box<RawValue> {
-    let names: Vec<&str> = buckets.iter().map(|bucket| bucket.name.as_str()).collect();
-    let body = serde_json::to_string(&names).expect("a list of strings is JSON");
-    to_raw_value(&Answer {
-        status_code: 200,
-        body: &body,
-    })
-    .expect("an answer is JSON")
+/// An answer. Serialises as what is sent.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Frame<B> {
+    pub(crate) status_code: u16,
+    /// A [`Text`], as API Gateway wants it.
+    pub(crate) body: B,
+}
+
+/// Buckets by name or, with detail, as objects.
+#[derive(Debug, Clone)]
+pub(crate) struct Buckets<B> {
+    pub(crate) buckets: B,
+    pub(crate) detail: bool,
+}
+
+#[derive(Serialize)]
+struct Detail<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<&'a str>,
+    /// RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created: Option<String>,
+}
+
+impl<B: AsRef<[Bucket]>> Serialize for Buckets<B> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let buckets = self.buckets.as_ref();
+        let mut list = serializer.serialize_seq(Some(buckets.len()))?;
+        for bucket in buckets {
+            if self.detail {
+                let created = bucket.created.as_ref();
+                list.serialize_element(&Detail {
+                    name: &bucket.name,
+                    region: bucket.region.as_deref(),
+                    created: created
+                        .and_then(|created| created.fmt(date_time::Format::DateTime).ok()),
+                })?;
+            } else {
+                list.serialize_element(&bucket.name)?;
+            }
+        }
+        list.end()
+    }
+}
+
+/// A JSON text within the JSON, written without being held.
+#[derive(Debug, Clone)]
+pub(crate) struct Text<T>(pub(crate) T);
+
+impl<T: Serialize> Serialize for Text<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<T: Serialize> fmt::Display for Text<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        struct Characters<'a, 'b>(&'a mut fmt::Formatter<'b>);
+
+        impl Write for Characters<'_, '_> {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                // serde_json writes whole characters.
+                let text = str::from_utf8(bytes).map_err(io::Error::other)?;
+                self.0.write_str(text).map_err(io::Error::other)?;
+                Ok(bytes.len())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+
+        serde_json::to_writer(Characters(f), &self.0).map_err(|_| fmt::Error)
+    }
+}
+
+/// Counts what is written.
+#[derive(Default)]
+struct Counter {
+    bytes: usize,
+    /// Those of them that a JSON text escapes: it has no control characters of its own.
+    escapes: usize,
+}
+
+impl Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes += bytes.len();
+        self.escapes += bytes.iter().filter(|byte| b"\"\\".contains(byte)).count();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// How long `value` is as JSON.
+pub(crate) fn length(value: &impl Serialize) -> usize {
+    count(value).bytes
+}
+
+/// How long `value` is as a JSON text within JSON, the quotation marks around it not counted.
+pub(crate) fn escaped(value: &impl Serialize) -> usize {
+    let Counter { bytes, escapes } = count(value);
+    bytes + escapes
+}
+
+fn count(value: &impl Serialize) -> Counter {
+    let mut counter = Counter::default();
+    // Counting fails never, and all that is counted can be written as JSON.
+    let _ = serde_json::to_writer(&mut counter, value);
+    counter
 }
 
 #[cfg(test)]
@@ -69,24 +192,28 @@ mod tests {
         }
     }
 
+    fn text(buckets: &[Bucket]) -> String {
+        serde_json::to_string(&of(buckets.to_vec(), false).unwrap()).unwrap()
+    }
+
     #[test]
     fn the_body_is_a_json_text_of_the_names() {
-        let answer = of(&[bucket("bucket-b"), bucket("bucket-a")]).unwrap();
         assert_eq!(
-            answer.get(),
+            text(&[bucket("bucket-b"), bucket("bucket-a")]),
             r#"{"statusCode":200,"body":"[\"bucket-b\",\"bucket-a\"]"}"#
         );
-        assert_eq!(of(&[]).unwrap().get(), r#"{"statusCode":200,"body":"[]"}"#);
+        assert_eq!(text(&[]), r#"{"statusCode":200,"body":"[]"}"#);
     }
 
     #[test]
     fn the_limit_is_exact_and_counts_the_escapes() {
-        let frame = of(&[bucket("")]).unwrap().get().len();
-        let fits = of(&[bucket("x".repeat(LONGEST - frame))]).unwrap();
-        assert_eq!(fits.get().len(), LONGEST);
-        let error = of(&[bucket("x".repeat(LONGEST - frame + 1))]).unwrap_err();
-        assert_eq!((error.buckets, error.bytes), (1, LONGEST + 1));
+        let frame = text(&[bucket("")]).len();
+        let fits = text(&[bucket("x".repeat(LONGEST - frame))]);
+        assert_eq!(fits.len(), LONGEST);
+        let error = of(vec![bucket("x".repeat(LONGEST - frame + 1))], false).unwrap_err();
+        let (buckets, bytes) = (1, LONGEST + 1);
+        assert_eq!(error, TooLarge::Names { buckets, bytes });
         // A quotation mark is escaped twice: `\\\"`.
-        assert!(of(&[bucket("\"".repeat(LONGEST / 4))]).is_err());
+        assert!(of(vec![bucket("\"".repeat(LONGEST / 4))], false).is_err());
     }
 }

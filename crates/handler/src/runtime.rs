@@ -6,7 +6,7 @@ use lambda_runtime::{
     LambdaEvent, LambdaInvocation, Runtime, layers::TracingLayer, service_fn,
     tower::util::MapRequestLayer,
 };
-use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 use tokio::{runtime, time::Instant};
 
 use crate::{deadline, function::Function, init_error::InitError};
@@ -27,9 +27,10 @@ pub(crate) fn serve(function: Function) -> Result<(), InitError> {
 }
 
 async fn answer_events(function: Function) -> Result<(), lambda_runtime::Error> {
-    let handler = service_fn(async |event: LambdaEvent<IgnoredAny>| {
+    let handler = service_fn(async |event: LambdaEvent<Box<RawValue>>| {
         let left = deadline::allowance(event.context.deadline(), SystemTime::now());
-        function.call(Instant::now() + left).await
+        let deadline = Instant::now() + left;
+        function.call(event.payload.get(), deadline).await
     });
     Runtime::new(handler)
         // Gives every line that is logged meanwhile the request id.
@@ -39,7 +40,7 @@ async fn answer_events(function: Function) -> Result<(), lambda_runtime::Error> 
         .await
 }
 
-/// No event is wrong: what it says does not matter, and an empty one, which is not JSON, counts as `null`.
+/// An empty event, which is not JSON, counts as `null`.
 fn any_event(mut invocation: LambdaInvocation) -> LambdaInvocation {
     if invocation.body.is_empty() {
         invocation.body = "null".into();

@@ -86,7 +86,8 @@ async fn any_event_will_do_and_none_changes_the_target() {
         "42",
         "true",
         "\"text\"",
-        r#"{"key1": "value1", "detail": {"a": [[], {}]}}"#,
+        r#"{"key1": "value1", "details": {"a": [[], {}]}}"#,
+        r#"{"detail-type": "Scheduled Event", "source": "aws.events", "account": "111111111111", "detail": {"a": []}}"#,
         r#"{"TARGET_ACCOUNT_ID": "333333333333", "role": "Admin"}"#,
         &deep,
     ] {
@@ -284,7 +285,9 @@ async fn the_level_that_lambda_sets_wins() {
         .start()
         .await;
     quiet.invoke("{}").await;
-    assert_eq!(quiet.stop().await.out, "");
+    let log = quiet.stop().await;
+    assert!(log.lines().is_empty(), "{}", log.out);
+    assert_eq!(log.metrics().len(), 1, "metrics are no line of the log");
 
     let mut loud = Setup::new(&aws.endpoint())
         .with("LOG_LEVEL", "error")

@@ -1,13 +1,21 @@
 //! The real binary as a process, under Lambda's Runtime API on loopback.
 
+#![allow(
+    dead_code,
+    reason = "each test file is a program of its own and uses a part"
+)]
+
 use std::{
     collections::BTreeMap,
+    fs::{DirBuilder, File},
+    io::Write as _,
     process::{ExitStatus, Stdio},
     time::Duration,
 };
 
 use runtime_api::{Outcome, RuntimeApi};
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::{
     io::AsyncReadExt as _,
     process::{Child, Command},
@@ -25,6 +33,8 @@ const SESSIONS_TOKEN: &str = "FakeSessionToken";
 /// The environment that the function gets: what Lambda sets, the seed's two variables, and nothing else.
 pub(crate) struct Setup {
     variables: BTreeMap<String, String>,
+    /// The folder that it is unpacked in.
+    root: TempDir,
 }
 
 impl Setup {
@@ -47,7 +57,23 @@ impl Setup {
             variables: variables
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .into(),
+            root: TempDir::new().unwrap(),
         }
+    }
+
+    /// With a `targets.json` in place of the seed's variables.
+    pub(crate) fn many(endpoint: &str, targets: &str) -> Self {
+        Self::new(endpoint)
+            .without("TARGET_ACCOUNT_ID")
+            .without("S3_READ_ROLE")
+            .with_file(targets)
+    }
+
+    /// With a `targets.json` beside the function.
+    pub(crate) fn with_file(self, targets: &str) -> Self {
+        let mut file = File::create(self.root.path().join("targets.json")).unwrap();
+        file.write_all(targets.as_bytes()).unwrap();
+        self
     }
 
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
@@ -60,12 +86,21 @@ impl Setup {
         self
     }
 
+    /// With a folder where `targets.json` would be, which cannot be read.
+    pub(crate) fn with_folder(self) -> Self {
+        DirBuilder::new()
+            .create(self.root.path().join("targets.json"))
+            .unwrap();
+        self
+    }
+
     /// Starts the runtime API and the function.
     pub(crate) async fn start(self) -> Function {
         let api = RuntimeApi::start().await.unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_handler"))
             .env_clear()
             .envs(self.variables)
+            .env("LAMBDA_TASK_ROOT", self.root.path())
             .env("AWS_LAMBDA_RUNTIME_API", api.address().to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -85,7 +120,12 @@ impl Setup {
             b.unwrap();
             (out, err)
         });
-        Function { child, api, output }
+        Function {
+            child,
+            api,
+            output,
+            _root: self.root,
+        }
     }
 }
 
@@ -94,6 +134,7 @@ pub(crate) struct Function {
     child: Child,
     api: RuntimeApi,
     output: JoinHandle<(String, String)>,
+    _root: TempDir,
 }
 
 impl Function {
@@ -137,17 +178,12 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// The lines, each of which must be an object with a time, a level and a message, and no secret anywhere.
+    /// The lines but those of metrics, each of which must be an object with a time, a level and a message, and no secret
+    /// anywhere.
     pub(crate) fn lines(&self) -> Vec<Value> {
         self.assert_no_secret();
         assert_eq!(self.err, "", "nothing goes around the log");
-        let lines: Vec<Value> = self
-            .out
-            .lines()
-            .map(|line| {
-                serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
-            })
-            .collect();
+        let (_, lines): (_, Vec<Value>) = self.objects().partition(is_metrics);
         for line in &lines {
             let timestamp = line["timestamp"].as_str().unwrap();
             assert!(is_rfc_3339(timestamp), "{line}");
@@ -155,6 +191,17 @@ impl Log {
             assert!(line["message"].is_string(), "{line}");
         }
         lines
+    }
+
+    /// The lines of metrics.
+    pub(crate) fn metrics(&self) -> Vec<Value> {
+        self.objects().filter(is_metrics).collect()
+    }
+
+    fn objects(&self) -> impl Iterator<Item = Value> {
+        self.out.lines().map(|line| {
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+        })
     }
 
     /// The one line with this message.
@@ -182,6 +229,10 @@ impl Log {
             }
         }
     }
+}
+
+fn is_metrics(line: &Value) -> bool {
+    line.get("_aws").is_some()
 }
 
 fn is_rfc_3339(text: &str) -> bool {

@@ -1,0 +1,78 @@
+//! That no account could be listed, and why.
+
+use std::{collections::BTreeMap, fmt};
+
+use contract::Target;
+use cross_account::{Answer, Failure, Outcome};
+
+/// How many causes are told, and of each how many accounts.
+const MOST_CAUSES: usize = 8;
+const MOST_ACCOUNTS: usize = 5;
+
+/// Every account of a call failed. Displays as the causes, the most frequent first, each with one of its failures.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) struct AllTargetsFailed(Vec<Failure>);
+
+impl AllTargetsFailed {
+    /// Of accounts that all failed, at least one.
+    pub(crate) fn of<'a>(accounts: impl Iterator<Item = (&'a Target, &'a Answer)>) -> Self {
+        let failure = |(_, answer): (_, &Answer)| match &answer.outcome {
+            Outcome::Failed(failure) => Some(failure.clone()),
+            Outcome::Listed(_) | Outcome::Skipped(_) => None,
+        };
+        Self(accounts.filter_map(failure).collect())
+    }
+
+    /// The failures by phase and code, the largest group first, then in the order of the accounts.
+    fn groups(&self) -> Vec<Vec<&Failure>> {
+        let mut groups = BTreeMap::<_, Vec<&Failure>>::new();
+        for failure in &self.0 {
+            let cause = (failure.phase().as_str(), code(failure));
+            groups.entry(cause).or_default().push(failure);
+        }
+        let mut groups: Vec<_> = groups.into_values().collect();
+        groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
+        groups
+    }
+}
+
+impl fmt::Display for AllTargetsFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.len() {
+            1 => f.write_str("Failed to list the one account of this call:")?,
+            count => write!(f, "Failed to list any of {count} accounts:")?,
+        }
+        let groups = self.groups();
+        for group in groups.iter().take(MOST_CAUSES) {
+            let Some(first) = group.first() else { continue };
+            let accounts: Vec<&str> = group
+                .iter()
+                .take(MOST_ACCOUNTS)
+                .map(|failure| failure.account().as_str())
+                .collect();
+            let more = match group.len().saturating_sub(MOST_ACCOUNTS) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            write!(
+                f,
+                "\n- {}: {} ({}{more}): {first}",
+                first.phase(),
+                code(first),
+                accounts.join(", ")
+            )?;
+            if let Some(hint) = first.hint() {
+                write!(f, "\nhint: {hint}")?;
+            }
+        }
+        match groups.len().saturating_sub(MOST_CAUSES) {
+            0 => Ok(()),
+            more => write!(f, "\n- and {more} causes more, which the log tells"),
+        }
+    }
+}
+
+/// AWS's code, or the kind where AWS gave none.
+fn code(failure: &Failure) -> &str {
+    failure.code().unwrap_or(failure.kind().as_str())
+}

@@ -1,0 +1,369 @@
+//! What an event asks for.
+//!
+//! Events come from anywhere: the console's test, EventBridge, a person. So a key that is not known is ignored, and so
+//! is an event that is no object; but a key that is known must have its form, as one that is misread would answer for
+//! other accounts than were asked for. Every fault of an event is told, not the first alone.
+//!
+//! What is *not* here: whether the stage has the accounts named ([`selection`](crate::selection)).
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use contract::{AccountId, InvalidValue};
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, IgnoredAny, MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use crate::token;
+
+/// What a call is asked to do, in terms of the stage's accounts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Request {
+    /// What is listed, and how much of it is told.
+    pub(crate) narrowing: Narrowing,
+    /// Where an earlier call left off.
+    pub(crate) resume: Option<Position>,
+}
+
+/// What is listed, and how much of it is told: the same in every call of a chain.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Narrowing {
+    /// These accounts alone, at least one; all of the stage's where there is nothing.
+    pub(crate) accounts: Option<BTreeSet<AccountId>>,
+    /// Buckets alone whose names begin so; never empty.
+    pub(crate) prefix: Option<String>,
+    /// Whether region and date of creation are told as well.
+    pub(crate) detail: bool,
+}
+
+/// A place in the accounts of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Position {
+    /// The account to go on with.
+    pub(crate) from: AccountId,
+    /// How many came before it in the chain.
+    pub(crate) at: usize,
+}
+
+/// Something that an event says cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) struct InvalidEvent {
+    /// The first ones.
+    faults: Vec<Fault>,
+    /// How many more there are.
+    more: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Fault {
+    text: String,
+    hint: Option<String>,
+}
+
+/// The keys that mean something.
+const KEYS: [&str; 4] = ["accounts", "detail", "prefix", "resume"];
+
+/// What every event of EventBridge has (EventBridge user guide, "Events"), beside a `detail` of its own.
+const EVENTBRIDGE: [&str; 2] = ["detail-type", "source"];
+
+/// How many faults of an event are told.
+const MOST_FAULTS: usize = 10;
+
+impl Request {
+    /// Reads an event, a JSON text; `function` is the name of this function, for which a token must be made.
+    ///
+    /// `null` for a key counts as if the key were not there. So does `detail` in an event of EventBridge, where it is
+    /// another thing: an object or, from EventBridge Scheduler, a text.
+    ///
+    /// # Errors
+    /// A known key of another type or form, one that is there twice, and a token that is not this function's or says
+    /// something else than the event.
+    pub(crate) fn read(event: &str, function: &str) -> Result<Self, InvalidEvent> {
+        // An event that is no object asks for nothing. Lambda sends no event that is no JSON.
+        let Keys { values, twice } = serde_json::from_str(event).unwrap_or_default();
+        let mut reader = Reader::default();
+        for key in twice {
+            reader.fault(format!("`{key}` is there twice"), None);
+        }
+        let value = |key| {
+            values
+                .get(key)
+                .copied()
+                .filter(|value| value.get() != "null")
+        };
+        let is_of_eventbridge = EVENTBRIDGE
+            .iter()
+            .all(|&key| value(key).is_some_and(|value| value.get().starts_with('"')));
+        let given = Given {
+            accounts: value("accounts").and_then(|value| reader.accounts(value)),
+            detail: value("detail")
+                .filter(|_| !is_of_eventbridge)
+                .and_then(|value| reader.value(value, "detail", "true or false")),
+            prefix: value("prefix").and_then(|value| reader.prefix(value)),
+        };
+        let resumed = value("resume").and_then(|value| reader.token(value, function));
+        if let Some(resumed) = &resumed {
+            for key in given.differences(&resumed.narrowing) {
+                reader.fault(
+                    format!("`{key}` is not what it was in the call that `resume` continues"),
+                    Some("`resume` alone is enough: it carries the rest".to_owned()),
+                );
+            }
+        }
+        if let Some(invalid) = reader.invalid() {
+            return Err(invalid);
+        }
+        Ok(resumed.unwrap_or_else(|| Self {
+            narrowing: given.into(),
+            resume: None,
+        }))
+    }
+}
+
+impl InvalidEvent {
+    /// One fault: a sentence without a final period, that names the key.
+    pub(crate) fn new(text: impl Into<String>, hint: Option<&str>) -> Self {
+        let fault = Fault {
+            text: text.into(),
+            hint: hint.map(ToOwned::to_owned),
+        };
+        Self {
+            faults: vec![fault],
+            more: 0,
+        }
+    }
+}
+
+impl fmt::Display for InvalidEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Failed to take the event:")?;
+        let separator = if self.faults.len() == 1 { " " } else { "\n- " };
+        for fault in &self.faults {
+            write!(f, "{separator}{}", fault.text)?;
+            if let Some(hint) = &fault.hint {
+                write!(f, "\nhint: {hint}")?;
+            }
+        }
+        match self.more {
+            0 => Ok(()),
+            more => write!(f, "\n- and {more} more"),
+        }
+    }
+}
+
+/// What the event itself says.
+struct Given {
+    accounts: Option<BTreeSet<AccountId>>,
+    detail: Option<bool>,
+    /// Empty where no prefix is asked for expressly.
+    prefix: Option<String>,
+}
+
+impl Given {
+    /// The keys that say something else.
+    fn differences(&self, other: &Narrowing) -> impl Iterator<Item = &'static str> {
+        let accounts = self.accounts.is_some() && self.accounts != other.accounts;
+        let detail = self.detail.is_some_and(|detail| detail != other.detail);
+        let prefix = self
+            .prefix
+            .as_ref()
+            .is_some_and(|prefix| prefix != other.prefix.as_deref().unwrap_or_default());
+        [
+            (accounts, "accounts"),
+            (detail, "detail"),
+            (prefix, "prefix"),
+        ]
+        .into_iter()
+        .filter_map(|(differs, key)| differs.then_some(key))
+    }
+}
+
+impl From<Given> for Narrowing {
+    fn from(given: Given) -> Self {
+        Self {
+            accounts: given.accounts,
+            prefix: given.prefix.filter(|prefix| !prefix.is_empty()),
+            detail: given.detail.unwrap_or_default(),
+        }
+    }
+}
+
+/// Reads on past a fault, so that all of them are found.
+#[derive(Default)]
+struct Reader {
+    faults: Vec<Fault>,
+    more: usize,
+}
+
+impl Reader {
+    fn fault(&mut self, text: impl Into<String>, hint: Option<String>) {
+        if self.faults.len() == MOST_FAULTS {
+            self.more += 1;
+            return;
+        }
+        let text = text.into();
+        self.faults.push(Fault { text, hint });
+    }
+
+    fn invalid(self) -> Option<InvalidEvent> {
+        let Self { faults, more } = self;
+        (!faults.is_empty()).then_some(InvalidEvent { faults, more })
+    }
+
+    fn value<'a, T: Deserialize<'a>>(
+        &mut self,
+        value: &'a RawValue,
+        key: &str,
+        wanted: &str,
+    ) -> Option<T> {
+        serde_json::from_str(value.get())
+            .map_err(|_| {
+                let text = format!("`{key}` is {}, and must be {wanted}", kind(value));
+                self.fault(text, None);
+            })
+            .ok()
+    }
+
+    fn accounts(&mut self, value: &RawValue) -> Option<BTreeSet<AccountId>> {
+        let list: Vec<&RawValue> = self.value(value, "accounts", "a list of account ids")?;
+        if list.is_empty() {
+            let hint = "leave the key out to list all of the stage's accounts";
+            self.fault("`accounts` is empty", Some(hint.to_owned()));
+        }
+        let accounts: Vec<Option<AccountId>> = list
+            .into_iter()
+            .enumerate()
+            .map(|(index, value)| {
+                let key = format!("accounts[{index}]");
+                let text: String = self.value(value, &key, "an account id in quotes")?;
+                self.parsed(&key, text.parse())
+            })
+            .collect();
+        accounts.into_iter().collect()
+    }
+
+    fn prefix(&mut self, value: &RawValue) -> Option<String> {
+        let text: String = self.value(value, "prefix", "a text")?;
+        self.parsed("prefix", check_prefix(&text))?;
+        Some(text)
+    }
+
+    fn token(&mut self, value: &RawValue, function: &str) -> Option<Request> {
+        let text: String = self.value(value, "resume", "a text")?;
+        token::read(&text, function)
+            .map_err(|error| {
+                let hint =
+                    "take it from `resume` of an answer as it is, or leave it out to begin anew";
+                self.fault(format!("`resume` {error}"), Some(hint.to_owned()));
+            })
+            .ok()
+    }
+
+    fn parsed<T>(&mut self, key: &str, result: Result<T, InvalidValue>) -> Option<T> {
+        result
+            .map_err(|error| {
+                let hint = error.hint().map(ToOwned::to_owned);
+                self.fault(format!("`{key}`: {error}"), hint);
+            })
+            .ok()
+    }
+}
+
+/// Whether a bucket's name can begin so: at most 255 letters, digits, and `.`, `_` and `-`, as the oldest buckets of
+/// `us-east-1` may still have them (S3 user guide, "General purpose bucket naming rules"). Empty is any name.
+///
+/// S3 itself would answer that there is no such bucket, which reads as if there were none.
+pub(crate) fn check_prefix(text: &str) -> Result<(), InvalidValue> {
+    const LONGEST: usize = 255;
+    let invalid = |problem: String| Err(InvalidValue::new("bucket prefix", text, problem));
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    match text.chars().find(|&c| !is_allowed(c)) {
+        Some(other) => invalid(format!(
+            "contains `{}`, and the name of a bucket has letters, digits and . _ - alone",
+            other.escape_debug()
+        )),
+        None if text.len() > LONGEST => invalid(format!(
+            "has {} characters, and no bucket's name has more than {LONGEST}",
+            text.len()
+        )),
+        None => Ok(()),
+    }
+}
+
+/// What a JSON value is.
+fn kind(value: &RawValue) -> &'static str {
+    match value.get().as_bytes().first() {
+        Some(b'{') => "an object",
+        Some(b'[') => "a list",
+        Some(b'"') => "a text",
+        Some(b't' | b'f') => "a boolean",
+        Some(b'n') => "null",
+        _ => "a number",
+    }
+}
+
+/// The values of the keys that are known, and which of them is there twice: readers of JSON differ in which they take.
+#[derive(Default)]
+struct Keys<'a> {
+    values: BTreeMap<&'static str, &'a RawValue>,
+    twice: BTreeSet<&'static str>,
+}
+
+impl<'de> Deserialize<'de> for Keys<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Keys<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys<'de>, A::Error> {
+                let mut keys = Keys::default();
+                while let Some(key) = map.next_key_seed(KnownKey)? {
+                    let Some(key) = key else {
+                        map.next_value::<IgnoredAny>()?;
+                        continue;
+                    };
+                    if keys.values.insert(key, map.next_value()?).is_some() && KEYS.contains(&key) {
+                        keys.twice.insert(key);
+                    }
+                }
+                Ok(keys)
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}
+
+/// A key, where it is known.
+struct KnownKey;
+
+impl<'de> de::DeserializeSeed<'de> for KnownKey {
+    type Value = Option<&'static str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        // Not as a text: half a surrogate pair makes none, and would hide the keys after it.
+        deserializer.deserialize_bytes(self)
+    }
+}
+
+impl Visitor<'_> for KnownKey {
+    type Value = Option<&'static str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_bytes<E: de::Error>(self, text: &[u8]) -> Result<Self::Value, E> {
+        let mut known = KEYS.into_iter().chain(EVENTBRIDGE);
+        Ok(known.find(|key| key.as_bytes() == text))
+    }
+}

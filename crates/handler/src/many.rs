@@ -1,0 +1,132 @@
+//! The form of a stage that has many accounts: each is listed, and the answer tells what became of it.
+
+use contract::{Accounts, Concurrency, Target, TargetsFile};
+use cross_account::{Answer, Clients, FanOutOptions, Outcome};
+use tokio::time::Instant;
+
+use crate::{
+    all_failed::AllTargetsFailed,
+    deadline,
+    error::InvocationError,
+    event::Request,
+    metrics::Metrics,
+    milliseconds,
+    report::{Plan, Report, Summary},
+    selection::{Stage, select},
+};
+
+/// The accounts of a stage that has many.
+#[derive(Debug)]
+pub(crate) struct Many {
+    concurrency: Concurrency,
+    accounts: Accounts,
+}
+
+impl From<TargetsFile> for Many {
+    fn from(file: TargetsFile) -> Self {
+        Self {
+            concurrency: file.concurrency(),
+            accounts: file.into_accounts(),
+        }
+    }
+}
+
+impl Many {
+    /// Lists the accounts that `request` asks for, as many as `deadline` and the size of the answer allow.
+    ///
+    /// # Errors
+    /// The request asks for what is not there; the organization cannot be walked; or no account could be listed, unless
+    /// the call goes on with an earlier one: the chain of answers then tells of each account, once.
+    pub(crate) async fn call(
+        &self,
+        function: &str,
+        clients: &Clients,
+        request: &Request,
+        deadline: Instant,
+        metrics: &mut Metrics,
+    ) -> Result<Report, InvocationError> {
+        let started = Instant::now();
+        let deadline = deadline::before_answering(deadline, started);
+        let (all, stage) = match &self.accounts {
+            Accounts::Targets(targets) => (targets.clone(), Stage::List),
+            Accounts::Organization(organization) => (
+                cross_account::organization_targets(clients, organization, Some(deadline)).await?,
+                Stage::Organization {
+                    exclude: &organization.exclude,
+                },
+            ),
+        };
+        let selected = select(all, stage, request)?;
+        metrics.summary.targets = selected.targets.len();
+        let plan = Plan::new(function, &request.narrowing, &selected)?;
+        let options = FanOutOptions {
+            concurrency: self.concurrency,
+            deadline: Some(deadline),
+            response_budget: plan.budget(),
+            prefix: request.narrowing.prefix.clone(),
+            ..FanOutOptions::default()
+        };
+        let measure = |target: &Target, answer: &Answer| plan.measure(target, answer);
+        let answers = cross_account::fan_out(clients, &selected.targets, &options, measure).await;
+        let report = plan.report(answers);
+        *metrics = metrics_of(&report);
+        log(&report, started);
+        let Summary {
+            targets, failed, ..
+        } = report.summary();
+        if failed > 0 && failed == targets && request.resume.is_none() {
+            return Err(AllTargetsFailed::of(report.accounts()).into());
+        }
+        Ok(report)
+    }
+}
+
+fn metrics_of(report: &Report) -> Metrics {
+    let mut metrics = Metrics {
+        summary: report.summary(),
+        ..Metrics::default()
+    };
+    for (_, answer) in report.accounts() {
+        if let Outcome::Listed(listing) = &answer.outcome {
+            metrics.assume += listing.timings.assume.unwrap_or_default();
+            metrics.list += listing.timings.list;
+        }
+    }
+    metrics
+}
+
+/// A line for each account that failed, and one for the call.
+fn log(report: &Report, started: Instant) {
+    for (target, answer) in report.accounts() {
+        if let Outcome::Failed(failure) = &answer.outcome {
+            tracing::error!(
+                errorType = failure.kind().as_str(),
+                account = %target.account,
+                targetName = target.name.as_ref().map(tracing::field::display),
+                phase = failure.phase().as_str(),
+                code = failure.code(),
+                serviceRequestId = failure.request_id(),
+                retryable = failure.is_retryable(),
+                hint = failure.hint(),
+                durationMs = milliseconds(answer.duration),
+                "{failure}"
+            );
+        }
+    }
+    let Summary {
+        targets,
+        ok,
+        failed,
+        skipped,
+        buckets,
+    } = report.summary();
+    tracing::info!(
+        targets,
+        ok,
+        failed,
+        skipped,
+        buckets,
+        durationMs = milliseconds(started.elapsed()),
+        "answered"
+    );
+}

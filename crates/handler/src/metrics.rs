@@ -1,0 +1,83 @@
+//! One line of metrics an invocation, in CloudWatch's embedded metric format (CloudWatch user guide, "Specification:
+//! Embedded metric format"): a JSON object on a line of its own, of which CloudWatch makes metrics by itself.
+//!
+//! It is no line of the log: neither its level nor its format changes it.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use serde_json::{Value, json};
+
+use crate::{logging, milliseconds, report::Summary};
+
+/// Where CloudWatch files the metrics.
+const NAMESPACE: &str = "CrossAccountS3";
+/// Their one dimension.
+const DIMENSION: &str = "FunctionName";
+
+/// What an invocation did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Metrics {
+    pub(crate) summary: Summary,
+    /// How long it took to get sessions from STS, of all accounts listed together.
+    pub(crate) assume: Duration,
+    /// How long the listings took, of all accounts listed together.
+    pub(crate) list: Duration,
+}
+
+impl Metrics {
+    /// Writes the line.
+    pub(crate) fn write(&self, function: &str) {
+        let mut line = self.line(function, SystemTime::now()).to_string();
+        line.push('\n');
+        logging::write(line.as_bytes());
+    }
+
+    fn line(&self, function: &str, now: SystemTime) -> Value {
+        let Summary {
+            targets,
+            ok,
+            failed,
+            skipped,
+            buckets,
+        } = self.summary;
+        let metrics = [
+            ("Targets", "Count", json!(targets)),
+            ("Ok", "Count", json!(ok)),
+            ("Failed", "Count", json!(failed)),
+            ("Skipped", "Count", json!(skipped)),
+            ("Buckets", "Count", json!(buckets)),
+            ("AssumeMs", "Milliseconds", json!(milliseconds(self.assume))),
+            ("ListMs", "Milliseconds", json!(milliseconds(self.list))),
+        ];
+        let definitions: Vec<Value> = metrics
+            .iter()
+            .map(|(name, unit, _)| json!({"Name": name, "Unit": unit}))
+            .collect();
+        // Outside of Lambda the function has no name, and CloudWatch takes no empty one.
+        let dimensions: BTreeMap<&str, &str> = [(DIMENSION, function)]
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty())
+            .collect();
+        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let mut line = json!({
+            "_aws": {
+                "Timestamp": u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
+                "CloudWatchMetrics": [{
+                    "Namespace": NAMESPACE,
+                    "Dimensions": [dimensions.keys().collect::<Vec<_>>()],
+                    "Metrics": definitions,
+                }],
+            },
+        });
+        for (name, _, value) in metrics {
+            line[name] = value;
+        }
+        for (name, value) in dimensions {
+            line[name] = json!(value);
+        }
+        line
+    }
+}

@@ -1,0 +1,844 @@
+//! The function of a stage that has many accounts, as Lambda runs it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may fail anywhere"
+)]
+
+mod support;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use fake_aws::{Account, Action, FakeAws, Fault};
+use runtime_api::{Outcome, OutcomeKind};
+use serde_json::{Value, json};
+use support::{Function, Setup};
+
+const A: &str = "333333333333";
+const B: &str = "222222222222";
+const C: &str = "444444444444";
+
+/// A `targets.json` of accounts in this order, with a name each.
+fn targets(accounts: &[&str]) -> String {
+    let targets: Vec<Value> = accounts
+        .iter()
+        .map(|account| json!({"accountId": account, "name": format!("Team {}", &account[..1]), "role": "MyS3ReadRole"}))
+        .collect();
+    json!({"version": 1, "concurrency": 8, "targets": targets}).to_string()
+}
+
+fn id(number: usize) -> String {
+    format!("{:012}", 900_000_000_000 - number)
+}
+
+/// A `targets.json` of so many accounts, in descending order and without names.
+fn crowd(count: usize) -> String {
+    let targets: Vec<Value> = (0..count)
+        .map(|number| json!({"accountId": id(number), "role": "MyS3ReadRole"}))
+        .collect();
+    json!({"version": 1, "concurrency": 64, "targets": targets}).to_string()
+}
+
+/// Three accounts, the second of which refuses to be entered.
+fn three() -> FakeAws {
+    FakeAws::builder()
+        .account(
+            A,
+            Account::new()
+                .named_buckets(["logs-a", "data-a"])
+                .assume_latency(Duration::from_millis(150)),
+        )
+        .account(B, Account::new().always_on_assume(Fault::Denied))
+        .account(C, Account::new().named_buckets(["logs-c"]))
+        .start()
+        .unwrap()
+}
+
+async fn function(aws: &FakeAws) -> Function {
+    Setup::many(&aws.endpoint(), &targets(&[A, B, C]))
+        .start()
+        .await
+}
+
+/// The body of an answer with this status, which must be within Lambda's limit.
+fn body(outcome: &Outcome, status: u16) -> Value {
+    assert_eq!(outcome.kind, OutcomeKind::Response, "{}", outcome.text);
+    assert!(outcome.text.len() <= 6_291_556, "{}", outcome.text.len());
+    let answer = outcome.json();
+    assert_eq!(answer["statusCode"], status, "{}", outcome.text);
+    serde_json::from_str(answer["body"].as_str().unwrap()).unwrap()
+}
+
+fn invalid(outcome: &Outcome) -> String {
+    assert_eq!(outcome.kind, OutcomeKind::Error, "{}", outcome.text);
+    assert_eq!(
+        outcome.error_type().unwrap(),
+        "InvalidEvent",
+        "{}",
+        outcome.text
+    );
+    outcome.error_message().unwrap()
+}
+
+/// An account of a body: its status, and its buckets.
+fn accounts(body: &Value) -> Vec<(String, String, Value)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    body["accounts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| {
+            (
+                text(&entry["accountId"]),
+                text(&entry["status"]),
+                entry["buckets"].clone(),
+            )
+        })
+        .collect()
+}
+
+fn account(id: &str, status: &str, buckets: Value) -> (String, String, Value) {
+    (id.to_owned(), status.to_owned(), buckets)
+}
+
+/// Follows the tokens, and gives every account that was not skipped, once each, and the number of calls.
+async fn chain(
+    function: &mut Function,
+    event: &str,
+    limit: Duration,
+) -> (BTreeMap<String, Value>, usize) {
+    let mut all = BTreeMap::new();
+    let mut event = event.to_owned();
+    for calls in 1..1_000 {
+        let outcome = function.invoke_within(&event, limit).await;
+        let status = if outcome.json()["statusCode"] == 200 {
+            200
+        } else {
+            207
+        };
+        let body = body(&outcome, status);
+        let entries = body["accounts"].as_array().unwrap();
+        for entry in entries {
+            if entry["status"] != "skipped" {
+                let id = entry["accountId"].as_str().unwrap().to_owned();
+                assert!(all.insert(id, entry.clone()).is_none(), "twice: {entry}");
+            }
+        }
+        let skipped = entries.iter().any(|entry| entry["status"] == "skipped");
+        assert_eq!(skipped, body["resume"].is_string());
+        match body["resume"].as_str() {
+            Some(token) => event = json!({"resume": token}).to_string(),
+            None => return (all, calls),
+        }
+    }
+    panic!("the chain has no end");
+}
+
+#[tokio::test]
+async fn one_of_three_refuses() {
+    let aws = three();
+    let mut function = function(&aws).await;
+    let body = body(&function.invoke("{}").await, 207);
+    assert_eq!(body["complete"], false);
+    assert_eq!(
+        body["summary"],
+        json!({"targets": 3, "ok": 2, "failed": 1, "skipped": 0, "buckets": 3})
+    );
+    assert_eq!(body.get("resume"), None);
+    assert_eq!(
+        accounts(&body),
+        [
+            account(A, "ok", json!(["logs-a", "data-a"])),
+            account(B, "failed", Value::Null),
+            account(C, "ok", json!(["logs-c"])),
+        ],
+        "in configured order, whatever finishes first"
+    );
+    let keys = |index: usize| -> Vec<String> {
+        let entry = body["accounts"][index].as_object().unwrap();
+        entry.keys().cloned().collect()
+    };
+    assert_eq!(
+        keys(0),
+        ["accountId", "buckets", "durationMs", "name", "status"]
+    );
+    assert_eq!(
+        keys(1),
+        [
+            "accountId",
+            "code",
+            "durationMs",
+            "errorType",
+            "hint",
+            "message",
+            "name",
+            "phase",
+            "requestId",
+            "retryable",
+            "status"
+        ]
+    );
+    let failed = &body["accounts"][1];
+    assert_eq!(failed["name"], "Team 2");
+    assert_eq!(failed["phase"], "assume");
+    assert_eq!(failed["code"], "AccessDenied");
+    assert_eq!(failed["errorType"], "AssumeRoleDenied");
+    assert_eq!(failed["requestId"], "sts-222222222222-1");
+    assert_eq!(failed["retryable"], false);
+    assert!(failed["durationMs"].as_f64().unwrap() > 0.0);
+    let message = failed["message"].as_str().unwrap();
+    assert!(
+        message.contains("arn:aws:iam::222222222222:role/MyS3ReadRole"),
+        "{message}"
+    );
+    let hint = failed["hint"].as_str().unwrap();
+    assert!(hint.contains("trust policy"), "{hint}");
+
+    let log = function.stop().await;
+    let lines = log.lines();
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    let line = lines.iter().find(|line| line["level"] == "ERROR").unwrap();
+    for (key, value) in [
+        ("requestId", "request-1"),
+        ("errorType", "AssumeRoleDenied"),
+        ("account", B),
+        ("targetName", "Team 2"),
+        ("phase", "assume"),
+        ("code", "AccessDenied"),
+        ("serviceRequestId", "sts-222222222222-1"),
+    ] {
+        assert_eq!(line[key], value, "{line}");
+    }
+    assert_eq!(line["retryable"], false);
+    assert!(
+        line["hint"].is_string() && line["durationMs"].is_number(),
+        "{line}"
+    );
+    let line = log.line("answered");
+    assert_eq!(line["level"], "INFO");
+    for (key, value) in [
+        ("targets", 3),
+        ("ok", 2),
+        ("failed", 1),
+        ("skipped", 0),
+        ("buckets", 3),
+    ] {
+        assert_eq!(line[key], value, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn every_account_listed_is_a_200() {
+    let aws = three();
+    aws.set_account(B, Account::new());
+    let mut function = function(&aws).await;
+    let body = body(&function.invoke("").await, 200);
+    assert_eq!(body["complete"], true);
+    assert_eq!(body["accounts"][1]["buckets"], json!([]));
+
+    aws.reset_counts();
+    function.invoke("{}").await;
+    let counts = aws.counts();
+    assert_eq!((counts.assume, counts.list), (0, 3), "sessions are cached");
+}
+
+#[tokio::test]
+async fn a_line_of_metrics_for_each_invocation() {
+    let aws = three();
+    let mut function = Setup::many(&aws.endpoint(), &targets(&[A, B, C]))
+        .with("AWS_LAMBDA_LOG_LEVEL", "ERROR")
+        .start()
+        .await;
+    function.invoke("{}").await;
+    function.invoke("{}").await;
+    function.invoke(r#"{"accounts": 1}"#).await;
+    function.invoke(r#"{"accounts": ["222222222222"]}"#).await;
+    let metrics = function.stop().await.metrics();
+    assert_eq!(metrics.len(), 4);
+    for line in &metrics {
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(directive["Namespace"], "CrossAccountS3");
+        assert_eq!(directive["Dimensions"], json!([["FunctionName"]]));
+        assert_eq!(line["FunctionName"], "list");
+        let timestamp = line["_aws"]["Timestamp"].as_u64().unwrap();
+        assert!(timestamp > 1_700_000_000_000, "in milliseconds");
+        let names: Vec<&str> = directive["Metrics"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|metric| metric["Name"].as_str().unwrap())
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "Targets", "Ok", "Failed", "Skipped", "Buckets", "AssumeMs", "ListMs"
+            ]
+        );
+        for name in names {
+            assert!(line[name].is_number(), "{line}");
+        }
+    }
+    let counts = |line: &Value| {
+        ["Targets", "Ok", "Failed", "Skipped", "Buckets"].map(|name| line[name].as_u64().unwrap())
+    };
+    assert_eq!(counts(&metrics[0]), [3, 2, 1, 0, 3]);
+    assert_eq!(
+        counts(&metrics[2]),
+        [0; 5],
+        "an event that asks for nothing"
+    );
+    assert_eq!(counts(&metrics[3]), [1, 0, 1, 0, 0]);
+    assert!(metrics[0]["AssumeMs"].as_f64().unwrap() > 150.0);
+    assert_eq!(metrics[1]["AssumeMs"], 0.0, "from the cache");
+    assert!(metrics[1]["ListMs"].as_f64().unwrap() > 0.0);
+}
+
+#[tokio::test]
+async fn all_failing_is_an_error_that_groups_the_causes() {
+    let aws = FakeAws::builder()
+        .account(A, Account::new().always_on_assume(Fault::Denied))
+        .account(B, Account::new().always_on_list(Fault::Denied))
+        .account(C, Account::new().always_on_assume(Fault::Denied))
+        .start()
+        .unwrap();
+    let mut function = function(&aws).await;
+    let outcome = function.invoke("{}").await;
+    assert_eq!(outcome.kind, OutcomeKind::Error);
+    assert_eq!(outcome.error_type().unwrap(), "AllTargetsFailed");
+    let message = outcome.error_message().unwrap();
+    let at = |part: &str| {
+        message
+            .find(part)
+            .unwrap_or_else(|| panic!("{part} is not in: {message}"))
+    };
+    assert_eq!(at("Failed to list any of 3 accounts:"), 0);
+    assert!(
+        at("\n- assume: AccessDenied (333333333333, 444444444444): ")
+            < at("\n- list: AccessDenied (222222222222): ")
+    );
+    assert_eq!(message.matches("\nhint: ").count(), 2, "{message}");
+
+    let lines = function.stop().await.lines();
+    let errors: Vec<&Value> = lines
+        .iter()
+        .filter(|line| line["level"] == "ERROR")
+        .collect();
+    assert_eq!(errors.len(), 4, "{lines:#?}");
+    assert_eq!(errors[3]["errorType"], "AllTargetsFailed");
+}
+
+#[tokio::test]
+async fn an_error_of_thousands_of_accounts_is_short() {
+    let aws = FakeAws::builder()
+        .every_account(Account::new().always_on_assume(Fault::Denied))
+        .start()
+        .unwrap();
+    let mut function = Setup::many(&aws.endpoint(), &crowd(1_000)).start().await;
+    let outcome = function.invoke_within("{}", Duration::from_secs(60)).await;
+    assert_eq!(outcome.error_type().unwrap(), "AllTargetsFailed");
+    let message = outcome.error_message().unwrap();
+    assert!(message.contains(" and 995 more): "), "{message}");
+    assert!(message.len() < 3_000, "{message}");
+}
+
+#[tokio::test]
+async fn what_an_account_gave_before_it_failed_is_kept() {
+    let aws = three();
+    let half = Account::new()
+        .buckets(30)
+        .page_cap(20)
+        .on_list([Fault::None])
+        .always_on_list(Fault::Denied);
+    aws.set_account(B, half);
+    let body = body(&function(&aws).await.invoke("{}").await, 207);
+    let entry = &body["accounts"][1];
+    assert_eq!(entry["status"], "failed");
+    assert_eq!(entry["partial"], true);
+    assert_eq!(entry["phase"], "list");
+    assert_eq!(entry["buckets"].as_array().unwrap().len(), 20);
+    assert_eq!(body["summary"]["buckets"], 23);
+    assert_eq!(body["accounts"][0].get("partial"), None);
+}
+
+#[tokio::test]
+async fn an_event_narrows_the_call() {
+    let aws = three();
+    let mut function = function(&aws).await;
+    let event = json!({"accounts": [C, A, C], "prefix": "logs-", "detail": true, "other": [1]});
+    let body_of = body(&function.invoke(&event.to_string()).await, 200);
+    assert_eq!(body_of["summary"]["targets"], 2);
+    let detail =
+        |name: &str| body_of["accounts"][usize::from(name == "logs-c")]["buckets"][0].clone();
+    for name in ["logs-a", "logs-c"] {
+        let bucket = detail(name);
+        assert_eq!(bucket["name"], name);
+        assert!(bucket["region"].is_string(), "{bucket}");
+        let created = bucket["created"].as_str().unwrap();
+        assert!(
+            created.len() >= 20 && created.ends_with('Z') && created.contains('T'),
+            "{created}"
+        );
+    }
+    assert_eq!(
+        accounts(&body_of)
+            .into_iter()
+            .map(|(id, _, _)| id)
+            .collect::<Vec<_>>(),
+        [A, C],
+        "in configured order, each once"
+    );
+    let listed: Vec<_> = aws
+        .requests()
+        .into_iter()
+        .filter(|request| request.action != Action::AssumeRole)
+        .collect();
+    assert!(
+        listed
+            .iter()
+            .all(|request| request.parameter("prefix") == Some("logs-")),
+        "{listed:#?}"
+    );
+
+    let body_of = body(
+        &function
+            .invoke(r#"{"prefix": "", "detail": null, "accounts": null, "resume": null}"#)
+            .await,
+        207,
+    );
+    assert_eq!(body_of["summary"]["buckets"], 3);
+    let body_of = body(&function.invoke(r#"{"prefix": "none-"}"#).await, 207);
+    assert_eq!(body_of["accounts"][0]["buckets"], json!([]));
+}
+
+#[tokio::test]
+async fn an_event_never_widens_the_call() {
+    let aws = three();
+    let mut function = function(&aws).await;
+    for (event, parts) in [
+        (
+            json!({"accounts": ["999999999999"]}),
+            &[
+                "account 999999999999",
+                "not among those that this stage lists",
+            ][..],
+        ),
+        (
+            json!({"accounts": [A, "999999999999", "888888888888"]}),
+            &["888888888888, 999999999999"][..],
+        ),
+    ] {
+        let message = invalid(&function.invoke(&event.to_string()).await);
+        for part in parts {
+            assert!(message.contains(part), "{part} is not in: {message}");
+        }
+    }
+    assert_eq!(aws.counts().assume, 0);
+    let event =
+        json!({"role": "Admin", "targets": [{"accountId": "999999999999"}], "organization": {}});
+    let body = body(&function.invoke(&event.to_string()).await, 207);
+    assert_eq!(body["summary"]["targets"], 3);
+    assert!(
+        aws.requests()
+            .iter()
+            .all(|request| request.account != "999999999999")
+    );
+}
+
+#[tokio::test]
+async fn a_known_key_of_another_form_is_an_error() {
+    let aws = three();
+    let mut function = function(&aws).await;
+    for (event, parts) in [
+        (
+            r#"{"accounts": "222222222222"}"#,
+            &["`accounts` is a text, and must be a list of account ids"][..],
+        ),
+        (r#"{"accounts": {}}"#, &["`accounts` is an object"]),
+        (
+            r#"{"accounts": []}"#,
+            &["`accounts` is empty", "hint: leave the key out"],
+        ),
+        (
+            r#"{"accounts": [222222222222]}"#,
+            &["`accounts[0]` is a number, and must be an account id in quotes"],
+        ),
+        (
+            r#"{"accounts": ["222222222222", "12345678901"]}"#,
+            &[
+                "`accounts[1]`: account id `12345678901`",
+                "hint: probably `012345678901`",
+            ],
+        ),
+        (
+            r#"{"detail": "true"}"#,
+            &["`detail` is a text, and must be true or false"],
+        ),
+        (r#"{"detail": {}}"#, &["`detail` is an object"]),
+        (r#"{"detail": 1}"#, &["`detail` is a number"]),
+        (
+            r#"{"prefix": ["logs-"]}"#,
+            &["`prefix` is a list, and must be a text"],
+        ),
+        (
+            r#"{"prefix": "logs*"}"#,
+            &["bucket prefix `logs*` contains `*`"],
+        ),
+        (r#"{"prefix": true}"#, &["`prefix` is a boolean"]),
+        (
+            r#"{"resume": 5}"#,
+            &["`resume` is a number, and must be a text"],
+        ),
+        (
+            r#"{"resume": ""}"#,
+            &["`resume` is not a token that this function gave", "hint: "],
+        ),
+        (
+            r#"{"resume": "bm90IGpzb24="}"#,
+            &["`resume` is not a token"],
+        ),
+        (
+            r#"{"accounts": ["222222222222"], "accounts": ["333333333333"]}"#,
+            &["`accounts` is there twice"],
+        ),
+        (
+            r#"{"\ud800": 1, "accounts": 1, "detail": 2, "prefix": 3, "resume": 4}"#,
+            &["- `accounts`", "- `detail`", "- `prefix`", "- `resume`"],
+        ),
+        (
+            r#"{"detail-type": "x", "source": 1, "detail": {}}"#,
+            &["`detail` is an object"],
+        ),
+    ] {
+        let message = invalid(&function.invoke(event).await);
+        for part in parts {
+            assert!(
+                message.contains(part),
+                "{event}: {part} is not in: {message}"
+            );
+        }
+    }
+    assert_eq!(aws.counts().assume, 0);
+    let lines = function.stop().await.lines();
+    assert!(
+        lines
+            .iter()
+            .all(|line| line["errorType"] == "InvalidEvent" && line["level"] == "ERROR")
+    );
+}
+
+#[tokio::test]
+async fn events_of_other_services_ask_for_nothing() {
+    let aws = three();
+    let mut function = function(&aws).await;
+    for event in [
+        "null",
+        "[]",
+        "\"text\"",
+        "42",
+        r#"{"key1": "value1", "key2": "value2", "key3": "value3"}"#,
+        // EventBridge's rule, and its Scheduler.
+        r#"{"version":"0","id":"1","detail-type":"Scheduled Event","source":"aws.events","account":"111111111111","time":"2026-11-22T00:00:00Z","region":"us-east-1","resources":[],"detail":{}}"#,
+        r#"{"version":"0","id":"1","detail-type":"Scheduled Event","source":"aws.scheduler","account":"111111111111","time":"2026-11-22T00:00:00Z","region":"us-east-1","resources":[],"detail":"{}"}"#,
+        r#"{"resource": "/", "path": "/", "httpMethod": "GET", "headers": null, "body": null}"#,
+    ] {
+        let body = body(&function.invoke(event).await, 207);
+        assert_eq!(body["summary"]["targets"], 3, "{event}");
+    }
+}
+
+#[tokio::test]
+async fn a_large_event_is_read_at_once() {
+    let aws = three();
+    let mut function = function(&aws).await;
+    function.invoke("{}").await;
+    let accounts: Vec<&str> = std::iter::repeat_n(A, 400_000).collect();
+    let event = json!({"accounts": accounts}).to_string();
+    assert!(event.len() > 5_900_000);
+    let outcome = function.invoke(&event).await;
+    assert_eq!(body(&outcome, 200)["summary"]["targets"], 1);
+    let wrong = event.replace(A, "33333333333x");
+    let message = invalid(&function.invoke(&wrong).await);
+    assert!(message.contains("\n- and 399990 more"), "{message}");
+}
+
+/// Five accounts, each of which takes some 2.5 MB of the answer.
+fn large() -> FakeAws {
+    FakeAws::builder()
+        .every_account(Account::new().numbered_buckets(&"x".repeat(50), 42_000))
+        .start()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_chain_of_answers_that_are_full_reaches_every_account() {
+    let aws = large();
+    let mut function = Setup::many(&aws.endpoint(), &crowd(5)).start().await;
+    let limit = Duration::from_secs(120);
+    let outcome = function.invoke_within("{}", limit).await;
+    let body = body(&outcome, 207);
+    assert_eq!(
+        body["summary"],
+        json!({"targets": 5, "ok": 2, "failed": 0, "skipped": 3, "buckets": 84_000})
+    );
+    for index in 2..5 {
+        let expected =
+            json!({"accountId": id(index), "status": "skipped", "reason": "response-full"});
+        assert_eq!(body["accounts"][index], expected);
+    }
+    let token = body["resume"].as_str().unwrap();
+    assert!(token.len() < 150, "{token}");
+
+    // What the event said goes along, and may be said again.
+    let narrowed = json!({"accounts": [id(0), id(4), id(2)], "detail": false});
+    let (all, calls) = chain(&mut function, &narrowed.to_string(), limit).await;
+    assert_eq!((all.len(), calls), (3, 2));
+    assert!(all.values().all(|entry| entry["status"] == "ok"));
+
+    let again = json!({"resume": token, "detail": false, "prefix": ""});
+    let body = body_of_ids(&function.invoke_within(&again.to_string(), limit).await);
+    assert_eq!(body, [id(2), id(3), id(4)]);
+    for other in [
+        json!({"resume": token, "detail": true}),
+        json!({"resume": token, "prefix": "a"}),
+        json!({"resume": token, "accounts": [id(2)]}),
+    ] {
+        let message = invalid(&function.invoke(&other.to_string()).await);
+        assert!(
+            message.contains("is not what it was in the call that `resume` continues"),
+            "{message}"
+        );
+    }
+}
+
+fn body_of_ids(outcome: &Outcome) -> Vec<String> {
+    accounts(&body(outcome, 207))
+        .into_iter()
+        .map(|(id, _, _)| id)
+        .collect()
+}
+
+#[tokio::test]
+async fn detail_and_prefix_go_along_with_a_token() {
+    let aws = large();
+    let mut function = Setup::many(&aws.endpoint(), &crowd(2)).start().await;
+    let event = json!({"detail": true, "prefix": "xx"});
+    let (all, calls) = chain(&mut function, &event.to_string(), Duration::from_secs(120)).await;
+    assert_eq!((all.len(), calls), (2, 2));
+    for entry in all.values() {
+        assert!(entry["buckets"][0]["created"].is_string());
+        assert_eq!(entry["buckets"].as_array().unwrap().len(), 42_000);
+    }
+    let listed: Vec<_> = aws
+        .requests()
+        .into_iter()
+        .filter(|request| request.action != Action::AssumeRole)
+        .collect();
+    assert!(
+        listed
+            .iter()
+            .all(|request| request.parameter("prefix") == Some("xx"))
+    );
+}
+
+#[tokio::test]
+async fn a_chain_of_calls_that_end_in_time_reaches_every_account() {
+    let aws = FakeAws::builder()
+        .every_account(
+            Account::new()
+                .buckets(1)
+                .list_latency(Duration::from_millis(40)),
+        )
+        .account(id(7), Account::new().always_on_assume(Fault::Denied))
+        .account(id(199), Account::new().always_on_assume(Fault::Denied))
+        .start()
+        .unwrap();
+    let file = crowd(200).replace("\"concurrency\":64", "\"concurrency\":2");
+    let mut function = Setup::many(&aws.endpoint(), &file).start().await;
+    let limit = Duration::from_millis(1_500);
+    let outcome = function.invoke_within("{}", limit).await;
+    assert!(outcome.after < limit, "{:?}", outcome.after);
+    let first = body(&outcome, 207);
+    let last = &first["accounts"][199];
+    assert_eq!(
+        last,
+        &json!({"accountId": id(199), "status": "skipped", "reason": "deadline"})
+    );
+
+    let (all, calls) = chain(&mut function, "{}", limit).await;
+    assert_eq!(all.len(), 200);
+    assert!(calls > 1);
+    for (account, entry) in &all {
+        let refuses = *account == id(7) || *account == id(199);
+        let expected = if refuses { "failed" } else { "ok" };
+        assert!(
+            entry["status"] == expected || entry["errorType"] == "Timeout",
+            "{entry}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_chain_ends_with_an_answer_though_all_that_is_left_fails() {
+    let aws = large();
+    let mut function = Setup::many(&aws.endpoint(), &crowd(3)).start().await;
+    let limit = Duration::from_secs(60);
+    let first = body(&function.invoke_within("{}", limit).await, 207);
+    assert_eq!(first["summary"]["ok"], 2, "{}", first["summary"]);
+    aws.set_account(id(2), Account::new().always_on_list(Fault::Denied));
+    let event = json!({"resume": first["resume"]});
+    let last = body(&function.invoke(&event.to_string()).await, 207);
+    let summary = json!({"targets": 1, "ok": 0, "failed": 1, "skipped": 0, "buckets": 0});
+    assert_eq!(last["summary"], summary);
+    assert_eq!(last.get("resume"), None);
+}
+
+#[tokio::test]
+async fn an_account_too_large_for_any_answer_fails_and_the_chain_goes_on() {
+    let aws = FakeAws::builder()
+        .every_account(Account::new().buckets(1))
+        .account(
+            id(1),
+            Account::new().numbered_buckets(&"x".repeat(50), 110_000),
+        )
+        .start()
+        .unwrap();
+    let mut function = Setup::many(&aws.endpoint(), &crowd(3)).start().await;
+    let body = body(
+        &function.invoke_within("{}", Duration::from_secs(60)).await,
+        207,
+    );
+    let entry = &body["accounts"][1];
+    assert_eq!(entry["errorType"], "ResponseTooLarge");
+    assert_eq!(entry["code"], "ResponseTooLarge");
+    assert_eq!(
+        body["summary"],
+        json!({"targets": 3, "ok": 2, "failed": 1, "skipped": 0, "buckets": 2})
+    );
+}
+
+#[tokio::test]
+async fn a_token_of_another_function_or_for_other_accounts_is_refused() {
+    let aws = large();
+    let limit = Duration::from_secs(60);
+    let mut function = Setup::many(&aws.endpoint(), &crowd(5)).start().await;
+    let answer = body(&function.invoke_within("{}", limit).await, 207);
+    let event = json!({"resume": answer["resume"]}).to_string();
+
+    let mut other = Setup::many(&aws.endpoint(), &crowd(5))
+        .with("AWS_LAMBDA_FUNCTION_NAME", "other")
+        .start()
+        .await;
+    let message = invalid(&other.invoke(&event).await);
+    assert!(
+        message.contains("`resume` is a token of another function, `list`"),
+        "{message}"
+    );
+
+    // Deployed again, without an account that was to come, or that had been; and with one more at the end.
+    for left in [2, 0] {
+        let ids: Vec<String> = (0..5).filter(|&number| number != left).map(id).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let mut function = Setup::many(&aws.endpoint(), &targets(&ids)).start().await;
+        let message = invalid(&function.invoke(&event).await);
+        assert!(
+            message.contains(&id(2)) && message.contains("begin anew"),
+            "{message}"
+        );
+    }
+    let mut function = Setup::many(&aws.endpoint(), &crowd(6)).start().await;
+    let ids = body_of_ids(&function.invoke_within(&event, limit).await);
+    assert_eq!(ids, [id(2), id(3), id(4), id(5)]);
+}
+
+#[tokio::test]
+async fn one_target_in_a_file_is_still_answered_as_many() {
+    let aws = three();
+    let mut function = Setup::many(&aws.endpoint(), &targets(&[A])).start().await;
+    let body = body(&function.invoke("{}").await, 200);
+    assert_eq!(body["accounts"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn of_five_thousand_accounts_none_is_missing_though_few_are_reached() {
+    let aws = FakeAws::builder()
+        .every_account(Account::new().buckets(2))
+        .without_record()
+        .start()
+        .unwrap();
+    let mut function = Setup::many(&aws.endpoint(), &crowd(5_000)).start().await;
+    let limit = Duration::from_secs(4);
+    let outcome = function.invoke_within("{}", limit).await;
+    assert!(outcome.after < limit, "{:?}", outcome.after);
+    let body = body(&outcome, 207);
+    let summary = &body["summary"];
+    let count = |name: &str| summary[name].as_u64().unwrap();
+    assert_eq!(count("targets"), 5_000);
+    assert_eq!(count("ok") + count("failed") + count("skipped"), 5_000);
+    assert!(count("ok") > 0 && count("skipped") > 0, "{summary}");
+    let ids: Vec<String> = accounts(&body).into_iter().map(|(id, _, _)| id).collect();
+    assert_eq!(ids, (0..5_000).map(id).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn an_answer_uses_what_lambda_allows() {
+    let aws = FakeAws::builder()
+        .every_account(Account::new().numbered_buckets(&"x".repeat(50), 10))
+        .start()
+        .unwrap();
+    let mut function = Setup::many(&aws.endpoint(), &crowd(5_000)).start().await;
+    let event = json!({"detail": true}).to_string();
+    let outcome = function
+        .invoke_within(&event, Duration::from_secs(120))
+        .await;
+    let body = body(&outcome, 207);
+    assert_eq!(body["accounts"][4_999]["reason"], "response-full");
+    let left = 6_291_556 - outcome.text.len();
+    assert!(left < 3_000, "an account more would fit into {left} bytes");
+}
+
+#[tokio::test]
+async fn both_forms_at_once_are_an_init_error() {
+    let mut function = Setup::new("http://127.0.0.1:9")
+        .with_file(&targets(&[A]).replace("MyS3ReadRole", "a role"))
+        .without("AWS_REGION")
+        .start()
+        .await;
+    let outcome = function.outcome().await;
+    assert_eq!(outcome.kind, OutcomeKind::InitError);
+    assert_eq!(outcome.error_type().unwrap(), "InvalidConfiguration");
+    let message = outcome.error_message().unwrap();
+    for part in [
+        "TARGET_ACCOUNT_ID is set, and there is a targets.json as well",
+        "S3_READ_ROLE is set",
+        "targets.json: targets[0].role",
+        "AWS_REGION is not set",
+    ] {
+        assert!(message.contains(part), "{part} is not in: {message}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_targets_that_cannot_be_read_is_an_init_error() {
+    let setup = Setup::many("http://127.0.0.1:9", "{").without("AWS_REGION");
+    let outcome = setup.start().await.outcome().await;
+    let message = outcome.error_message().unwrap();
+    assert!(
+        message.contains("targets.json is no JSON") && message.contains("AWS_REGION"),
+        "{message}"
+    );
+
+    let folder = Setup::new("http://127.0.0.1:9")
+        .without("TARGET_ACCOUNT_ID")
+        .without("S3_READ_ROLE")
+        .with("LOG_LEVEL", "loud")
+        .with_folder();
+    let outcome = folder.start().await.outcome().await;
+    assert_eq!(outcome.error_type().unwrap(), "InvalidConfiguration");
+    let message = outcome.error_message().unwrap();
+    assert!(
+        message.contains("targets.json cannot be read: ") && message.contains("LOG_LEVEL"),
+        "{message}"
+    );
+    assert!(!message.contains("TARGET_ACCOUNT_ID"), "{message}");
+}
