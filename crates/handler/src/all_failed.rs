@@ -9,7 +9,7 @@ use cross_account::{Answer, Failure, Outcome};
 const MOST_CAUSES: usize = 8;
 const MOST_ACCOUNTS: usize = 5;
 
-/// Every account of a call failed. Displays as the causes, the most frequent first, each with one of its failures.
+/// Every account of a call failed; some may have given buckets before they did, which are told of and not listed. Displays as the causes, the most frequent first, each with one of its failures.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) struct AllTargetsFailed(Vec<Failure>);
 
@@ -39,9 +39,15 @@ impl AllTargetsFailed {
 impl fmt::Display for AllTargetsFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.len() {
-            1 => f.write_str("Failed to list the one account of this call:")?,
-            count => write!(f, "Failed to list any of {count} accounts:")?,
+            1 => f.write_str("Failed to list the one account of this call")?,
+            count => write!(f, "Failed to list any of {count} accounts")?,
         }
+        let partial = self.0.iter().filter(|one| !one.partial().is_empty());
+        match partial.count() {
+            0 => {}
+            count => write!(f, " ({count} failed half-way)")?,
+        }
+        f.write_str(":")?;
         let groups = self.groups();
         for group in groups.iter().take(MOST_CAUSES) {
             let Some(first) = group.first() else { continue };
@@ -75,4 +81,59 @@ impl fmt::Display for AllTargetsFailed {
 /// AWS's code, or the kind where AWS gave none.
 fn code(failure: &Failure) -> &str {
     failure.code().unwrap_or(failure.kind().as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use fake_aws::{Account, FakeAws, Fault};
+
+    use super::*;
+    use crate::function::tests::clients;
+
+    async fn all_failed(accounts: impl IntoIterator<Item = Account>) -> String {
+        let mut failures = Vec::new();
+        for (number, account) in accounts.into_iter().enumerate() {
+            let id = format!("{number:012}");
+            let aws = FakeAws::builder().account(&id, account).start().unwrap();
+            let target = Target::by_role(id.parse().unwrap(), "Reader".parse().unwrap());
+            let listed =
+                cross_account::list_buckets(&clients(&aws.endpoint()), &target, None).await;
+            failures.push(listed.unwrap_err());
+        }
+        AllTargetsFailed(failures).to_string()
+    }
+
+    #[tokio::test]
+    async fn the_most_frequent_cause_comes_first() {
+        let account = |fault: Fault| Account::new().always_on_assume(fault);
+        let message = all_failed([
+            account(Fault::WrongAccount("999999999999")),
+            account(Fault::Denied),
+            account(Fault::Denied),
+        ])
+        .await;
+        let lines: Vec<&str> = message.lines().collect();
+        assert_eq!(lines.len(), 5, "{message}");
+        assert_eq!(lines[0], "Failed to list any of 3 accounts:");
+        let denied =
+            "- assume: AccessDenied (000000000001, 000000000002): Failed to assume the role ";
+        assert!(lines[1].starts_with(denied), "{message}");
+        assert!(lines[2].starts_with("hint: "), "{message}");
+        let wrong = "- assume: WrongAccount (000000000000): Failed to assume the role ";
+        assert!(lines[3].starts_with(wrong), "{message}");
+    }
+
+    #[tokio::test]
+    async fn what_came_half_way_is_told_of() {
+        let half = Account::new()
+            .buckets(30)
+            .page_cap(20)
+            .on_list([Fault::None])
+            .always_on_list(Fault::Denied);
+        let message = all_failed([half]).await;
+        assert!(
+            message.starts_with("Failed to list the one account of this call (1 failed half-way):\n- list: AccessDenied (000000000000): "),
+            "{message}"
+        );
+    }
 }

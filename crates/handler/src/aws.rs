@@ -3,8 +3,8 @@
 //! Lambda hands a function its execution role's credentials and its region in environment variables (Lambda developer
 //! guide, "Defined runtime environment variables"), so nothing else is looked at: no profile, no metadata service. For
 //! emulators, VPC endpoints and FIPS the variables of the AWS SDKs and Tools reference guide work as they do elsewhere:
-//! `AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_STS`, `AWS_ENDPOINT_URL_S3`, `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`,
-//! `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`.
+//! `AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_STS`, `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL_ORGANIZATIONS`,
+//! `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`, `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`.
 
 use std::{collections::HashMap, str::FromStr};
 
@@ -71,11 +71,13 @@ struct EndpointUrls(HashMap<&'static str, String>);
 
 impl EndpointUrls {
     fn from_environment(lookup: impl Fn(&str) -> Option<String>) -> Self {
-        let url = |service| {
-            let url = lookup(&format!("{ENDPOINT_URL}_{service}"))?;
+        let url = |service: &'static str| {
+            let url = lookup(&format!("{ENDPOINT_URL}_{}", service.to_uppercase()))?;
             (!url.is_empty()).then_some((service, url))
         };
-        Self(["STS", "S3"].into_iter().filter_map(url).collect())
+        // By the ids of the services, as the SDK names them.
+        let services = ["STS", "S3", "Organizations"];
+        Self(services.into_iter().filter_map(url).collect())
     }
 }
 
@@ -134,14 +136,17 @@ mod tests {
         let both = [
             ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
             ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:2"),
+            ("AWS_ENDPOINT_URL_ORGANIZATIONS", "http://127.0.0.1:3"),
         ];
         let config = read(&both).unwrap();
         assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:1"));
         assert_eq!(endpoint_of(&config, "S3").unwrap(), "http://127.0.0.1:2");
+        let organizations = endpoint_of(&config, "Organizations").unwrap();
+        assert_eq!(organizations, "http://127.0.0.1:3");
         assert_eq!(endpoint_of(&config, "STS"), None);
 
         let ignored = ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true");
-        let config = read(&[both[0], both[1], ignored]).unwrap();
+        let config = read(&[both[0], both[1], both[2], ignored]).unwrap();
         assert_eq!(config.endpoint_url(), None);
         assert_eq!(endpoint_of(&config, "S3"), None);
     }

@@ -367,3 +367,108 @@ impl Visitor<'_> for KnownKey {
         Ok(known.find(|key| key.as_bytes() == text))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(event: &str) -> Result<Request, InvalidEvent> {
+        Request::read(event, "list")
+    }
+
+    #[test]
+    fn what_is_no_object_or_has_no_known_key_asks_for_nothing() {
+        let deep = "[".repeat(5_000) + &"]".repeat(5_000);
+        for event in [
+            "null",
+            "[]",
+            "{}",
+            "1",
+            "\"\"",
+            "false",
+            r#"{"Accounts": 1, "a": {"accounts": 2}}"#,
+            r#"{"accounts": null, "detail": null, "prefix": null, "resume": null}"#,
+            &deep,
+            &format!(r#"{{"a": {deep}}}"#),
+        ] {
+            assert_eq!(read(event), Ok(Request::default()), "{event:.80}");
+        }
+    }
+
+    #[test]
+    fn the_keys_are_read() {
+        let event = r#"{"accounts": ["222222222222", "022222222222", "222222222222"], "prefix": "a", "detail": true}"#;
+        let accounts = ["022222222222", "222222222222"].map(|id| id.parse().unwrap());
+        let narrowing = Narrowing {
+            accounts: Some(accounts.into()),
+            prefix: Some("a".to_owned()),
+            detail: true,
+        };
+        assert_eq!(read(event).unwrap().narrowing, narrowing);
+        // Escapes in a key change nothing, and half a character hides nothing.
+        let event = event.replace("accounts", "a\\u0063counts");
+        assert_eq!(read(&event).unwrap().narrowing, narrowing);
+        let event = event.replacen('{', r#"{"\ud800": "\ud800", "#, 1);
+        assert_eq!(read(&event).unwrap().narrowing, narrowing);
+        assert_eq!(read(r#"{"prefix": ""}"#), Ok(Request::default()));
+    }
+
+    #[test]
+    fn a_fault_deep_down_is_a_fault() {
+        let deep = "[".repeat(5_000) + &"]".repeat(5_000);
+        for key in KEYS {
+            let error = read(&format!(r#"{{"{key}": {deep}}}"#)).unwrap_err();
+            let message = error.to_string();
+            assert!(
+                message.starts_with("Failed to take the event: `"),
+                "{message}"
+            );
+            assert!(message.contains(key) && message.len() < 200, "{message}");
+        }
+    }
+
+    #[test]
+    fn a_token_and_an_event_say_the_same() {
+        let accounts = ["022222222222", "222222222222"].map(|id| id.parse().unwrap());
+        let narrowing = Narrowing {
+            accounts: Some(accounts.into()),
+            prefix: Some("logs-".to_owned()),
+            detail: true,
+        };
+        let position = Position {
+            from: "222222222222".parse().unwrap(),
+            at: 1,
+        };
+        let token = token::write("list", position.clone(), &narrowing);
+        for same in [
+            "",
+            r#", "prefix": "logs-", "detail": true"#,
+            r#", "accounts": ["222222222222", "022222222222"]"#,
+        ] {
+            let request = read(&format!(r#"{{"resume": "{token}"{same}}}"#)).unwrap();
+            assert_eq!(request.narrowing, narrowing);
+            assert_eq!(request.resume.as_ref(), Some(&position));
+        }
+        for other in [
+            r#""prefix": """#,
+            r#""prefix": "logs""#,
+            r#""detail": false"#,
+            r#""accounts": ["222222222222"]"#,
+        ] {
+            let error = read(&format!(r#"{{"resume": "{token}", {other}}}"#)).unwrap_err();
+            assert!(error.to_string().contains("is not what it was"), "{error}");
+        }
+    }
+
+    #[test]
+    fn prefixes_that_a_name_can_have() {
+        let longest = "x".repeat(255);
+        for prefix in ["", "a", "Logs_2026.", "-", &longest] {
+            assert_eq!(check_prefix(prefix), Ok(()), "{prefix}");
+        }
+        let longer = "x".repeat(256);
+        for prefix in [" ", "a*", "a/b", "ä", "a\n", "{}", &longer] {
+            assert!(check_prefix(prefix).is_err(), "{prefix}");
+        }
+    }
+}

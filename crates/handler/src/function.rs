@@ -239,10 +239,15 @@ fn targets_file(lookup: impl Fn(&str) -> Option<String>) -> io::Result<Option<St
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use fake_aws::{Account, FakeAws};
 
     use super::*;
+
+    /// Clients of a fake.
+    pub(crate) fn clients(endpoint: &str) -> Clients {
+        function(endpoint).clients
+    }
 
     fn function(endpoint: &str) -> Function {
         let variables = [

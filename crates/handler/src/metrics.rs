@@ -81,3 +81,58 @@ impl Metrics {
         line
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metrics() -> Metrics {
+        Metrics {
+            summary: Summary {
+                targets: 6,
+                ok: 3,
+                failed: 2,
+                skipped: 1,
+                buckets: 40,
+            },
+            assume: Duration::from_micros(12_340),
+            list: Duration::from_millis(50),
+        }
+    }
+
+    #[test]
+    fn a_line_that_cloudwatch_reads() {
+        let now = UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
+        let count = |name: &str| json!({"Name": name, "Unit": "Count"});
+        let time = |name: &str| json!({"Name": name, "Unit": "Milliseconds"});
+        assert_eq!(
+            metrics().line("list", now),
+            json!({
+                "_aws": {
+                    "Timestamp": 1_700_000_000_123_u64,
+                    "CloudWatchMetrics": [{
+                        "Namespace": "CrossAccountS3",
+                        "Dimensions": [["FunctionName"]],
+                        "Metrics": [
+                            count("Targets"), count("Ok"), count("Failed"), count("Skipped"),
+                            count("Buckets"), time("AssumeMs"), time("ListMs"),
+                        ],
+                    }],
+                },
+                "FunctionName": "list",
+                "Targets": 6, "Ok": 3, "Failed": 2, "Skipped": 1, "Buckets": 40,
+                "AssumeMs": 12.3, "ListMs": 50.0,
+            })
+        );
+    }
+
+    #[test]
+    fn no_dimension_is_empty() {
+        let line = metrics().line("", UNIX_EPOCH);
+        assert_eq!(
+            line["_aws"]["CloudWatchMetrics"][0]["Dimensions"],
+            json!([[]])
+        );
+        assert_eq!(line.get("FunctionName"), None);
+    }
+}

@@ -296,3 +296,197 @@ impl<'a> Entry<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use cross_account::{DateTime, Listing, Timings};
+    use proptest::{collection::vec, prelude::*};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn id(number: usize) -> String {
+        format!("{number:012}")
+    }
+
+    fn target(number: usize, name: Option<&str>) -> Target {
+        let target = Target::by_role(id(number).parse().unwrap(), "Reader".parse().unwrap());
+        Target {
+            name: name.map(|name| name.parse().unwrap()),
+            ..target
+        }
+    }
+
+    fn selected(count: usize) -> Selected {
+        Selected {
+            targets: (0..count).map(|number| target(number, None)).collect(),
+            before: 0,
+        }
+    }
+
+    fn listed(names: impl IntoIterator<Item = String>) -> Answer {
+        let bucket = |name| Bucket {
+            name,
+            region: None,
+            created: None,
+        };
+        Answer {
+            outcome: Outcome::Listed(Listing {
+                buckets: names.into_iter().map(bucket).collect(),
+                timings: Timings::default(),
+            }),
+            duration: Duration::from_micros(12_340),
+        }
+    }
+
+    fn skipped() -> Answer {
+        Answer {
+            outcome: Outcome::Skipped(SkipReason::ResponseFull),
+            duration: Duration::ZERO,
+        }
+    }
+
+    fn text(report: &Report) -> String {
+        serde_json::to_string(report).unwrap()
+    }
+
+    fn body(report: &Report) -> Value {
+        let answer: Value = serde_json::from_str(&text(report)).unwrap();
+        serde_json::from_str(answer["body"].as_str().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_form_of_an_answer() {
+        let selected = Selected {
+            targets: vec![target(1, Some("Größe & Co.")), target(2, None)],
+            before: 7,
+        };
+        let narrowing = Narrowing {
+            detail: true,
+            ..Narrowing::default()
+        };
+        let plan = Plan::new("list", &narrowing, &selected).unwrap();
+        let mut first = listed(["a".to_owned(), "b".to_owned()]);
+        let Outcome::Listed(listing) = &mut first.outcome else {
+            panic!("{first:?}");
+        };
+        listing.buckets[0].region = Some("eu-central-1".to_owned());
+        listing.buckets[0].created = Some(DateTime::from_secs(1_700_000_000));
+        let report = plan.report(Answers {
+            answers: vec![first, skipped()],
+            resume: Some(1),
+        });
+        let from = "000000000002".parse().unwrap();
+        assert_eq!(
+            body(&report),
+            json!({
+                "complete": false,
+                "summary": {"targets": 2, "ok": 1, "failed": 0, "skipped": 1, "buckets": 2},
+                "accounts": [
+                    {
+                        "accountId": "000000000001",
+                        "name": "Größe & Co.",
+                        "status": "ok",
+                        "buckets": [
+                            {"name": "a", "region": "eu-central-1", "created": "2023-11-14T22:13:20Z"},
+                            {"name": "b"},
+                        ],
+                        "durationMs": 12.3,
+                    },
+                    {"accountId": "000000000002", "status": "skipped", "reason": "response-full"},
+                ],
+                "resume": token::write("list", Position { from, at: 8 }, &narrowing),
+            })
+        );
+        assert!(text(&report).starts_with(r#"{"statusCode":207,"body":"{\"complete\":false,"#));
+    }
+
+    #[test]
+    fn nothing_to_do_is_complete() {
+        let selected = selected(0);
+        let narrowing = Narrowing::default();
+        let plan = Plan::new("list", &narrowing, &selected).unwrap();
+        let report = plan.report(Answers {
+            answers: Vec::new(),
+            resume: None,
+        });
+        assert!(text(&report).starts_with(r#"{"statusCode":200"#));
+    }
+
+    #[test]
+    fn one_account_has_the_whole_answer() {
+        let selected = selected(1);
+        let narrowing = Narrowing::default();
+        let plan = Plan::new("list", &narrowing, &selected).unwrap();
+        let report = |length: usize| {
+            let answer = listed(["\"".repeat(length)]);
+            let size = plan.measure(&selected.targets[0], &answer);
+            let answers = vec![answer];
+            let resume = None;
+            (plan.report(Answers { answers, resume }), size)
+        };
+        // A quotation mark is four characters: `\\\"`.
+        let (empty, size) = report(0);
+        let most = (plan.budget() - size) / 4;
+        assert_eq!(text(&report(most).0).len(), text(&empty).len() + most * 4);
+        let spare = LONGEST - text(&report(most).0).len();
+        // What is spare is what longer numbers and the words of a 207 would take.
+        assert!(spare < 20, "{spare}");
+        assert!(report(most + 1).1 > plan.budget());
+    }
+
+    #[test]
+    fn so_many_accounts_that_no_answer_holds_them() {
+        let narrowing = Narrowing::default();
+        assert!(Plan::new("list", &narrowing, &selected(50_000)).is_ok());
+        let error = Plan::new("list", &narrowing, &selected(80_000)).unwrap_err();
+        assert!(
+            matches!(
+                error,
+                TooLarge::Accounts {
+                    accounts: 80_000,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Of any beginning that fits the budget, the answer has at most the length that was planned; and it has that
+        /// length but for what numbers and the token may take less.
+        #[test]
+        fn what_is_measured_is_what_is_sent(
+            names in vec(vec("[a-z\"\\\\ä\n]{0,40}", 0..6), 1..12),
+            reached in any::<prop::sample::Index>(),
+            name in proptest::option::of("[a-zäö会,]{1,20}"),
+            before in 0..10_000_usize,
+        ) {
+            let targets: Vec<Target> = (0..names.len()).map(|number| target(number, name.as_deref())).collect();
+            let selected = Selected { targets, before };
+            let narrowing = Narrowing { prefix: Some("a".to_owned()), ..Narrowing::default() };
+            let plan = Plan::new("list", &narrowing, &selected).unwrap();
+            let reached = reached.index(names.len()) + 1;
+            let mut answers: Vec<Answer> = names.into_iter().map(listed).collect();
+            let used: usize = selected.targets.iter().zip(&answers).take(reached)
+                .map(|(target, answer)| plan.measure(target, answer)).sum();
+            // An empty listing takes less than being skipped does.
+            let short: usize = selected.targets.iter().zip(&answers).take(reached)
+                .map(|(target, answer)| escaped(&Entry::skipped(target, SkipReason::ResponseFull))
+                    .saturating_sub(escaped(&Entry::of(target, answer, false)))).sum();
+            let count = answers.len();
+            answers.truncate(reached);
+            answers.resize(count, skipped());
+            let resume = (reached < count).then_some(reached);
+            let length = text(&plan.report(Answers { answers, resume })).len();
+            let planned = LONGEST - plan.budget() + used;
+            prop_assert!(length <= planned, "{length} > {planned}");
+            let token = if resume.is_none() { plan.token(0).len() + 20 } else { 0 };
+            prop_assert!(length + short + token + 40 > planned, "{length}, planned {planned}");
+        }
+    }
+}

@@ -112,3 +112,99 @@ fn unknown_accounts(unknown: &[&AccountId], stage: Stage<'_>) -> InvalidEvent {
         Some(hint),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Narrowing;
+
+    fn id(text: &str) -> AccountId {
+        format!("{text:0>12}").parse().unwrap()
+    }
+
+    fn targets(ids: &[&str]) -> Vec<Target> {
+        let role = || "Reader".parse().unwrap();
+        ids.iter()
+            .map(|text| Target::by_role(id(text), role()))
+            .collect()
+    }
+
+    fn request(accounts: Option<&[&str]>, resume: Option<(&str, usize)>) -> Request {
+        Request {
+            narrowing: Narrowing {
+                accounts: accounts.map(|list| list.iter().map(|text| id(text)).collect()),
+                ..Narrowing::default()
+            },
+            resume: resume.map(|(from, at)| Position { from: id(from), at }),
+        }
+    }
+
+    fn organization(all: &[&str], request: &Request) -> Result<Selected, InvalidEvent> {
+        let exclude = BTreeSet::from([id("9")]);
+        let stage = Stage::Organization { exclude: &exclude };
+        select(targets(all), stage, request)
+    }
+
+    fn list(all: &[&str], request: &Request) -> Result<Selected, InvalidEvent> {
+        select(targets(all), Stage::List, request)
+    }
+
+    fn expect(selected: Result<Selected, InvalidEvent>, ids: &[&str], before: usize) {
+        let targets = targets(ids);
+        assert_eq!(selected, Ok(Selected { targets, before }));
+    }
+
+    #[test]
+    fn all_in_configured_order_or_those_that_are_named() {
+        let all = ["3", "1", "2"];
+        expect(list(&all, &request(None, None)), &all, 0);
+        let some = request(Some(&["1", "2", "3"]), None);
+        expect(list(&all, &some), &all, 0);
+        expect(
+            list(&all, &request(Some(&["2", "3"]), None)),
+            &["3", "2"],
+            0,
+        );
+    }
+
+    #[test]
+    fn what_the_stage_does_not_have_is_an_error() {
+        let message = |result: Result<Selected, InvalidEvent>| result.unwrap_err().to_string();
+        let one = message(list(&["1"], &request(Some(&["1", "9"]), None)));
+        assert!(one.contains("account 000000000009 is not among"), "{one}");
+        let many: Vec<String> = (10..30).map(|number| number.to_string()).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let many = message(list(&["1"], &request(Some(&many), None)));
+        assert!(many.contains("000000000019 and 10 more are not"), "{many}");
+        let excluded = message(organization(&["1"], &request(Some(&["9"]), None)));
+        assert!(excluded.contains("`exclude`"), "{excluded}");
+        let closed = message(organization(&["1"], &request(Some(&["8"]), None)));
+        assert!(closed.contains("suspended"), "{closed}");
+    }
+
+    #[test]
+    fn a_list_goes_on_where_it_was_left_and_nowhere_else() {
+        let token = request(None, Some(("1", 1)));
+        expect(list(&["3", "1", "2"], &token), &["1", "2"], 1);
+        expect(list(&["3", "1", "4"], &token), &["1", "4"], 1);
+        // Gone, moved back, and moved forward.
+        for all in [&["3", "2"][..], &["3", "4", "1", "2"], &["1", "2"]] {
+            let error = list(all, &token).unwrap_err().to_string();
+            assert!(error.contains("account 000000000001"), "{error}");
+        }
+        let narrowed = request(Some(&["2", "3"]), Some(("2", 1)));
+        expect(list(&["3", "1", "2"], &narrowed), &["2"], 1);
+    }
+
+    #[test]
+    fn an_organization_goes_on_though_accounts_come_and_go() {
+        let token = request(None, Some(("5", 3)));
+        expect(organization(&["1", "5", "7"], &token), &["5", "7"], 3);
+        expect(organization(&["1", "4", "7"], &token), &["7"], 3);
+        expect(organization(&["1"], &token), &[], 3);
+        // Of those named, the ones that were done may be gone.
+        let narrowed = request(Some(&["1", "5", "7"]), Some(("5", 1)));
+        expect(organization(&["5", "6", "7"], &narrowed), &["5", "7"], 1);
+        assert!(organization(&["1", "5"], &narrowed).is_err());
+    }
+}

@@ -99,3 +99,128 @@ pub(crate) fn read(text: &str, function: &str) -> Result<Request, InvalidToken> 
         }),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::btree_set, prelude::*};
+
+    use super::*;
+
+    fn account() -> impl Strategy<Value = AccountId> {
+        "[0-9]{12}".prop_map(|id| id.parse().unwrap())
+    }
+
+    fn request() -> impl Strategy<Value = (Narrowing, Position)> {
+        let accounts = proptest::option::of(btree_set(account(), 1..20));
+        let prefix = proptest::option::of("[a-zA-Z0-9._-]{1,255}");
+        (accounts, prefix, any::<bool>(), account(), any::<usize>()).prop_map(
+            |(accounts, prefix, detail, from, at)| {
+                let narrowing = Narrowing {
+                    accounts,
+                    prefix,
+                    detail,
+                };
+                (narrowing, Position { from, at })
+            },
+        )
+    }
+
+    fn encoded(json: &str) -> Result<Request, InvalidToken> {
+        read(&base64::encode(json), "list")
+    }
+
+    #[test]
+    fn the_token_of_a_call_that_is_not_narrowed_is_small() {
+        let from = "222222222222".parse().unwrap();
+        let token = write("list", Position { from, at: 17 }, &Narrowing::default());
+        assert_eq!(
+            base64::decode(&token).unwrap(),
+            br#"{"v":1,"function":"list","from":"222222222222","at":17}"#
+        );
+    }
+
+    #[test]
+    fn what_was_not_written_here_is_refused() {
+        use InvalidToken::{Foreign, Garbage, Version};
+
+        for (json, expected) in [
+            ("", Garbage),
+            ("null", Garbage),
+            ("{}", Garbage),
+            (r#"{"v":"1"}"#, Garbage),
+            (r#"{"v":1}"#, Garbage),
+            (r#"{"v":0}"#, Version),
+            (r#"{"v":2,"function":"list","what":"ever"}"#, Version),
+            (
+                r#"{"v":1,"function":"list","from":"22222222222","at":1}"#,
+                Garbage,
+            ),
+            (
+                r#"{"v":1,"function":"list","from":"222222222222","at":-1}"#,
+                Garbage,
+            ),
+            (
+                r#"{"v":1,"function":"list","from":"222222222222","at":1,"role":"Admin"}"#,
+                Garbage,
+            ),
+            (
+                r#"{"v":1,"function":"list","from":"222222222222","at":1,"accounts":[]}"#,
+                Garbage,
+            ),
+            (
+                r#"{"v":1,"function":"list","from":"222222222222","at":1,"accounts":["*"]}"#,
+                Garbage,
+            ),
+            (
+                r#"{"v":1,"function":"list","from":"222222222222","at":1,"prefix":""}"#,
+                Garbage,
+            ),
+            (
+                r#"{"v":1,"function":"list","from":"222222222222","at":1,"prefix":"a b"}"#,
+                Garbage,
+            ),
+            (
+                r#"{"v":1,"function":"a\nb","from":"222222222222","at":1}"#,
+                Foreign("ab".to_owned()),
+            ),
+        ] {
+            assert_eq!(encoded(json), Err(expected), "{json}");
+        }
+        for text in ["", "=", "!", "bm90IGEgdG9rZW4", "e30", "{\"v\":1}"] {
+            assert_eq!(read(text, "list"), Err(Garbage), "{text}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_written_is_what_is_read((narrowing, position) in request(), function in "[a-zA-Z0-9_-]{0,140}") {
+            let token = write(&function, position.clone(), &narrowing);
+            let request = Request { narrowing, resume: Some(position) };
+            prop_assert_eq!(read(&token, &function), Ok(request));
+            prop_assert_eq!(read(&token, "other function"), Err(InvalidToken::Foreign(function)));
+        }
+
+        #[test]
+        fn no_text_is_taken_for_a_token(text in any::<String>(), bytes in any::<Vec<u8>>()) {
+            prop_assert!(read(&text, "list").is_err());
+            prop_assert!(read(&base64::encode(bytes), "list").is_err());
+        }
+
+        #[test]
+        fn a_token_that_was_damaged_is_refused_or_a_token(
+            (narrowing, position) in request(), at in any::<prop::sample::Index>(), byte in 0x20..0x7f_u8,
+        ) {
+            let mut token = write("list", position, &narrowing).into_bytes();
+            let at = at.index(token.len());
+            token[at] = byte;
+            let token = String::from_utf8(token).unwrap();
+            if let Ok(Request { narrowing, resume: Some(position) }) = read(&token, "list") {
+                let again = write("list", position.clone(), &narrowing);
+                let request = Request { narrowing, resume: Some(position) };
+                prop_assert_eq!(read(&again, "list"), Ok(request));
+            }
+        }
+    }
+}

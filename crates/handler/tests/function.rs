@@ -107,6 +107,70 @@ async fn any_event_will_do_and_none_changes_the_target() {
 }
 
 #[tokio::test]
+async fn an_event_narrows_the_one_target_too() {
+    let aws = aws(Account::new().named_buckets(["logs-a", "data"]));
+    let mut function = function(&aws).await;
+    for (event, body) in [
+        (r#"{"prefix": "logs-"}"#, r#"["logs-a"]"#),
+        (
+            r#"{"accounts": ["222222222222"], "detail": false}"#,
+            r#"["logs-a","data"]"#,
+        ),
+    ] {
+        let outcome = function.invoke(event).await;
+        assert_eq!(outcome.json()["body"], body, "{event}");
+    }
+    let outcome = function.invoke(r#"{"detail": true, "prefix": "d"}"#).await;
+    let body: serde_json::Value =
+        serde_json::from_str(outcome.json()["body"].as_str().unwrap()).unwrap();
+    let bucket = body[0].as_object().unwrap();
+    assert_eq!(
+        bucket.keys().collect::<Vec<_>>(),
+        ["created", "name", "region"]
+    );
+    assert_eq!(bucket["name"], "data");
+
+    for (event, part) in [
+        (
+            r#"{"accounts": ["333333333333"]}"#,
+            "account 333333333333 is not among those",
+        ),
+        (r#"{"accounts": "222222222222"}"#, "`accounts` is a text"),
+        (r#"{"resume": "e30="}"#, "`resume`"),
+    ] {
+        let outcome = function.invoke(event).await;
+        assert_eq!(outcome.error_type().unwrap(), "InvalidEvent");
+        let message = outcome.error_message().unwrap();
+        assert!(message.contains(part), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_line_of_metrics_for_each_invocation() {
+    let aws = aws(Account::new().buckets(3));
+    let mut function = Setup::new(&aws.endpoint())
+        .with("AWS_LAMBDA_LOG_FORMAT", "Text")
+        .start()
+        .await;
+    function.invoke("{}").await;
+    aws.set_account(TARGET, Account::new().always_on_list(Fault::Denied));
+    function.invoke("{}").await;
+    let log = function.stop().await;
+    let lines: Vec<serde_json::Value> = log
+        .out
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    assert_eq!(lines.len(), 2, "{}", log.out);
+    for (line, ok, buckets) in [(&lines[0], 1, 3), (&lines[1], 0, 0)] {
+        assert_eq!(line["Targets"], 1);
+        assert_eq!(line["Ok"], ok);
+        assert_eq!(line["Failed"], 1 - ok);
+        assert_eq!(line["Buckets"], buckets);
+    }
+}
+
+#[tokio::test]
 async fn a_warm_call_asks_sts_nothing_and_opens_no_connection() {
     let aws = aws(Account::new().buckets(3));
     let mut function = function(&aws).await;

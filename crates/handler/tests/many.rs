@@ -10,7 +10,7 @@ mod support;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use fake_aws::{Account, Action, FakeAws, Fault};
+use fake_aws::{Account, Action, FakeAws, Fault, Organization};
 use runtime_api::{Outcome, OutcomeKind};
 use serde_json::{Value, json};
 use support::{Function, Setup};
@@ -335,7 +335,7 @@ async fn an_error_of_thousands_of_accounts_is_short() {
         .start()
         .unwrap();
     let mut function = Setup::many(&aws.endpoint(), &crowd(1_000)).start().await;
-    let outcome = function.invoke_within("{}", Duration::from_secs(60)).await;
+    let outcome = function.invoke_within("{}", Duration::from_mins(1)).await;
     assert_eq!(outcome.error_type().unwrap(), "AllTargetsFailed");
     let message = outcome.error_message().unwrap();
     assert!(message.contains(" and 995 more): "), "{message}");
@@ -574,7 +574,7 @@ fn large() -> FakeAws {
 async fn a_chain_of_answers_that_are_full_reaches_every_account() {
     let aws = large();
     let mut function = Setup::many(&aws.endpoint(), &crowd(5)).start().await;
-    let limit = Duration::from_secs(120);
+    let limit = Duration::from_mins(2);
     let outcome = function.invoke_within("{}", limit).await;
     let body = body(&outcome, 207);
     assert_eq!(
@@ -623,7 +623,7 @@ async fn detail_and_prefix_go_along_with_a_token() {
     let aws = large();
     let mut function = Setup::many(&aws.endpoint(), &crowd(2)).start().await;
     let event = json!({"detail": true, "prefix": "xx"});
-    let (all, calls) = chain(&mut function, &event.to_string(), Duration::from_secs(120)).await;
+    let (all, calls) = chain(&mut function, &event.to_string(), Duration::from_mins(2)).await;
     assert_eq!((all.len(), calls), (2, 2));
     for entry in all.values() {
         assert!(entry["buckets"][0]["created"].is_string());
@@ -682,7 +682,7 @@ async fn a_chain_of_calls_that_end_in_time_reaches_every_account() {
 async fn a_chain_ends_with_an_answer_though_all_that_is_left_fails() {
     let aws = large();
     let mut function = Setup::many(&aws.endpoint(), &crowd(3)).start().await;
-    let limit = Duration::from_secs(60);
+    let limit = Duration::from_mins(1);
     let first = body(&function.invoke_within("{}", limit).await, 207);
     assert_eq!(first["summary"]["ok"], 2, "{}", first["summary"]);
     aws.set_account(id(2), Account::new().always_on_list(Fault::Denied));
@@ -705,7 +705,7 @@ async fn an_account_too_large_for_any_answer_fails_and_the_chain_goes_on() {
         .unwrap();
     let mut function = Setup::many(&aws.endpoint(), &crowd(3)).start().await;
     let body = body(
-        &function.invoke_within("{}", Duration::from_secs(60)).await,
+        &function.invoke_within("{}", Duration::from_mins(1)).await,
         207,
     );
     let entry = &body["accounts"][1];
@@ -720,7 +720,7 @@ async fn an_account_too_large_for_any_answer_fails_and_the_chain_goes_on() {
 #[tokio::test]
 async fn a_token_of_another_function_or_for_other_accounts_is_refused() {
     let aws = large();
-    let limit = Duration::from_secs(60);
+    let limit = Duration::from_mins(1);
     let mut function = Setup::many(&aws.endpoint(), &crowd(5)).start().await;
     let answer = body(&function.invoke_within("{}", limit).await, 207);
     let event = json!({"resume": answer["resume"]}).to_string();
@@ -788,9 +788,7 @@ async fn an_answer_uses_what_lambda_allows() {
         .unwrap();
     let mut function = Setup::many(&aws.endpoint(), &crowd(5_000)).start().await;
     let event = json!({"detail": true}).to_string();
-    let outcome = function
-        .invoke_within(&event, Duration::from_secs(120))
-        .await;
+    let outcome = function.invoke_within(&event, Duration::from_mins(2)).await;
     let body = body(&outcome, 207);
     assert_eq!(body["accounts"][4_999]["reason"], "response-full");
     let left = 6_291_556 - outcome.text.len();
@@ -841,4 +839,115 @@ async fn a_file_of_targets_that_cannot_be_read_is_an_init_error() {
         "{message}"
     );
     assert!(!message.contains("TARGET_ACCOUNT_ID"), "{message}");
+}
+
+const ADMIN: &str = "111111111111";
+
+/// A `targets.json` of the unit of [`organization`], but the account C.
+fn unit() -> String {
+    json!({"version": 1, "concurrency": 8, "organization": {
+        "adminAccountId": ADMIN, "units": ["ou-ab12-00000001"], "exclude": [C], "role": "MyS3ReadRole"
+    }})
+    .to_string()
+}
+
+/// The Admin account and some others, in no order.
+fn organization(accounts: &[&str]) -> Organization {
+    let parent = "ou-ab12-00000001";
+    accounts.iter().fold(
+        Organization::new()
+            .unit(parent, Organization::ROOT)
+            .account_with("888888888888", parent, "Closed", "SUSPENDED"),
+        |organization, id| organization.account(id, parent),
+    )
+}
+
+#[tokio::test]
+async fn the_accounts_of_an_organization_by_their_ids() {
+    let aws = FakeAws::builder()
+        .organization(organization(&[C, A, ADMIN, B]))
+        .every_account(Account::new().buckets(1))
+        .start()
+        .unwrap();
+    let mut function = Setup::many(&aws.endpoint(), &unit()).start().await;
+    let all = body(&function.invoke("{}").await, 200);
+    let ids: Vec<String> = accounts(&all).into_iter().map(|(id, _, _)| id).collect();
+    assert_eq!(ids, [ADMIN, B, A]);
+    assert_eq!(all["accounts"][2]["name"], format!("Account {A}"));
+
+    // As an event names them; and never one that is excluded, closed or elsewhere.
+    let narrowed = body(
+        &function.invoke(&json!({"accounts": [A]}).to_string()).await,
+        200,
+    );
+    assert_eq!(narrowed["summary"]["targets"], 1);
+    for (id, hint) in [(C, "`exclude`"), ("888888888888", "suspended")] {
+        let message = invalid(
+            &function
+                .invoke(&json!({"accounts": [id]}).to_string())
+                .await,
+        );
+        assert!(message.contains(id) && message.contains(hint), "{message}");
+    }
+    assert_eq!(aws.counts().organization, 2, "it is kept between the calls");
+}
+
+#[tokio::test]
+async fn a_chain_goes_on_though_an_account_leaves_the_organization() {
+    let aws = FakeAws::builder()
+        .organization(organization(&[A, B, ADMIN]))
+        .every_account(Account::new().numbered_buckets(&"x".repeat(50), 63_000))
+        .start()
+        .unwrap();
+    let limit = Duration::from_mins(1);
+    let mut function = Setup::many(&aws.endpoint(), &unit()).start().await;
+    let first = body(&function.invoke_within("{}", limit).await, 207);
+    assert_eq!(first["summary"]["ok"], 1);
+    let event = json!({"resume": first["resume"]}).to_string();
+    aws.set_organization(Some(organization(&[A, ADMIN])));
+    // Another process, which has walked no organization yet.
+    let mut function = Setup::many(&aws.endpoint(), &unit()).start().await;
+    let last = body(&function.invoke_within(&event, limit).await, 200);
+    assert_eq!(last["accounts"].as_array().unwrap().len(), 1);
+    assert_eq!(last["accounts"][0]["accountId"], A);
+}
+
+#[tokio::test]
+async fn an_organization_that_cannot_be_walked_is_an_error() {
+    for (fault, expected) in [
+        (Fault::Denied, "OrganizationDenied"),
+        (Fault::Hang, "Timeout"),
+    ] {
+        let aws = FakeAws::builder()
+            .organization(organization(&[A]).always_on_request(fault))
+            .every_account(Account::new())
+            .start()
+            .unwrap();
+        let mut function = Setup::many(&aws.endpoint(), &unit()).start().await;
+        let limit = Duration::from_secs(3);
+        let outcome = function.invoke_within("{}", limit).await;
+        assert_eq!(outcome.error_type().unwrap(), expected);
+        assert!(outcome.after < limit, "{:?}", outcome.after);
+        let log = function.stop().await;
+        assert_eq!(log.lines().last().unwrap()["phase"], "organization");
+        assert_eq!(log.metrics()[0]["Targets"], 0);
+    }
+}
+
+#[tokio::test]
+async fn sessions_are_narrowed_unless_the_stage_says_otherwise() {
+    for (policy, narrowed) in [(None, true), (Some("on"), true), (Some("off"), false)] {
+        let aws = three();
+        let mut setup = Setup::many(&aws.endpoint(), &targets(&[A]));
+        if let Some(policy) = policy {
+            setup = setup.with("SESSION_POLICY", policy);
+        }
+        setup.start().await.invoke("{}").await;
+        let requests = aws.requests();
+        assert_eq!(
+            requests[0].parameter("Policy").is_some(),
+            narrowed,
+            "{policy:?}"
+        );
+    }
 }
