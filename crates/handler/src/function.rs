@@ -25,7 +25,7 @@ use crate::{
     milliseconds, panics,
     report::{Report, Summary},
     response::{self, List},
-    selection::{self, Stage},
+    selection::{self, Roster},
 };
 
 /// What is built once, before the first event, and serves every call.
@@ -116,7 +116,7 @@ impl Function {
                 if resume.is_some() {
                     return Err(resume_of_one().into());
                 }
-                selection::select(vec![target.clone()], Stage::List, &request)?;
+                selection::select(vec![target.clone()], Roster::List, &request)?;
                 self.list(target, narrowing, deadline, metrics).await
             }
             Form::Many(many) => many

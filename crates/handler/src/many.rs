@@ -12,7 +12,7 @@ use crate::{
     metrics::Metrics,
     milliseconds,
     report::{Plan, Report, Summary},
-    selection::{Stage, select},
+    selection::{Roster, select},
 };
 
 /// The accounts of a stage that has many.
@@ -47,16 +47,16 @@ impl Many {
     ) -> Result<Report, InvocationError> {
         let started = Instant::now();
         let deadline = deadline::before_answering(deadline, started);
-        let (all, stage) = match &self.accounts {
-            Accounts::Targets(targets) => (targets.clone(), Stage::List),
+        let (all, roster) = match &self.accounts {
+            Accounts::Targets(targets) => (targets.clone(), Roster::List),
             Accounts::Organization(organization) => (
                 cross_account::organization_targets(clients, organization, Some(deadline)).await?,
-                Stage::Organization {
+                Roster::Organization {
                     exclude: &organization.exclude,
                 },
             ),
         };
-        let selected = select(all, stage, request)?;
+        let selected = select(all, roster, request)?;
         metrics.summary.targets = selected.targets.len();
         let plan = Plan::new(function, &request.narrowing, &selected)?;
         let options = FanOutOptions {
@@ -127,6 +127,6 @@ fn log(report: &Report, started: Instant) {
         skipped,
         buckets,
         durationMs = milliseconds(started.elapsed()),
-        "answered"
+        "listed"
     );
 }

@@ -11,9 +11,9 @@ use crate::event::{InvalidEvent, Position, Request};
 /// How many accounts an error names.
 const MOST_NAMED: usize = 10;
 
-/// What a stage's accounts are, at the time of a call.
+/// Where a stage's accounts come from, and so in which order they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stage<'a> {
+pub(crate) enum Roster<'a> {
     /// A list, in the order in which it was configured.
     List,
     /// Those of an organization but these, by their ids. They come and go by themselves.
@@ -35,11 +35,11 @@ pub(crate) struct Selected {
 /// An account that is named and not there, and a token whose place is no longer there.
 pub(crate) fn select(
     all: Vec<Target>,
-    stage: Stage<'_>,
+    roster: Roster<'_>,
     request: &Request,
 ) -> Result<Selected, InvalidEvent> {
-    let is_left = |account: &AccountId| match (&stage, &request.resume) {
-        (Stage::Organization { .. }, Some(Position { from, .. })) => account >= from,
+    let is_left = |account: &AccountId| match (&roster, &request.resume) {
+        (Roster::Organization { .. }, Some(Position { from, .. })) => account >= from,
         _ => true,
     };
     let mut targets = all;
@@ -50,20 +50,20 @@ pub(crate) fn select(
             .filter(|account| !known.contains(account) && is_left(account))
             .collect();
         if !unknown.is_empty() {
-            return Err(unknown_accounts(&unknown, stage));
+            return Err(unknown_accounts(&unknown, roster));
         }
         targets.retain(|target| accounts.contains(&target.account));
     }
     let Some(Position { from, at }) = &request.resume else {
         return Ok(Selected { targets, before: 0 });
     };
-    let reached = match stage {
-        Stage::List => targets
+    let reached = match roster {
+        Roster::List => targets
             .iter()
             .position(|target| target.account == *from)
             .filter(|reached| reached == at)
             .ok_or_else(|| changed(from))?,
-        Stage::Organization { .. } => targets.partition_point(|target| target.account < *from),
+        Roster::Organization { .. } => targets.partition_point(|target| target.account < *from),
     };
     Ok(Selected {
         targets: targets.split_off(reached),
@@ -81,7 +81,7 @@ fn changed(from: &AccountId) -> InvalidEvent {
     )
 }
 
-fn unknown_accounts(unknown: &[&AccountId], stage: Stage<'_>) -> InvalidEvent {
+fn unknown_accounts(unknown: &[&AccountId], roster: Roster<'_>) -> InvalidEvent {
     let named: Vec<&str> = unknown
         .iter()
         .take(MOST_NAMED)
@@ -95,12 +95,12 @@ fn unknown_accounts(unknown: &[&AccountId], stage: Stage<'_>) -> InvalidEvent {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let hint = match stage {
-        Stage::List => "an event can leave accounts of the stage out, and add none to them",
-        Stage::Organization { exclude } if unknown.iter().any(|&one| exclude.contains(one)) => {
+    let hint = match roster {
+        Roster::List => "an event can leave accounts of the stage out, and add none to them",
+        Roster::Organization { exclude } if unknown.iter().any(|&one| exclude.contains(one)) => {
             "the stage excludes accounts by `exclude`, which wins"
         }
-        Stage::Organization { .. } => {
+        Roster::Organization { .. } => {
             "an account may be closed or suspended, or lie in none of the stage's organizational units"
         }
     };
@@ -141,17 +141,17 @@ mod tests {
 
     fn organization(all: &[&str], request: &Request) -> Result<Selected, InvalidEvent> {
         let exclude = BTreeSet::from([id("9")]);
-        let stage = Stage::Organization { exclude: &exclude };
-        select(targets(all), stage, request)
+        let roster = Roster::Organization { exclude: &exclude };
+        select(targets(all), roster, request)
     }
 
     fn list(all: &[&str], request: &Request) -> Result<Selected, InvalidEvent> {
-        select(targets(all), Stage::List, request)
+        select(targets(all), Roster::List, request)
     }
 
     fn expect(selected: Result<Selected, InvalidEvent>, ids: &[&str], before: usize) {
         let targets = targets(ids);
-        assert_eq!(selected, Ok(Selected { targets, before }));
+        assert_eq!(selected.unwrap(), Selected { targets, before });
     }
 
     #[test]
