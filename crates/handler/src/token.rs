@@ -67,7 +67,7 @@ pub(crate) fn write(function: &str, position: Position, narrowing: &Narrowing) -
 /// What a token of `function` asks for.
 ///
 /// # Errors
-/// Anything that [`write`] would not have given for this function.
+/// Anything that [`write()`] would not have given for this function.
 pub(crate) fn read(text: &str, function: &str) -> Result<Request, InvalidToken> {
     let json = base64::decode(text).map_err(|_| InvalidToken::Garbage)?;
     let Versioned { v } = serde_json::from_slice(&json).map_err(|_| InvalidToken::Garbage)?;
