@@ -152,9 +152,9 @@ struct Many {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Account {
-    account_id: String,
+    #[serde(rename = "accountId")]
+    id: String,
     name: Option<String>,
     status: Status,
     #[serde(default)]
@@ -210,7 +210,7 @@ fn read(answer: &Invocation, summary: &mut Summary) -> Result<Next> {
 
 impl Account {
     fn failure(&self) -> String {
-        let mut text = self.account_id.clone();
+        let mut text = self.id.clone();
         if let Some(name) = &self.name {
             let _ = write!(text, " ({name})");
         }
