@@ -1,19 +1,23 @@
 //! What a deployment would change, against what is deployed; first of all, what of it broadens access.
+//!
+//! The function's stack and code are what `deploy` changes; the roles, which `roles --apply` changes, are compared as well,
+//! as the one is of little use without the other.
 
 use std::{collections::BTreeMap, fmt};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use contract::variable;
-use serde_json::Value;
+use contract::{AccountId, RoleName, variable};
+use serde_json::{Value, json};
 
 use crate::{
     artifact,
-    deployed::{self, Access, Part, Question},
+    deployed::{self, Access, Part, Question, Role, Unreadable},
     environment::Environment,
     files,
     framework::Package,
     generated,
+    policy::{Document, DocumentFault, Grants, RoleGrants, broadening},
     workspace::Workspace,
 };
 
@@ -47,7 +51,8 @@ enum How {
 }
 
 impl Changes {
-    /// Compares `package` with what is deployed, as far as the caller may see it.
+    /// Compares `package` and the stage's roles with what is deployed, as far as the caller may see it; of the Target
+    /// accounts' roles, those that `target_profiles`, AWS profiles, may read.
     ///
     /// # Errors
     /// The operator cannot be asked, or the package's own files cannot be read.
@@ -55,13 +60,15 @@ impl Changes {
         workspace: &Workspace,
         package: &Package,
         environment: &Environment,
+        target_profiles: &[String],
     ) -> Result<Self> {
         let stack = environment.stack_name();
         let function = environment.function_name();
+        let execution_role = &environment.variables.lambda_execution_role;
         let question = Question {
+            roles: vec![execution_role.clone()],
             stacks: vec![stack.clone()],
             functions: vec![function.clone()],
-            ..Question::default()
         };
         let deployed = deployed::inspect(workspace, Access::of_caller(environment), &question)?;
         let mut changes = Self::default();
@@ -69,30 +76,26 @@ impl Changes {
         let packaged = files::read(&package.cloudformation_template())?;
         let packaged: Value =
             serde_json::from_slice(&packaged).context("The packaged template is not JSON")?;
-        let stack_there = &deployed.stacks[&stack];
-        let template = match stack_there {
-            Part::Ok(stack) => &stack.template,
-            Part::Absent => &Part::Absent,
-            Part::Unreadable(why) => &Part::Unreadable(why.clone()),
+        let template = match part(&deployed.stacks, &stack) {
+            Part::Ok(stack) => stack.template,
+            Part::Absent => Part::Absent,
+            Part::Unreadable(why) => Part::Unreadable(why),
         };
         if let Some(old) = template.ok() {
             changes.broadens.extend(function_broadens(old, &packaged));
         }
         changes.compare(
             &format!("CloudFormation stack {stack}"),
-            template,
+            &template,
             &template_text(&packaged),
             template_text,
         );
 
         let code = format!("{}\n", package.artifact.sha256);
-        let deployed_code = match &deployed.functions[&function] {
-            Part::Ok(function) => match &function.code_sha256 {
-                Some(hash) => Part::Ok(hash.clone()),
-                None => Part::Absent,
-            },
+        let deployed_code = match part(&deployed.functions, &function) {
+            Part::Ok(function) => function.code_sha256.map_or(Part::Absent, Part::Ok),
             Part::Absent => Part::Absent,
-            Part::Unreadable(why) => Part::Unreadable(why.clone()),
+            Part::Unreadable(why) => Part::Unreadable(why),
         };
         changes.compare(
             "code (sha256 of handler.zip)",
@@ -100,7 +103,101 @@ impl Changes {
             &code,
             |hash| format!("{}\n", hexadecimal(hash)),
         );
+
+        match Grants::of(environment) {
+            Ok(grants) => {
+                changes.compare_role(
+                    &environment.variables.admin_account_id,
+                    part(&deployed.roles, execution_role),
+                    &grants.execution_role,
+                );
+                changes.compare_target_roles(workspace, environment, &grants, target_profiles)?;
+            }
+            Err(fault) => changes.compared.push(Compared {
+                what: "roles".to_owned(),
+                how: How::Unknown {
+                    why: fault.to_string(),
+                },
+            }),
+        }
         Ok(changes)
+    }
+
+    fn compare_target_roles(
+        &mut self,
+        workspace: &Workspace,
+        environment: &Environment,
+        grants: &Grants,
+        profiles: &[String],
+    ) -> Result<()> {
+        let mut names: Vec<RoleName> = Vec::new();
+        for target in &grants.target_roles {
+            let name: RoleName = format!("{}{}", target.role.path, target.role.name)
+                .trim_start_matches('/')
+                .parse()?;
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let question = Question {
+            roles: names,
+            ..Question::default()
+        };
+        for profile in profiles {
+            let access = Access {
+                profile: Some(profile),
+                ..Access::of_caller(environment)
+            };
+            let deployed = deployed::inspect(workspace, access, &question)?;
+            let account = match &deployed.caller {
+                Part::Ok(caller) => caller.account.clone(),
+                Part::Absent => bail!("Whose credentials profile `{profile}` has is not known"),
+                Part::Unreadable(why) => bail!("{}", why.message),
+            };
+            let Some(target) = grants.target_role_in(&account) else {
+                bail!(
+                    "Profile `{profile}` is of account {account}, in which the stage assumes no role ({})",
+                    environment.source
+                );
+            };
+            let found = question
+                .roles
+                .iter()
+                .find(|name| name.name() == target.role.name)
+                .map_or(Part::Absent, |name| part(&deployed.roles, name));
+            self.compare_role(&account, found, &target.role);
+        }
+        if profiles.is_empty() && !grants.target_roles.is_empty() {
+            self.compared.push(Compared {
+                what: "roles in the Target accounts".to_owned(),
+                how: How::Unknown {
+                    why: "they cannot be seen from the Admin account; `cargo xtask diff --target-profile NAME` looks \
+                          with a profile of theirs"
+                        .to_owned(),
+                },
+            });
+        }
+        Ok(())
+    }
+
+    /// A role as it is deployed in `account`, and as the stage's roles would make it.
+    fn compare_role(&mut self, account: &AccountId, deployed: Part<Role>, wanted: &RoleGrants) {
+        let what = format!("role {} in account {account}", wanted.name);
+        let old = match deployed {
+            Part::Ok(role) => RoleSide::of(&role),
+            Part::Absent => Part::Absent,
+            Part::Unreadable(why) => Part::Unreadable(why),
+        };
+        let new = RoleSide::wanted(wanted);
+        if let Part::Ok(old) = &old {
+            let sentences = old.broadened_by(&new);
+            self.broadens.extend(
+                sentences
+                    .into_iter()
+                    .map(|sentence| format!("{what}: {sentence}")),
+            );
+        }
+        self.compare(&what, &old, &new.text(), RoleSide::text);
     }
 
     /// What broadens access, a sentence each.
@@ -151,6 +248,117 @@ impl fmt::Display for Changes {
         }
         Ok(())
     }
+}
+
+/// What a role says, in the one form in which two can be compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct RoleSide {
+    trust: Document,
+    permissions: Document,
+    /// `NAME` or `path/NAME`; of a policy of AWS, its ARN.
+    boundary: Option<String>,
+}
+
+impl RoleSide {
+    fn wanted(grants: &RoleGrants) -> Self {
+        Self {
+            trust: grants.trust_policy.clone(),
+            permissions: grants.all_permissions(),
+            boundary: grants.permissions_boundary.clone(),
+        }
+    }
+
+    fn of(role: &Role) -> Part<Self> {
+        let mut documents = Vec::new();
+        match &role.inline_policies {
+            Part::Ok(policies) => documents.extend(policies.values()),
+            Part::Absent => {}
+            Part::Unreadable(why) => return Part::Unreadable(why.clone()),
+        }
+        match &role.attached_policies {
+            Part::Ok(policies) => {
+                for policy in policies.values() {
+                    match policy {
+                        Part::Ok(policy) => documents.push(policy),
+                        Part::Absent => {}
+                        Part::Unreadable(why) => return Part::Unreadable(why.clone()),
+                    }
+                }
+            }
+            Part::Absent => {}
+            Part::Unreadable(why) => return Part::Unreadable(why.clone()),
+        }
+        let read = || -> Result<Self, DocumentFault> {
+            let documents = documents
+                .iter()
+                .map(|document| Document::from_json(document));
+            let documents = documents.collect::<Result<Vec<_>, _>>()?;
+            Ok(Self {
+                trust: Document::from_json(&role.trust_policy)?,
+                permissions: Document::together(&documents),
+                boundary: role
+                    .permissions_boundary
+                    .as_ref()
+                    .map(|boundary| boundary_name(&boundary.arn)),
+            })
+        };
+        match read() {
+            Ok(side) => Part::Ok(side),
+            Err(fault) => Part::Unreadable(Unreadable {
+                code: "UnknownPolicy".to_owned(),
+                message: fault.to_string(),
+                hint: None,
+            }),
+        }
+    }
+
+    /// What `new` allows and this does not, a sentence each.
+    fn broadened_by(&self, new: &Self) -> Vec<String> {
+        let trust = broadening(&self.trust, &new.trust);
+        let permissions = broadening(&self.permissions, &new.permissions);
+        let mut sentences: Vec<String> = trust
+            .iter()
+            .map(|one| format!("trust policy, {one}"))
+            .chain(permissions.iter().map(ToString::to_string))
+            .collect();
+        if let Some(boundary) = &self.boundary
+            && new.boundary.as_ref() != Some(boundary)
+        {
+            sentences.push(format!(
+                "the permissions boundary {boundary} no longer bounds it"
+            ));
+        }
+        sentences
+    }
+
+    fn text(&self) -> String {
+        let Self {
+            trust,
+            permissions,
+            boundary,
+        } = self;
+        let both = json!({
+            "trustPolicy": trust,
+            "permissions": permissions,
+            "permissionsBoundary": boundary,
+        });
+        let mut text = serde_json::to_string_pretty(&both).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+}
+
+/// The name of a managed policy of the role's own account, with its path; another's ARN.
+fn boundary_name(arn: &str) -> String {
+    match arn.split_once(":policy/") {
+        Some((account, name)) if !account.ends_with(":aws") => name.to_owned(),
+        _ => arn.to_owned(),
+    }
+}
+
+/// What was read under `name`.
+fn part<K: Ord, T: Clone>(parts: &BTreeMap<K, Part<T>>, name: &K) -> Part<T> {
+    parts.get(name).cloned().unwrap_or(Part::Absent)
 }
 
 /// What of the function's own configuration lets it reach more than before.
@@ -263,10 +471,7 @@ fn hexadecimal(base64: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-    use crate::deployed::Unreadable;
 
     fn template(variables: &Value, role: &str, time: &str) -> Value {
         json!({"Resources": {
@@ -356,6 +561,64 @@ mod tests {
         ] {
             assert!(told.contains(line), "{line} in {told}");
         }
+    }
+
+    #[test]
+    fn a_role_is_compared_by_what_its_policies_mean() {
+        let role = |trust: &Value, resource: &str, boundary: Option<&str>| Role {
+            arn: "arn:aws:iam::000000000001:role/R".to_owned(),
+            id: "AROA1".to_owned(),
+            created: "2026-11-22T18:00:00Z".to_owned(),
+            trust_policy: trust.clone(),
+            permissions_boundary: boundary.map(|arn| crate::deployed::Boundary {
+                arn: arn.to_owned(),
+                document: Part::Absent,
+            }),
+            inline_policies: Part::Ok(BTreeMap::from([(
+                "p".to_owned(),
+                json!({"Version": "2012-10-17", "Statement": {
+                    "Effect": "Allow", "Action": ["sts:AssumeRole"], "Resource": resource}}),
+            )])),
+            attached_policies: Part::Ok(BTreeMap::new()),
+        };
+        let trust = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
+            "Principal": {"AWS": "arn:aws:iam::000000000002:role/E"},
+            "Condition": {"StringEquals": {"sts:ExternalId": "audit"}}}]});
+        let open = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
+            "Principal": {"AWS": "arn:aws:iam::000000000002:role/E"}}]});
+        let one = "arn:aws:iam::000000000003:role/A";
+        let boundary = Some("arn:aws:iam::000000000001:policy/team/Bound");
+        let side = |role: &Role| RoleSide::of(role).ok().unwrap().clone();
+
+        let narrow = side(&role(&trust, one, boundary));
+        assert_eq!(narrow.boundary.as_deref(), Some("team/Bound"));
+        assert_eq!(narrow.broadened_by(&narrow), Vec::<String>::new());
+        let wide = side(&role(&open, "*", None));
+        let sentences = wide.broadened_by(&narrow);
+        assert_eq!(
+            sentences,
+            Vec::<String>::new(),
+            "to narrow is not to broaden"
+        );
+        let sentences = narrow.broadened_by(&wide).join("\n");
+        for part in [
+            "external ID",
+            "every resource",
+            "the permissions boundary team/Bound",
+        ] {
+            assert!(sentences.contains(part), "{part} in {sentences}");
+        }
+
+        let why = Unreadable {
+            code: "AccessDenied".to_owned(),
+            message: "no".to_owned(),
+            hint: None,
+        };
+        let hidden = Role {
+            attached_policies: Part::Unreadable(why.clone()),
+            ..role(&trust, one, None)
+        };
+        assert_eq!(RoleSide::of(&hidden), Part::Unreadable(why));
     }
 
     #[test]

@@ -73,7 +73,7 @@ pub(crate) enum Command {
     /// with your credentials is said.
     ///
     /// Example: `AWS_PROFILE=admin cargo xtask diff --env prod`
-    Diff(OneStage),
+    Diff(Diff),
     /// Deploy a stage, after checking that you are in its Admin account
     ///
     /// Asks STS who you are before anything is built, and refuses where that is not the stage's Admin account; then
@@ -194,6 +194,15 @@ pub(crate) struct Envs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    #[command(flatten)]
+    pub(crate) stage: OneStage,
+    /// An AWS profile that may read the roles of a Target account (may be repeated)
+    #[arg(long = "target-profile", value_name = "NAME")]
+    pub(crate) target_profiles: Vec<String>,
 }
 
 #[derive(Debug, Args)]

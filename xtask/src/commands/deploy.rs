@@ -33,7 +33,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Deploy) -> Result<()> {
     }
     guard::confirm(&environment, "deploy", &flags.confirmation)?;
     let package = Package::make(workspace, &environment)?;
-    let changes = Changes::of(workspace, &package, &environment)?;
+    let changes = Changes::of(workspace, &package, &environment, &[])?;
     console::note(changes.to_string().trim_end());
     guard::confirm_broadening(&environment, changes.broadens(), flags.allow_broadening)?;
     package.deploy(workspace, &caller)?;

@@ -5,11 +5,11 @@ use anyhow::Result;
 use crate::{changes::Changes, cli, console, framework::Package, guard, workspace::Workspace};
 
 /// Packages the stage and compares; nothing is changed. Exit status 0 whatever the differences are.
-pub(crate) fn run(workspace: &Workspace, flags: &cli::OneStage) -> Result<()> {
-    let environment = super::load(workspace, flags)?;
+pub(crate) fn run(workspace: &Workspace, flags: &cli::Diff) -> Result<()> {
+    let environment = super::load(workspace, &flags.stage)?;
     guard::require_admin(workspace, &environment)?;
     let package = Package::make(workspace, &environment)?;
-    let changes = Changes::of(workspace, &package, &environment)?;
+    let changes = Changes::of(workspace, &package, &environment, &flags.target_profiles)?;
     console::result(&changes.to_string())?;
     Ok(())
 }

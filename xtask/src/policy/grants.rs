@@ -249,6 +249,20 @@ impl Grants {
     }
 }
 
+impl Grants {
+    /// The role that is assumed in `account`, where one is.
+    pub(crate) fn target_role_in(&self, account: &AccountId) -> Option<&TargetRole> {
+        self.target_roles.iter().find(|role| match &role.accounts {
+            TargetAccounts::These(accounts) => accounts.iter().any(|(id, _)| id == account),
+            TargetAccounts::Organization(_) => self
+                .organization
+                .as_ref()
+                .and_then(|organization| organization.target(account.clone()))
+                .is_some_and(|target| target.role().is_some()),
+        })
+    }
+}
+
 impl RoleGrants {
     /// All that it may do.
     pub(crate) fn all_permissions(&self) -> Document {

@@ -16,7 +16,7 @@ mod pattern;
 pub(crate) mod samples;
 
 pub(crate) use broadening::{Broadening, Kind, broadening};
-pub(crate) use document::{Document, Set};
+pub(crate) use document::{Document, DocumentFault, Set};
 pub(crate) use grants::{
     Assumes, Grants, RoleGrants, TargetAccounts, TargetRole, limit, log_group_arn,
 };

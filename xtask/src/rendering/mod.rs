@@ -130,17 +130,7 @@ pub(crate) fn target_role_file(
     account: &AccountId,
 ) -> Result<Option<File>, InputFault> {
     let grants = grants(environment)?;
-    let found = grants
-        .target_roles
-        .iter()
-        .find(|role| match &role.accounts {
-            TargetAccounts::These(accounts) => accounts.iter().any(|(id, _)| id == account),
-            TargetAccounts::Organization(_) => grants
-                .organization
-                .as_ref()
-                .and_then(|organization| organization.target(account.clone()))
-                .is_some_and(|target| target.role().is_some()),
-        });
+    let found = grants.target_role_in(account);
     Ok(found.map(|role| {
         if role.is_default {
             File::TargetRole
