@@ -274,6 +274,9 @@ impl Program {
         if self.bare {
             command.env_clear();
         }
+        for name in own_variables(std::env::vars_os().map(|(name, _)| name)) {
+            command.env_remove(name);
+        }
         for (name, value) in &self.variables {
             match value {
                 Some(value) => command.env(name, value),
@@ -297,6 +300,16 @@ impl Program {
     fn not_started(&self) -> String {
         format!("Failed to start `{}`", self.shown())
     }
+}
+
+/// What cargo tells `cargo xtask` of its own package. Handed on to another cargo it would pass for a change, and have build
+/// scripts run again that look at such names: ring's (0.17), and after it everything that speaks TLS.
+fn own_variables(names: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+    names.filter(|name| {
+        name.to_str().is_some_and(|name| {
+            name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+        })
+    })
 }
 
 /// What a finished program printed, and how it ended.
@@ -393,6 +406,13 @@ mod tests {
     use rustix::process::test_kill_process_group;
 
     use super::*;
+
+    #[test]
+    fn what_cargo_tells_of_this_package_is_not_handed_on() {
+        let names = ["CARGO_PKG_NAME", "CARGO_HOME", "CARGO_MANIFEST_DIR", "PATH"];
+        let own: Vec<OsString> = own_variables(names.into_iter().map(Into::into)).collect();
+        assert_eq!(own, ["CARGO_PKG_NAME", "CARGO_MANIFEST_DIR"]);
+    }
 
     fn shell(script: &str) -> Program {
         Program::new("/bin/sh").args(["-c", script]).quiet()

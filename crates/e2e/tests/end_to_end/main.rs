@@ -9,6 +9,7 @@
     reason = "tests have files and processes of their own, and tell how long they take"
 )]
 
+mod many;
 mod stage;
 mod tools;
 

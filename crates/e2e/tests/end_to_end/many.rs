@@ -1,0 +1,174 @@
+//! A stage of several targets: one call lists them all, and says which refused and why.
+
+use std::fs;
+
+use e2e::Copy;
+use serde_json::{Value, json};
+
+use crate::stage::{Clock, Stage};
+
+const ADMIN: &str = "100000000031";
+const PAYMENTS: &str = "000000000032";
+const REFUSING: &str = "000000000033";
+const OTHER: &str = "000000000034";
+
+/// Three targets, the last with a role and an external ID of its own.
+const TARGETS: &str = r#"
+targets:
+  - account-id: "000000000032"
+    name: Payments
+  - account-id: "000000000033"
+    name: Refusing & Co.
+  - account-id: "000000000034"
+    role: team/OtherReader
+    external-id: audit-2026
+"#;
+
+fn write(copy: &Copy, accounts: &str) {
+    copy.write(
+        "environments/variables.many.yml",
+        &format!(
+            "admin-account-id: \"{ADMIN}\"\nlambda-execution-role: MyLambdaExecutionRole\n\
+             s3-read-role: MyS3ReadRole\n{accounts}"
+        ),
+    );
+}
+
+/// The answer's status code, and its body.
+fn called(stage: &Stage, event: &Value) -> (u64, Value) {
+    let event = event.to_string();
+    let run = stage
+        .copy
+        .xtask(&["invoke", "--env", stage.name, "--event", &event])
+        .ok();
+    let answer = run.json();
+    let body = answer["body"].as_str().expect("a body of text");
+    let status = answer["statusCode"].as_u64().expect("a status code");
+    (status, serde_json::from_str(body).expect("JSON"))
+}
+
+fn column<'a>(body: &'a Value, key: &str) -> Vec<&'a Value> {
+    let accounts = body["accounts"].as_array().expect("accounts");
+    accounts.iter().map(|account| &account[key]).collect()
+}
+
+#[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one path, told in its order")]
+async fn a_stage_of_three_targets_of_which_one_refuses() {
+    let clock = Clock::start("many");
+    let copy = Copy::of_workspace(ADMIN);
+    write(&copy, TARGETS);
+    let stage = Stage {
+        name: "many",
+        admin: ADMIN,
+        target: PAYMENTS,
+        copy,
+    };
+    let copy = &stage.copy;
+
+    // Roles: one template for the two that have the stage's own, and one for the third.
+    let apply = |account: &str, side: &str| {
+        copy.xtask_as(
+            account,
+            &["roles", "--env", "many", "--apply", side, "--yes"],
+        )
+        .ok()
+    };
+    let _ = apply(ADMIN, "admin");
+    for account in [PAYMENTS, OTHER] {
+        let _ = apply(account, "target");
+    }
+    let elsewhere = copy.xtask_as(
+        "000000000099",
+        &["roles", "--env", "many", "--apply", "target", "--yes"],
+    );
+    assert!(
+        elsewhere
+            .expect(1)
+            .stderr()
+            .contains("You are in account 000000000099"),
+    );
+    for (account, name) in [(ADMIN, "admin"), (PAYMENTS, "payments"), (OTHER, "other")] {
+        stage.make_buckets(account, [format!("many-{name}")]).await;
+    }
+    clock.lap("roles applied");
+
+    // The smoke invocation says who refused; the deployment stands.
+    let deployed = stage.xtask("deploy").expect(1);
+    let told = deployed.stderr();
+    assert!(told.contains("2 of 3 accounts listed"), "{deployed}");
+    assert!(told.contains("000000000033 (Refusing & Co.)"), "{deployed}");
+    let environment = stage.deployed().await.environment;
+    let variables = environment.and_then(|environment| environment.variables);
+    assert_eq!(variables.unwrap_or_default().get("TARGET_ACCOUNT_ID"), None);
+    clock.lap("deployed");
+
+    let (status, body) = called(&stage, &json!({}));
+    assert_eq!(status, 207, "{body}");
+    assert_eq!(body["complete"], false, "{body}");
+    assert_eq!(
+        body["summary"],
+        json!({"targets": 3, "ok": 2, "failed": 1, "skipped": 0, "buckets": 2})
+    );
+    assert_eq!(column(&body, "accountId"), [PAYMENTS, REFUSING, OTHER]);
+    assert_eq!(column(&body, "status"), ["ok", "failed", "ok"]);
+    assert_eq!(body["accounts"][0]["buckets"], json!(["many-payments"]));
+    assert_eq!(body["accounts"][2]["buckets"], json!(["many-other"]));
+    let refused = &body["accounts"][1];
+    assert_eq!(refused["name"], "Refusing & Co.");
+    assert_eq!(refused["phase"], "assume");
+    assert_eq!(refused["errorType"], "AssumeRoleDenied");
+    assert_eq!(refused["retryable"], false);
+    let hint = refused["hint"].as_str().expect("a hint");
+    assert!(
+        hint.contains("may not exist in account 000000000033") && hint.contains("trust policy"),
+        "{hint}"
+    );
+    clock.lap("207, with the hint");
+
+    // An event narrows, and never widens.
+    let (status, body) = called(
+        &stage,
+        &json!({"accounts": [OTHER], "detail": true, "prefix": "many-o"}),
+    );
+    assert_eq!((status, column(&body, "accountId").len()), (200, 1));
+    assert_eq!(body["accounts"][0]["buckets"][0]["name"], "many-other");
+    let unknown = copy
+        .xtask(&[
+            "invoke",
+            "--env",
+            "many",
+            "--event",
+            r#"{"accounts": ["000000000099"]}"#,
+        ])
+        .expect(1);
+    assert!(unknown.stdout().contains("InvalidEvent"), "{unknown}");
+    assert!(unknown.stdout().contains("000000000099"), "{unknown}");
+
+    // The role comes, and with the Admin account in the list its own buckets, by the function's own credentials.
+    let _ = apply(REFUSING, "target");
+    write(
+        copy,
+        &format!("{TARGETS}  - account-id: \"{ADMIN}\"\n    name: Admin\n"),
+    );
+    let _ = apply(ADMIN, "admin");
+    let deployed = stage.xtask("deploy").ok();
+    assert!(
+        deployed.stderr().contains("4 accounts listed, 3 buckets"),
+        "{deployed}"
+    );
+    let (status, body) = called(&stage, &json!({}));
+    assert_eq!(status, 200, "{body}");
+    assert_eq!(body["complete"], true, "{body}");
+    assert_eq!(body["accounts"][3]["buckets"], json!(["many-admin"]));
+    clock.lap("four accounts, one of them the Admin account");
+
+    // Two forms at once cannot start; the stage in the seed's form has no list of targets left.
+    copy.write_stage("many", ADMIN, PAYMENTS, "");
+    let _ = stage.xtask("deploy").ok();
+    assert_eq!(stage.listed(), ["many-payments"]);
+    let archive = fs::read(copy.path("dist/many/handler.zip")).expect("an archive");
+    let name = b"targets.json";
+    assert!(!archive.windows(name.len()).any(|bytes| bytes == name));
+    clock.lap("back to one target");
+}
