@@ -15,7 +15,7 @@ use aws_types::SdkConfig;
 use contract::{Access, InvalidValue, Partition, Region, RoleArn, SessionPolicy, Target};
 
 use crate::{
-    Limits,
+    Limits, Roots,
     assume::assume,
     complete::OnlyWholeAnswers,
     failure::{Failure, FailureBuilder, Phase},
@@ -97,7 +97,9 @@ impl Clients {
             .set_retry_config(Some(limits.retries()))
             .set_stalled_stream_protection(Some(StalledStreamProtectionConfig::disabled()))
             .set_http_client(Some(
-                config.http_client().unwrap_or_else(|| limits.http_client()),
+                config
+                    .http_client()
+                    .unwrap_or_else(|| limits.http_client(Roots::default())),
             ));
         let config = builder.build();
         Ok(Self {

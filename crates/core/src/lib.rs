@@ -50,6 +50,7 @@ mod limits;
 mod list;
 mod organization;
 mod pacer;
+mod roots;
 mod session;
 
 use std::time::Duration;
@@ -66,6 +67,7 @@ pub use http::http_client;
 pub use limits::Limits;
 pub use list::Bucket;
 pub use organization::organization_targets;
+pub use roots::{Roots, RootsError};
 
 use list::list;
 use session::Origin;

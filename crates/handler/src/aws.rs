@@ -4,9 +4,10 @@
 //! guide, "Defined runtime environment variables"), so nothing else is looked at: no profile, no metadata service. For
 //! emulators, VPC endpoints and FIPS the variables of the AWS SDKs and Tools reference guide work as they do elsewhere:
 //! `AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_STS`, `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL_ORGANIZATIONS`,
-//! `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`, `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`.
+//! `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`, `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`. Other roots of trust than those compiled
+//! in are named by `SSL_CERT_FILE` and `SSL_CERT_DIR` (OpenSSL), or, where neither is set, by `AWS_CA_BUNDLE`.
 
-use std::{collections::HashMap, str::FromStr};
+use std::{collections::HashMap, env::split_paths, path::PathBuf, str::FromStr};
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::TokioSleep;
@@ -14,14 +15,19 @@ use aws_types::{
     SdkConfig,
     service_config::{LoadServiceConfig, ServiceConfigKey},
 };
-use contract::{ConfigurationFault, Region};
+use contract::{ConfigurationFault, InvalidValue, Region};
+use cross_account::Roots;
 
 const ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
+const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
+const SSL_CERT_DIR: &str = "SSL_CERT_DIR";
+const AWS_CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 
 /// What the SDK needs to know.
 ///
 /// # Errors
-/// Every fault: a region or credentials that are missing, as they are when this runs outside of Lambda.
+/// Every fault: a region or credentials that are missing, as they are when this runs outside of Lambda; or certificates
+/// that cannot be read.
 pub(crate) fn from_environment(
     lookup: impl Fn(&str) -> Option<String>,
 ) -> Result<SdkConfig, Vec<ConfigurationFault>> {
@@ -38,10 +44,11 @@ pub(crate) fn from_environment(
     });
     let key_id = required("AWS_ACCESS_KEY_ID");
     let secret = required("AWS_SECRET_ACCESS_KEY");
-    let (region, key_id, secret) = match (region, key_id, secret) {
-        (Ok(region), Ok(key_id), Ok(secret)) => (region, key_id, secret),
-        (region, key_id, secret) => {
-            let faults = [region.err(), key_id.err(), secret.err()];
+    let roots = roots(&lookup);
+    let (region, key_id, secret, roots) = match (region, key_id, secret, roots) {
+        (Ok(region), Ok(key_id), Ok(secret), Ok(roots)) => (region, key_id, secret, roots),
+        (region, key_id, secret, roots) => {
+            let faults = [region.err(), key_id.err(), secret.err(), roots.err()];
             return Err(faults.into_iter().flatten().collect());
         }
     };
@@ -54,7 +61,7 @@ pub(crate) fn from_environment(
     let mut builder = SdkConfig::builder()
         .region(aws_types::region::Region::new(region.to_string()))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(cross_account::http_client())
+        .http_client(cross_account::http_client(roots))
         .sleep_impl(TokioSleep::new());
     builder.set_use_fips(is_on("AWS_USE_FIPS_ENDPOINT").then_some(true));
     builder.set_use_dual_stack(is_on("AWS_USE_DUALSTACK_ENDPOINT").then_some(true));
@@ -63,6 +70,43 @@ pub(crate) fn from_environment(
         builder.set_service_config(Some(EndpointUrls::from_environment(&lookup)));
     }
     Ok(builder.build())
+}
+
+/// Whom to trust.
+fn roots(lookup: impl Fn(&str) -> Option<String>) -> Result<Roots, ConfigurationFault> {
+    let paths = |variable| -> Vec<PathBuf> {
+        lookup(variable)
+            .filter(|value| !value.is_empty())
+            .map(|value| match variable {
+                // A list, as PATH is.
+                SSL_CERT_DIR => split_paths(&value).collect(),
+                _ => vec![value.into()],
+            })
+            .unwrap_or_default()
+    };
+    let (file, folders) = (paths(SSL_CERT_FILE), paths(SSL_CERT_DIR));
+    let (variable, files) = match (file.is_empty(), folders.is_empty()) {
+        (false, _) => (SSL_CERT_FILE, file),
+        (true, false) => (SSL_CERT_DIR, file),
+        (true, true) => (AWS_CA_BUNDLE, paths(AWS_CA_BUNDLE)),
+    };
+    if files.is_empty() && folders.is_empty() {
+        return Ok(Roots::default());
+    }
+    Roots::read(&files, &folders).map_err(|error| {
+        // Both may be set; the path tells whose it is.
+        let variable = if files.iter().any(|file| file == error.path()) {
+            variable
+        } else {
+            SSL_CERT_DIR
+        };
+        let path = error.path().to_string_lossy();
+        let problem = format!("cannot be used: {}", error.problem());
+        ConfigurationFault::Invalid {
+            variable,
+            source: InvalidValue::new("certificates", &path, problem),
+        }
+    })
 }
 
 /// The endpoints of single services.
@@ -149,6 +193,41 @@ mod tests {
         let config = read(&[both[0], both[1], both[2], ignored]).unwrap();
         assert_eq!(config.endpoint_url(), None);
         assert_eq!(endpoint_of(&config, "S3"), None);
+    }
+
+    #[test]
+    fn certificates_that_cannot_be_read_are_a_fault_of_the_variable_that_names_them() {
+        let fault = |variables: &[(&str, &str)]| read(variables).unwrap_err()[0].to_string();
+        assert_eq!(
+            fault(&[("AWS_CA_BUNDLE", "Cargo.toml")]),
+            "environment variable AWS_CA_BUNDLE: certificates `Cargo.toml` cannot be used: there is no usable \
+             certificate in it"
+        );
+        let missing = fault(&[("SSL_CERT_FILE", "/nonexistent/ca.pem")]);
+        assert!(
+            missing.contains("SSL_CERT_FILE: certificates `/nonexistent/ca.pem`"),
+            "{missing}"
+        );
+        assert!(missing.contains("No such file"), "{missing}");
+        let folder = fault(&[("SSL_CERT_DIR", "/nonexistent:src")]);
+        assert!(
+            folder.contains("SSL_CERT_DIR: certificates `/nonexistent`"),
+            "{folder}"
+        );
+        // It stands back where one of the others is set, and an empty one counts as not set.
+        let both = [
+            ("AWS_CA_BUNDLE", "/nonexistent/bundle.pem"),
+            ("SSL_CERT_FILE", "Cargo.toml"),
+        ];
+        assert!(fault(&both).contains("SSL_CERT_FILE"));
+        assert!(
+            read(&[
+                ("AWS_CA_BUNDLE", ""),
+                ("SSL_CERT_FILE", ""),
+                ("SSL_CERT_DIR", "")
+            ])
+            .is_ok()
+        );
     }
 
     #[test]

@@ -18,7 +18,6 @@ use aws_smithy_http_client::{
 };
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::base64;
-use cross_account::Limits;
 use rustls::RootCertStore;
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 
@@ -41,7 +40,7 @@ pub(crate) async fn open(access: &Access) -> Result<SdkConfig> {
         .build();
     let region = aws_config::Region::new(access.region.to_string());
     let retries = RetryConfig::standard();
-    let http_client = http_client(Limits::default())?;
+    let http_client = http_client()?;
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(region.clone())
         .http_client(http_client.clone())
@@ -91,23 +90,19 @@ pub(crate) fn patient(longest: Duration) -> Result<(TimeoutConfig, SharedHttpCli
         .operation_attempt_timeout(longest)
         .disable_operation_timeout()
         .build();
-    // The workspace's client does not heed the read timeout of a client's configuration.
-    let limits = Limits {
-        read_timeout: longest,
-        ..Limits::default()
-    };
-    Ok((timeouts, http_client(limits)?))
+    Ok((timeouts, http_client()?))
 }
 
-/// The workspace's HTTP client, or one that trusts what `AWS_CA_BUNDLE` names.
+/// A client that trusts the system's certificates, or what `AWS_CA_BUNDLE` names.
 ///
 /// The SDK does not know that variable of the AWS CLI; `SSL_CERT_FILE`, which takes the place of the system's
-/// certificates, works without doing anything here, and wins.
-fn http_client(limits: Limits) -> Result<SharedHttpClient> {
+/// certificates, works without doing anything here, and wins. Not the function's own client, which knows nothing of the
+/// system's certificates: a person may sit behind a proxy whose certificate only they have.
+fn http_client() -> Result<SharedHttpClient> {
     let bundle = env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty());
     match bundle {
         Some(path) if env::var_os("SSL_CERT_FILE").is_none() => trusting(&PathBuf::from(path)),
-        _ => Ok(limits.http_client()),
+        _ => Ok(https(&TlsContext::default())),
     }
 }
 
@@ -119,10 +114,14 @@ fn trusting(bundle: &Path) -> Result<SharedHttpClient> {
     let context = TlsContext::builder()
         .with_trust_store(TrustStore::empty().with_pem_certificate(usable))
         .build()?;
-    Ok(Builder::new()
+    Ok(https(&context))
+}
+
+fn https(context: &TlsContext) -> SharedHttpClient {
+    Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .tls_context(context)
-        .build_https())
+        .tls_context(context.clone())
+        .build_https()
 }
 
 /// The certificates of `pem` that rustls accepts as roots, as PEM again.
