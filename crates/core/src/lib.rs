@@ -50,6 +50,7 @@ mod limits;
 mod list;
 mod organization;
 mod pacer;
+mod page;
 mod roots;
 mod session;
 

@@ -9,6 +9,7 @@ use contract::Target;
 use crate::{
     Clients,
     failure::{Failure, Phase},
+    page::PageBuckets,
     session::Session,
 };
 
@@ -49,6 +50,7 @@ pub(crate) async fn list(
     let mut seen = HashSet::new();
     let mut token: Option<String> = None;
     loop {
+        let page_buckets = PageBuckets::default();
         let mut page = region
             .s3
             .list_buckets()
@@ -56,6 +58,7 @@ pub(crate) async fn list(
             .set_prefix(prefix.map(ToOwned::to_owned))
             .set_continuation_token(token)
             .customize()
+            .interceptor(page_buckets.clone())
             .config_override(session_only(session))
             .send()
             .await
@@ -63,17 +66,17 @@ pub(crate) async fn list(
         pages += 1;
 
         let invalid = |what, page: &_| failure().invalid_response(what, page);
-        let found = page.buckets.take().unwrap_or_default();
+        let mut found = match page.buckets.take() {
+            Some(found) => {
+                of_sdk(found).ok_or_else(|| invalid("it has a bucket without a name", &page))?
+            }
+            None => page_buckets.take().unwrap_or_default(),
+        };
         empty_pages = if found.is_empty() { empty_pages + 1 } else { 0 };
-        buckets.reserve(found.len());
-        for bucket in found {
-            buckets.push(Bucket {
-                name: bucket
-                    .name
-                    .ok_or_else(|| invalid("it has a bucket without a name", &page))?,
-                region: bucket.bucket_region,
-                created: bucket.creation_date,
-            });
+        if buckets.is_empty() {
+            *buckets = found;
+        } else {
+            buckets.append(&mut found);
         }
 
         let Some(next) = page
@@ -94,6 +97,20 @@ pub(crate) async fn list(
         }
         token = Some(next);
     }
+}
+
+/// Buckets that the SDK has read; nothing where one has no name.
+pub(crate) fn of_sdk(buckets: Vec<aws_sdk_s3::types::Bucket>) -> Option<Vec<Bucket>> {
+    buckets
+        .into_iter()
+        .map(|bucket| {
+            Some(Bucket {
+                name: bucket.name?,
+                region: bucket.bucket_region,
+                created: bucket.creation_date,
+            })
+        })
+        .collect()
 }
 
 /// What a call brings along: the session, and no identity cache. The SDK would make one for the call, to serve its
