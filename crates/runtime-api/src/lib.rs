@@ -28,7 +28,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::{
     net::TcpListener,
-    sync::{Mutex, mpsc},
+    sync::{Mutex, mpsc, watch},
 };
 
 /// What every path begins with.
@@ -43,6 +43,7 @@ pub struct RuntimeApi {
     address: SocketAddr,
     events: mpsc::UnboundedSender<Event>,
     outcomes: mpsc::UnboundedReceiver<Outcome>,
+    waiting: watch::Receiver<Option<Instant>>,
 }
 
 /// What the function posted.
@@ -101,14 +102,18 @@ impl RuntimeApi {
         let address = listener.local_addr()?;
         let (events, received) = mpsc::unbounded_channel();
         let (posted, outcomes) = mpsc::unbounded_channel();
+        let (asked, waiting) = watch::channel(None);
         let server = Arc::new(Server {
             events: Mutex::new(received),
             outcomes: posted,
+            waiting: asked,
             delivered: SyncMutex::new(Instant::now()),
             count: AtomicU32::new(0),
         });
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                // Without effect where it fails; an answer is then slower.
+                let _ = stream.set_nodelay(true);
                 let server = Arc::clone(&server);
                 let service = service_fn(move |request| {
                     let server = Arc::clone(&server);
@@ -121,12 +126,21 @@ impl RuntimeApi {
             address,
             events,
             outcomes,
+            waiting,
         })
     }
 
     /// The value of `AWS_LAMBDA_RUNTIME_API`.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Waits until the function asks for an event and there is none for it, as it does when it has started and after
+    /// each invocation; then it does nothing until it gets one. Says when it asked. Nothing where it does not do so in
+    /// time.
+    pub async fn ready(&mut self, within: Duration) -> Option<Instant> {
+        let asked = self.waiting.wait_for(Option::is_some);
+        *tokio::time::timeout(within, asked).await.ok()?.ok()?
     }
 
     /// Hands out an event whose deadline is `timeout` away, as that of a function with this timeout, and waits for what
@@ -157,6 +171,8 @@ struct Event {
 struct Server {
     events: Mutex<mpsc::UnboundedReceiver<Event>>,
     outcomes: mpsc::UnboundedSender<Outcome>,
+    /// Since when the function has been waiting for an event, while it does.
+    waiting: watch::Sender<Option<Instant>>,
     delivered: SyncMutex<Instant>,
     count: AtomicU32,
 }
@@ -191,9 +207,18 @@ impl Server {
 
     /// Answers when there is an event, as Lambda does: until then the function is frozen there.
     async fn next(&self) -> Response<Full<Bytes>> {
-        let Some(event) = self.events.lock().await.recv().await else {
-            return std::future::pending().await;
+        let asked = Instant::now();
+        let mut events = self.events.lock().await;
+        let event = if let Ok(event) = events.try_recv() {
+            event
+        } else {
+            let _waiting = Waiting::since(asked, &self.waiting);
+            let Some(event) = events.recv().await else {
+                return std::future::pending().await;
+            };
+            event
         };
+        drop(events);
         let number = self.count.fetch_add(1, Ordering::SeqCst) + 1;
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let deadline = now.unwrap_or_default() + event.timeout;
@@ -224,8 +249,75 @@ impl Server {
     }
 }
 
+/// Says that the function waits, for as long as it lives: it is dropped when there is an event, or the function is gone.
+struct Waiting<'a>(&'a watch::Sender<Option<Instant>>);
+
+impl<'a> Waiting<'a> {
+    fn since(asked: Instant, sender: &'a watch::Sender<Option<Instant>>) -> Self {
+        sender.send_replace(Some(asked));
+        Self(sender)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.send_replace(None);
+    }
+}
+
 fn empty(status: StatusCode) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::default());
     *response.status_mut() = status;
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpStream,
+    };
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(50);
+    const LATE: Duration = Duration::from_secs(10);
+
+    async fn ask(stream: &mut TcpStream) {
+        let request = "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nhost: x\r\n\r\n";
+        stream.write_all(request.as_bytes()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn it_tells_when_the_function_waits_for_an_event() {
+        let mut api = RuntimeApi::start().await.unwrap();
+        assert_eq!(api.ready(SOON).await, None);
+
+        let before = Instant::now();
+        let mut function = TcpStream::connect(api.address()).await.unwrap();
+        ask(&mut function).await;
+        let asked = api.ready(LATE).await.unwrap();
+        assert!(asked >= before);
+
+        let run = async {
+            let mut answer = [0; 4_096];
+            let length = function.read(&mut answer).await.unwrap();
+            let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
+            assert!(answer.ends_with("the event"), "{answer}");
+            let post = "POST /2018-06-01/runtime/invocation/request-1/response HTTP/1.1\r\nhost: x\r\n\
+                        content-length: 2\r\n\r\n{}";
+            function.write_all(post.as_bytes()).await.unwrap();
+        };
+        let (outcome, ()) = tokio::join!(api.invoke("the event", LATE), run);
+        assert_eq!(outcome.unwrap().kind, OutcomeKind::Response);
+        // It has answered, and has not asked again.
+        assert_eq!(api.ready(SOON).await, None);
+
+        ask(&mut function).await;
+        assert!(api.ready(LATE).await.unwrap() > asked);
+        // A function that is gone waits no more.
+        drop(function);
+        let gone = api.waiting.wait_for(Option::is_none);
+        assert!(tokio::time::timeout(LATE, gone).await.is_ok());
+    }
 }
