@@ -225,6 +225,8 @@ impl Server {
         *self.delivered() = Instant::now();
         let mut response = Response::new(Full::from(event.payload));
         for (name, value) in [
+            // As Lambda's answers have it; awslambdaric 4.2 crashes without.
+            ("content-type", "application/json".to_owned()),
             ("lambda-runtime-aws-request-id", format!("request-{number}")),
             (
                 "lambda-runtime-deadline-ms",
