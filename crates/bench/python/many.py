@@ -1,0 +1,52 @@
+"""Many accounts in Python, in three ways: one after the other and in a pool of 20 threads, each account with clients of
+its own, as `seed.py` has them; and in a pool with one session and what `tuned.py` keeps."""
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import boto3
+
+THREADS = 20
+
+with open(os.path.join(os.environ["LAMBDA_TASK_ROOT"], "targets.json")) as file:
+    TARGETS = [(target["accountId"], target["role"]) for target in json.load(file)["targets"]]
+
+
+def own_session(target):
+    """boto3's default session may not be shared by threads, so each has one, as boto3's guide on multithreading says."""
+    account, role = target
+    session = boto3.session.Session()
+    credentials = session.client("sts").assume_role(
+        RoleArn=f"arn:aws:iam::{account}:role/{role}", RoleSessionName="list-s3-buckets"
+    )["Credentials"]
+    s3 = session.client(
+        "s3",
+        aws_access_key_id=credentials["AccessKeyId"],
+        aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials["SessionToken"],
+    )
+    return [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+
+
+def answer(listed):
+    accounts = [{"accountId": account, "buckets": names} for (account, _), names in zip(TARGETS, listed)]
+    return {"statusCode": 200, "body": json.dumps({"complete": True, "accounts": accounts})}
+
+
+def sequential(event, context):
+    from seed import list_buckets
+
+    return answer([list_buckets(account, role) for account, role in TARGETS])
+
+
+def pool(event, context):
+    with ThreadPoolExecutor(THREADS) as threads:
+        return answer(list(threads.map(own_session, TARGETS)))
+
+
+def one_session(event, context):
+    from tuned import list_buckets
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        return answer(list(threads.map(lambda target: list_buckets(*target), TARGETS)))

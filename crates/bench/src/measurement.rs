@@ -1,0 +1,157 @@
+//! One process from its start to its end, measured.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use crate::{
+    fake::Fake,
+    figure::Figure,
+    function::Function,
+    scenario::{Contender, Scenario, WarmCalls, Work},
+    setup::Setup,
+    summary::median,
+};
+
+/// What one process came to.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Measurement {
+    /// What it had to do.
+    pub(crate) scenario: Scenario,
+    /// Who.
+    pub(crate) contender: Contender,
+    /// In which round, from 0.
+    pub(crate) round: u32,
+    /// The figures, each in its own unit.
+    pub(crate) figures: BTreeMap<Figure, f64>,
+    /// Every warm call in turn, in milliseconds.
+    pub(crate) warm_ms: Vec<f64>,
+}
+
+/// Starts the process, calls it cold, calls it warm, and ends it.
+///
+/// # Errors
+/// It fails, or answers with something else than all the buckets.
+pub(crate) async fn measure(
+    setup: &Setup,
+    (scenario, contender, round): (Scenario, Contender, u32),
+    calls: WarmCalls,
+    fake: &mut Fake,
+) -> Result<Measurement> {
+    let measure = async {
+        let began = Instant::now();
+        fake.take_counts().await?;
+        let (mut function, started) =
+            Function::start(setup, scenario, contender, fake.endpoint()).await?;
+        let after_init = function.processor_time()?;
+
+        // The pause of our own between init and event is left out.
+        let cold = started.init + function.call().await?;
+        function.wait_until_ready().await?;
+        let after_cold = function.processor_time()?;
+        let cold_counts = fake.take_counts().await?;
+
+        let mut warm = Vec::new();
+        while warm.len() < calls.most as usize
+            && (warm.len() < calls.least as usize || began.elapsed() < calls.budget)
+        {
+            warm.push(function.call().await?);
+            function.wait_until_ready().await?;
+        }
+        let after_warm = function.processor_time()?;
+        let warm_counts = fake.take_counts().await?;
+        let first_call = after_cold.saturating_sub(after_init);
+        let warm_calls = after_warm.saturating_sub(after_cold);
+        let memory = function.peak_memory()?;
+        function.end().await?;
+
+        let mut figures = BTreeMap::from([
+            (Figure::Init, milliseconds(started.init)),
+            (Figure::Cold, milliseconds(cold)),
+            (Figure::InitProcessor, milliseconds(after_init)),
+            (Figure::ColdProcessor, milliseconds(first_call)),
+            (Figure::Memory, float(memory) / 1e6),
+            (Figure::ColdAssume, float(cold_counts.assume)),
+            (Figure::ColdList, float(cold_counts.list)),
+            (Figure::ColdConnections, float(cold_counts.connections)),
+        ]);
+        if let Work::Accounts(count) = scenario.work {
+            let each = milliseconds(first_call) / f64::from(count);
+            figures.insert(Figure::ProcessorPerAccount, each);
+        }
+        let warm_ms: Vec<f64> = warm.into_iter().map(milliseconds).collect();
+        if let (Some(p50), Some(p99)) = (median(&warm_ms), quantile(&warm_ms, 0.99)) {
+            let count = float(warm_ms.len() as u64);
+            figures.extend([
+                (Figure::WarmP50, p50),
+                (Figure::WarmP99, p99),
+                (Figure::WarmProcessor, milliseconds(warm_calls) / count),
+                (Figure::WarmAssume, float(warm_counts.assume) / count),
+                (Figure::WarmList, float(warm_counts.list) / count),
+                (
+                    Figure::WarmConnections,
+                    float(warm_counts.connections) / count,
+                ),
+            ]);
+        }
+        Ok(Measurement {
+            scenario,
+            contender,
+            round,
+            figures,
+            warm_ms,
+        })
+    };
+    let outcome: Result<Measurement> = measure.await;
+    outcome.with_context(|| {
+        let title = contender.title(scenario.work);
+        format!("Failed to measure {title} with {scenario}")
+    })
+}
+
+/// The value that this share of the values does not exceed (nearest rank); nothing of no values.
+pub(crate) fn quantile(values: &[f64], share: f64) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a rank among some hundreds"
+    )]
+    let rank = (share * sorted.len() as f64).ceil() as usize;
+    sorted.get(rank.max(1) - 1).copied()
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts and bytes, far below 2^52"
+)]
+fn float(number: u64) -> f64 {
+    number as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::float_cmp, reason = "one of the values is picked")]
+    fn quantiles_by_nearest_rank() {
+        let values: Vec<f64> = (1..=200).rev().map(f64::from).collect();
+        assert_eq!(quantile(&values, 0.5).unwrap(), 100.0);
+        assert_eq!(quantile(&values, 0.99).unwrap(), 198.0);
+        assert_eq!(quantile(&values, 0.0).unwrap(), 1.0);
+        assert_eq!(quantile(&[7.0], 0.99).unwrap(), 7.0);
+        assert_eq!(quantile(&[], 0.5), None);
+    }
+}

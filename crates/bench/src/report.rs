@@ -1,0 +1,287 @@
+//! A summary as tables in Markdown: the whole of it, and the few rows that the README shows.
+
+use std::fmt::Write as _;
+
+use crate::{
+    figure::{Figure, Unit, digits},
+    scenario::{Contender, Scenario, Work},
+    summary::{Spread, Summary},
+};
+
+/// The whole of it.
+pub(crate) fn whole(summary: &Summary) -> String {
+    let mut text = "# Benchmark\n\n".to_owned();
+    text += &conditions(summary);
+    text += "\nEach figure is the median over the rounds, with the least and the greatest in brackets. The ratios are \
+             this function's medians to those of Python (boto3 clients for each call) and of the floor (the same \
+             requests from a Rust program without an SDK). CPU is processor time, user and system.\n";
+    for scenario in summary.scenarios() {
+        // Writing to a text cannot fail.
+        let _ = write!(text, "\n## {}\n\n", heading(scenario));
+        text += &table(summary, scenario);
+        text += &footing(summary, scenario);
+    }
+    if !summary.failures.is_empty() {
+        text += "\n## Failures\n";
+        for failure in &summary.failures {
+            let _ = write!(text, "\n```\n{failure}\n```\n");
+        }
+    }
+    text += "\n## Sizes\n\n";
+    text += &sizes(summary);
+    text
+}
+
+/// What the README shows, to stand between its marks.
+pub(crate) fn for_readme(summary: &Summary) -> String {
+    let mut text =
+        "![Cold start, warm call, memory and many accounts, compared](docs/bench.svg)\n\n"
+            .to_owned();
+    let mut rows = vec![header(&[
+        "",
+        "this function",
+        "Python",
+        "Python, tuned",
+        "floor",
+        "to Python",
+        "to the floor",
+    ])];
+    let near = |count| Scenario::buckets(count, 0);
+    let far = |count| Scenario::buckets(count, 20);
+    let many = Scenario::accounts(1_000, 20);
+    let limit = many.limit().unwrap_or_default().as_millis();
+    for (title, scenario, figure) in [
+        ("cold start, 10 buckets, 0 ms", near(10), Figure::Cold),
+        ("warm call, 10 buckets, 0 ms", near(10), Figure::WarmP50),
+        ("warm call, 10 buckets, 20 ms", far(10), Figure::WarmP50),
+        (
+            "cold start, 10,000 buckets, 0 ms",
+            near(10_000),
+            Figure::Cold,
+        ),
+        (
+            "warm call, 10,000 buckets, 0 ms",
+            near(10_000),
+            Figure::WarmP50,
+        ),
+        ("peak RSS, 10 buckets", near(10), Figure::Memory),
+        ("peak RSS, 10,000 buckets", near(10_000), Figure::Memory),
+        (
+            &format!("1,000 accounts, 20 ms, cold (no less than {limit} ms)"),
+            many,
+            Figure::Cold,
+        ),
+        (
+            "1,000 accounts, CPU an account",
+            many,
+            Figure::ProcessorPerAccount,
+        ),
+        ("1,000 accounts, peak RSS", many, Figure::Memory),
+    ] {
+        let of = |contender| summary.figure(scenario, contender, figure);
+        let median = |contender| {
+            of(contender).map_or_else(
+                || "–".to_owned(),
+                |spread: Spread| figure.unit().show(spread.median),
+            )
+        };
+        let mut cells = vec![title.to_owned()];
+        cells.extend(
+            [
+                Contender::Handler,
+                Contender::Python,
+                Contender::TunedPython,
+                Contender::Floor,
+            ]
+            .map(median),
+        );
+        cells.extend(ratios(of));
+        rows.push(row(&cells));
+    }
+    if let (Some(ours), Some(floor)) = (
+        summary.sizes(Contender::Handler),
+        summary.sizes(Contender::Floor),
+    ) {
+        let show = |executable, zip| format!("{} / {} MB", digits(executable), digits(zip));
+        rows.push(row(&[
+            "executable / zip".to_owned(),
+            show(ours.executable, ours.zip),
+            "–".to_owned(),
+            "–".to_owned(),
+            show(floor.executable, floor.zip),
+            "–".to_owned(),
+            ratio(ours.executable, floor.executable),
+        ]));
+    }
+    text += &rows.concat();
+    text += "\nMedians; the times in ms of a row's name are the latency of STS and S3. Of 1,000 accounts, Python lists one \
+             after the other, tuned Python 20 at a time, this function and the floor 64. ";
+    text += &conditions(summary);
+    text
+}
+
+/// Where and what ran.
+fn conditions(summary: &Summary) -> String {
+    let machine = &summary.machine;
+    let versions: Vec<String> = summary
+        .versions
+        .iter()
+        .map(|(name, version)| format!("{name} {version}"))
+        .collect();
+    let quick = if summary.quick {
+        " A quick run: its times are rough."
+    } else {
+        ""
+    };
+    let busy = if machine.is_busy() {
+        format!(
+            " Others used the machine (load {:.1}): times are too long.",
+            machine.load
+        )
+    } else {
+        String::new()
+    };
+    format!(
+        "Measured on {} ({} cores, {} GB), Linux {}; {}.{quick}{busy}\n",
+        machine.processor,
+        machine.cores,
+        machine.memory_gb,
+        machine.linux,
+        versions.join(", ")
+    )
+}
+
+fn heading(scenario: Scenario) -> String {
+    format!("{scenario} of latency")
+}
+
+/// A scenario's table: a row a figure.
+fn table(summary: &Summary, scenario: Scenario) -> String {
+    let contenders: Vec<Contender> = Contender::all(scenario.work)
+        .iter()
+        .copied()
+        .filter(|contender| summary.result(scenario, *contender).is_some())
+        .collect();
+    let mut titles = vec![""];
+    titles.extend(
+        contenders
+            .iter()
+            .map(|contender| contender.title(scenario.work)),
+    );
+    titles.extend(["to Python", "to the floor"]);
+    let mut text = header(&titles);
+    for figure in Figure::OF_PROCESS {
+        let of = |contender| summary.figure(scenario, contender, figure);
+        if contenders.iter().all(|contender| of(*contender).is_none()) {
+            continue;
+        }
+        let mut cells = vec![figure.title().to_owned()];
+        cells.extend(contenders.iter().map(|contender| {
+            of(*contender).map_or_else(|| "–".to_owned(), |spread| shown(figure.unit(), spread))
+        }));
+        cells.extend(ratios(of));
+        text += &row(&cells);
+    }
+    text
+}
+
+/// How much stands behind a scenario's table.
+fn footing(summary: &Summary, scenario: Scenario) -> String {
+    let counts: Vec<String> = Contender::all(scenario.work)
+        .iter()
+        .filter_map(|contender| summary.result(scenario, *contender))
+        .map(|result| {
+            format!(
+                "{} {} × {}",
+                result.contender.title(scenario.work),
+                result.rounds,
+                result.warm_calls / result.rounds.max(1)
+            )
+        })
+        .collect();
+    let mut text = format!("\nProcesses and warm calls in each: {}.", counts.join(", "));
+    if let Some(limit) = scenario.limit() {
+        // Writing to a text cannot fail.
+        let _ = write!(
+            text,
+            " Latency and concurrency alone make {} ms of the function's and the floor's first call.",
+            limit.as_millis()
+        );
+    }
+    if let Work::Accounts(_) = scenario.work {
+        text += " Each account has 10 buckets.";
+    }
+    text + "\n"
+}
+
+fn sizes(summary: &Summary) -> String {
+    let mut text = header(&["", "this function", "floor", "to the floor"]);
+    if let (Some(ours), Some(floor)) = (
+        summary.sizes(Contender::Handler),
+        summary.sizes(Contender::Floor),
+    ) {
+        for (figure, ours, floor) in [
+            (Figure::Executable, ours.executable, floor.executable),
+            (Figure::Zip, ours.zip, floor.zip),
+        ] {
+            let show = |value| figure.unit().show(value);
+            text += &row(&[
+                figure.title().to_owned(),
+                show(ours),
+                show(floor),
+                ratio(ours, floor),
+            ]);
+        }
+    }
+    text
+}
+
+/// This function's median to that of Python and to that of the floor.
+fn ratios(of: impl Fn(Contender) -> Option<Spread>) -> [String; 2] {
+    [Contender::Python, Contender::Floor].map(|other| match (of(Contender::Handler), of(other)) {
+        (Some(ours), Some(other)) => ratio(ours.median, other.median),
+        _ => "–".to_owned(),
+    })
+}
+
+fn ratio(ours: f64, other: f64) -> String {
+    if other == 0.0 {
+        // Both 0, as of requests that neither makes: no ratio.
+        "–".to_owned()
+    } else {
+        format!("{} ×", digits(ours / other))
+    }
+}
+
+fn shown(unit: Unit, spread: Spread) -> String {
+    let Spread { median, min, max } = spread;
+    let least = unit.show_bare(min);
+    let most = unit.show_bare(max);
+    if least == most {
+        unit.show(median)
+    } else {
+        format!("{} ({least}–{most})", unit.show(median))
+    }
+}
+
+fn header(titles: &[&str]) -> String {
+    let titles: Vec<String> = titles.iter().map(|&title| title.to_owned()).collect();
+    let line = format!("|---|{}\n", "--:|".repeat(titles.len() - 1));
+    row(&titles) + &line
+}
+
+fn row(cells: &[String]) -> String {
+    format!("| {} |\n", cells.join(" | "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ratios_are_of_this_function_to_the_others() {
+        assert_eq!(ratio(1.0, 4.0), "0.250 ×");
+        assert_eq!(ratio(5.0, 2.5), "2.00 ×");
+        assert_eq!(ratio(0.0, 0.0), "–");
+    }
+}

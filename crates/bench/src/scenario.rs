@@ -1,0 +1,239 @@
+//! What is done, by whom, and how often.
+
+use std::{fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+/// How many accounts the function and the floor list at a time: the default of the variables files.
+pub(crate) const CONCURRENCY: u64 = 64;
+
+/// What a call has to do, and how far away the services are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Scenario {
+    /// What a call lists.
+    pub(crate) work: Work,
+    /// How long STS and S3 take for an answer, in milliseconds.
+    pub(crate) latency_ms: u64,
+}
+
+/// What a call lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) enum Work {
+    /// One account with so many buckets.
+    Buckets(u32),
+    /// So many accounts with 10 buckets each.
+    Accounts(u32),
+}
+
+impl Scenario {
+    pub(crate) const fn buckets(count: u32, latency_ms: u64) -> Self {
+        Self {
+            work: Work::Buckets(count),
+            latency_ms,
+        }
+    }
+
+    pub(crate) const fn accounts(count: u32, latency_ms: u64) -> Self {
+        Self {
+            work: Work::Accounts(count),
+            latency_ms,
+        }
+    }
+
+    /// How many accounts a call lists.
+    pub(crate) fn account_count(self) -> u32 {
+        match self.work {
+            Work::Buckets(_) => 1,
+            Work::Accounts(count) => count,
+        }
+    }
+
+    /// How many buckets an account has.
+    pub(crate) fn buckets_each(self) -> u32 {
+        match self.work {
+            Work::Buckets(count) => count,
+            Work::Accounts(_) => 10,
+        }
+    }
+
+    /// The least that a first call for many accounts can take, by the latency and the concurrency alone.
+    pub(crate) fn limit(self) -> Option<Duration> {
+        let Work::Accounts(count) = self.work else {
+            return None;
+        };
+        let turns = u64::from(count).div_ceil(CONCURRENCY);
+        Some(Duration::from_millis(turns * 2 * self.latency_ms)).filter(|limit| !limit.is_zero())
+    }
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (count, noun) = match self.work {
+            Work::Buckets(count) => (count, "bucket"),
+            Work::Accounts(count) => (count, "account"),
+        };
+        let plural = if count == 1 { "" } else { "s" };
+        let count = thousands(count);
+        write!(f, "{count} {noun}{plural}, {} ms", self.latency_ms)
+    }
+}
+
+/// `10,000`.
+pub(crate) fn thousands(number: u32) -> String {
+    if number < 1_000 {
+        number.to_string()
+    } else {
+        format!("{},{:03}", thousands(number / 1_000), number % 1_000)
+    }
+}
+
+/// Who does it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Contender {
+    /// The function, as it ships.
+    Handler,
+    /// Python as it is usually written: boto3 clients for each call; of many accounts, one after the other.
+    Python,
+    /// The same for many accounts, in a pool of 20 threads.
+    PythonPool,
+    /// Python with clients and credentials that are kept; many accounts in a pool of 20 threads with one session.
+    TunedPython,
+    /// The same requests, and nothing else.
+    Floor,
+}
+
+impl Contender {
+    /// Who takes part.
+    pub(crate) fn all(work: Work) -> &'static [Self] {
+        match work {
+            Work::Buckets(_) => &[Self::Handler, Self::Python, Self::TunedPython, Self::Floor],
+            Work::Accounts(_) => &[
+                Self::Handler,
+                Self::Python,
+                Self::PythonPool,
+                Self::TunedPython,
+                Self::Floor,
+            ],
+        }
+    }
+
+    /// What a person calls it.
+    pub(crate) fn title(self, work: Work) -> &'static str {
+        match (self, work) {
+            (Self::Handler, _) => "this function",
+            (Self::Python, Work::Buckets(_)) => "Python",
+            (Self::Python, Work::Accounts(_)) => "Python, sequential",
+            (Self::PythonPool, _) => "Python, 20 threads",
+            (Self::TunedPython, Work::Buckets(_)) => "Python, tuned",
+            (Self::TunedPython, Work::Accounts(_)) => "Python tuned, 20 threads",
+            (Self::Floor, _) => "floor",
+        }
+    }
+
+    /// Whether it is one of those in Python.
+    pub(crate) fn is_python(self) -> bool {
+        !matches!(self, Self::Handler | Self::Floor)
+    }
+
+    /// Its name in a file's name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Handler => "handler",
+            Self::Python => "python",
+            Self::PythonPool => "python-pool",
+            Self::TunedPython => "python-tuned",
+            Self::Floor => "floor",
+        }
+    }
+}
+
+/// How often warm calls are made in a process: `most`, but not beyond `budget` (which begins with the process) once there
+/// are `least`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WarmCalls {
+    pub(crate) most: u32,
+    pub(crate) least: u32,
+    pub(crate) budget: Duration,
+}
+
+/// A scenario with how often it is measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Planned {
+    pub(crate) scenario: Scenario,
+    pub(crate) rounds: u32,
+    pub(crate) warm: WarmCalls,
+    /// Whether Python takes part: what takes it a minute is left out of a quick run.
+    pub(crate) with_python: bool,
+}
+
+/// All that a run measures.
+pub(crate) fn plan(quick: bool) -> Vec<Planned> {
+    let calls = |most, least, seconds| WarmCalls {
+        most,
+        least,
+        budget: Duration::from_secs(seconds),
+    };
+    let mut plan = Vec::new();
+    for (count, latency) in [(10, 0), (10, 20), (10_000, 0), (10_000, 20)] {
+        let warm = match (quick, count) {
+            (false, _) => calls(200, 40, 20),
+            (true, 10) => calls(20, 5, 1),
+            (true, _) => calls(5, 1, 1),
+        };
+        plan.push(Planned {
+            scenario: Scenario::buckets(count, latency),
+            rounds: match (quick, count) {
+                (false, _) => 5,
+                (true, 10) => 3,
+                (true, _) => 1,
+            },
+            warm,
+            with_python: true,
+        });
+    }
+    for (count, latency) in [1, 10, 100, 1_000]
+        .into_iter()
+        .flat_map(|count| [(count, 0), (count, 20)])
+    {
+        plan.push(Planned {
+            scenario: Scenario::accounts(count, latency),
+            rounds: if quick { 1 } else { 3 },
+            warm: if quick {
+                calls(3, 1, 1)
+            } else {
+                calls(20, 0, 10)
+            },
+            with_python: !quick || (count, latency) == (10, 20),
+        });
+    }
+    plan
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        assert_eq!(
+            Scenario::buckets(10_000, 20).to_string(),
+            "10,000 buckets, 20 ms"
+        );
+        assert_eq!(Scenario::accounts(1, 0).to_string(), "1 account, 0 ms");
+        assert_eq!(thousands(1_000_000), "1,000,000");
+        assert_eq!(thousands(12_034), "12,034");
+    }
+
+    #[test]
+    fn the_limit_is_the_turns_times_two_requests() {
+        assert_eq!(
+            Scenario::accounts(1_000, 20).limit(),
+            Some(Duration::from_millis(640))
+        );
+        assert_eq!(Scenario::accounts(1_000, 0).limit(), None);
+        assert_eq!(Scenario::buckets(10, 20).limit(), None);
+    }
+}

@@ -1,0 +1,196 @@
+//! The figures of all rounds, drawn together: what the report, the picture and the README are made from.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    figure::Figure,
+    machine::Machine,
+    measurement::{Measurement, quantile},
+    scenario::{Contender, Scenario},
+    setup::Setup,
+};
+
+/// A whole run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Summary {
+    /// Where it ran.
+    pub(crate) machine: Machine,
+    /// What ran, by name.
+    pub(crate) versions: BTreeMap<String, String>,
+    /// Whether it was a quick one.
+    pub(crate) quick: bool,
+    /// Sizes, of those that are deployed as one executable.
+    pub(crate) sizes: Vec<Sizes>,
+    /// Who failed, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) failures: Vec<String>,
+    /// What was measured, in the order of the plan.
+    pub(crate) results: Vec<ResultOf>,
+}
+
+/// The sizes of a program, in MB.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Sizes {
+    pub(crate) contender: Contender,
+    pub(crate) executable: f64,
+    pub(crate) zip: f64,
+}
+
+/// One contender in one scenario.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct ResultOf {
+    pub(crate) scenario: Scenario,
+    pub(crate) contender: Contender,
+    /// How many processes were measured.
+    pub(crate) rounds: usize,
+    /// How many warm calls they had, all together.
+    pub(crate) warm_calls: usize,
+    pub(crate) figures: BTreeMap<Figure, Spread>,
+}
+
+/// A figure over the rounds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
+}
+
+impl Spread {
+    /// Nothing of no values.
+    fn of(values: &[f64]) -> Option<Self> {
+        Some(Self {
+            median: rounded(median(values)?),
+            min: rounded(quantile(values, 0.0)?),
+            max: rounded(quantile(values, 1.0)?),
+        })
+    }
+}
+
+/// The middle value, or what lies between the two in the middle.
+pub(crate) fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let upper = *sorted.get(sorted.len() / 2)?;
+    let lower = sorted[(sorted.len() - 1) / 2];
+    Some(lower.midpoint(upper))
+}
+
+/// To four decimals: tenths of a microsecond, hundreds of bytes.
+fn rounded(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
+}
+
+impl Summary {
+    pub(crate) fn new(
+        setup: &Setup,
+        machine: Machine,
+        measurements: &[Measurement],
+        failures: Vec<String>,
+    ) -> Self {
+        let mut results: Vec<ResultOf> = Vec::new();
+        for measurement in measurements {
+            let Measurement {
+                scenario,
+                contender,
+                ..
+            } = *measurement;
+            let is_same =
+                |result: &ResultOf| (result.scenario, result.contender) == (scenario, contender);
+            if results.iter().any(is_same) {
+                continue;
+            }
+            let rounds: Vec<&Measurement> = measurements
+                .iter()
+                .filter(|other| (other.scenario, other.contender) == (scenario, contender))
+                .collect();
+            let figures = Figure::OF_PROCESS.into_iter().filter_map(|figure| {
+                let values: Vec<f64> = rounds
+                    .iter()
+                    .filter_map(|round| round.figures.get(&figure).copied())
+                    .collect();
+                Some((figure, Spread::of(&values)?))
+            });
+            results.push(ResultOf {
+                scenario,
+                contender,
+                rounds: rounds.len(),
+                warm_calls: rounds.iter().map(|round| round.warm_ms.len()).sum(),
+                figures: figures.collect(),
+            });
+        }
+        results.sort_by_key(|result| (result.scenario, result.contender));
+        let sizes = [
+            (Contender::Handler, &setup.handler),
+            (Contender::Floor, &setup.floor),
+        ];
+        #[expect(clippy::cast_precision_loss, reason = "sizes of files")]
+        let sizes = sizes.map(|(contender, program)| Sizes {
+            contender,
+            executable: program.size as f64 / 1e6,
+            zip: program.zip_size as f64 / 1e6,
+        });
+        Self {
+            machine,
+            versions: setup.versions.clone(),
+            quick: setup.quick,
+            sizes: sizes.into(),
+            failures,
+            results,
+        }
+    }
+
+    /// The scenarios, in order.
+    pub(crate) fn scenarios(&self) -> Vec<Scenario> {
+        let mut scenarios: Vec<Scenario> =
+            self.results.iter().map(|result| result.scenario).collect();
+        scenarios.dedup();
+        scenarios
+    }
+
+    /// A contender's result.
+    pub(crate) fn result(&self, scenario: Scenario, contender: Contender) -> Option<&ResultOf> {
+        self.results
+            .iter()
+            .find(|result| (result.scenario, result.contender) == (scenario, contender))
+    }
+
+    /// A figure; nothing where it was not measured.
+    pub(crate) fn figure(
+        &self,
+        scenario: Scenario,
+        contender: Contender,
+        figure: Figure,
+    ) -> Option<Spread> {
+        self.result(scenario, contender)?
+            .figures
+            .get(&figure)
+            .copied()
+    }
+
+    /// A program's sizes.
+    pub(crate) fn sizes(&self, contender: Contender) -> Option<Sizes> {
+        self.sizes
+            .iter()
+            .find(|sizes| sizes.contender == contender)
+            .copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_lies_in_the_middle() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&[4.0, 1.0]), Some(2.5));
+        assert_eq!(median(&[]), None);
+    }
+}
