@@ -106,9 +106,15 @@ pub(crate) enum Command {
     Demo,
     /// Run every check and test of the project, as CI does
     ///
-    /// Formatting, lints, spelling, unit and documentation tests, and the end-to-end tests against the emulator. Nothing
-    /// of it can reach AWS.
+    /// Formatting, lints, spelling, unit and documentation tests, a quick benchmark (judged by requests, connections and
+    /// sizes), and the end-to-end tests against the emulator. Nothing of it can reach AWS.
     Test(Test),
+    /// Measure the function beside Python and beside what the machine allows; with `--generator`, the generator
+    ///
+    /// Cold start, warm calls, processor time, memory, requests and sizes, against services on this machine. Prints
+    /// tables, and writes them, the raw figures and pictures into dist/bench. A full run takes half an hour and writes
+    /// what the README shows. Exit status 1 where the function makes other requests than it must, or is too large.
+    Bench(Bench),
     /// Install the pinned tools into target/tools; the other commands do so by themselves when they miss one
     Setup,
     /// Start the emulator that `demo` and the tests use, and keep it running until standard input closes
@@ -281,7 +287,20 @@ pub(crate) struct Remove {
 
 #[derive(Debug, Args)]
 pub(crate) struct Test {
-    /// Leave out the end-to-end tests, which need Python and Node and take minutes
+    /// Leave out the benchmark and the end-to-end tests, which need Python and Node and take minutes
     #[arg(long)]
     pub(crate) quick: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// Once or twice instead of often: within a minute, and rough
+    #[arg(long, conflicts_with = "generator")]
+    pub(crate) quick: bool,
+    /// What a person waits for at the terminal, instead: the first start, render, check
+    #[arg(long)]
+    pub(crate) generator: bool,
+    /// Measure nothing: make what the README shows anew, from docs/bench.json
+    #[arg(long, conflicts_with_all = ["quick", "generator"])]
+    pub(crate) redraw: bool,
 }

@@ -134,6 +134,19 @@ fn commands_table() -> String {
     table
 }
 
+/// Puts `content` between the README's marks of the block `name`, for what cannot be made anew to be compared: figures
+/// that were measured.
+///
+/// # Errors
+/// The README cannot be read or written, or has lost the marks.
+pub(crate) fn put_into_readme(workspace: &Workspace, name: &str, content: &str) -> Result<()> {
+    let path = workspace.root().join("README.md");
+    let readme = replace_block(&text(&path)?, name, content).with_context(|| {
+        format!("`README.md` has no `<!-- generated: {name} -->` … `<!-- end -->`")
+    })?;
+    files::write(&path, readme.as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -61,6 +61,7 @@ fn run(workspace: &Workspace, command: &Command) -> anyhow::Result<()> {
         Command::Rollback(flags) => commands::rollback::run(workspace, flags),
         Command::Remove(flags) => commands::remove::run(workspace, flags),
         Command::Test(flags) => commands::test::run(workspace, flags),
+        Command::Bench(flags) => commands::bench::run(workspace, flags),
         Command::Demo => commands::demo::run(workspace),
         Command::Emulator => commands::emulator::run(workspace),
         Command::Setup => commands::setup::run(workspace),

@@ -46,6 +46,8 @@ pub(crate) enum Tool {
     CfnLint,
     /// The spell checker.
     Typos,
+    /// Lambda's runtime for Python, with boto3: what the benchmark holds the function against.
+    Awslambdaric,
 }
 
 /// Where a tool comes from, and what of it is started.
@@ -63,13 +65,14 @@ enum Registry {
 
 impl Tool {
     /// Every tool.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Osls,
         Self::Serverless3,
         Self::CargoLambda,
         Self::Ministack,
         Self::CfnLint,
         Self::Typos,
+        Self::Awslambdaric,
     ];
 
     /// Its package's name, and the name of the folder with its lock files.
@@ -81,6 +84,7 @@ impl Tool {
             Self::Ministack => "ministack",
             Self::CfnLint => "cfn-lint",
             Self::Typos => "typos",
+            Self::Awslambdaric => "awslambdaric",
         }
     }
 
@@ -97,13 +101,19 @@ impl Tool {
             Self::CargoLambda => Registry::PyPi {
                 program: "cargo-lambda",
             },
-            // Run by xtask/tools/ministack/launch.py, not by its own program.
-            Self::Ministack => Registry::PyPi { program: "python" },
+            // Run by xtask/tools/ministack/launch.py and by crates/bench, not by programs of their own.
+            Self::Ministack | Self::Awslambdaric => Registry::PyPi { program: "python" },
             Self::CfnLint => Registry::PyPi {
                 program: "cfn-lint",
             },
             Self::Typos => Registry::PyPi { program: "typos" },
         }
+    }
+
+    /// The Python it is to run on, where there is one.
+    fn preferred_python(self) -> Option<&'static str> {
+        // The release that the benchmark's figures are of.
+        (self == Self::Awslambdaric).then_some("python3.11")
     }
 
     fn lock_files(self) -> &'static [&'static str] {
@@ -326,7 +336,7 @@ impl Place {
         let label = format!("Installing {} {}", self.tool.name(), self.version);
         let install = || match self.tool.registry() {
             Registry::PyPi { .. } => {
-                let base = pypi::find_python()?;
+                let base = pypi::find_python(self.tool.preferred_python())?;
                 let step = Step::begin(&label);
                 let python = pypi::install(&base, &self.pins, &self.folder, lock)?;
                 step.done("");

@@ -7,17 +7,46 @@ use anyhow::{Result, bail};
 use super::executable::GLIBC;
 use crate::{
     environment::Architecture,
-    files,
     process::{self, Program},
     tools,
     workspace::Workspace,
 };
 
-/// The executable's bytes, built for `architecture`.
+/// A package whose binary, of the same name, is built as the function is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Package {
+    /// The function.
+    Handler,
+    /// What the benchmark holds it against.
+    Floor,
+}
+
+impl Package {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Handler => "handler",
+            Self::Floor => "floor",
+        }
+    }
+
+    /// The name of its zip.
+    pub(crate) fn zip_name(self) -> &'static str {
+        match self {
+            Self::Handler => "handler.zip",
+            Self::Floor => "floor.zip",
+        }
+    }
+}
+
+/// The executable of `package`, built for `architecture`: where it lies.
 ///
 /// # Errors
 /// The Rust target is not installed, or the build fails.
-pub(super) fn build(workspace: &Workspace, architecture: Architecture) -> Result<Vec<u8>> {
+pub(super) fn build(
+    workspace: &Workspace,
+    package: Package,
+    architecture: Architecture,
+) -> Result<PathBuf> {
     let target = target(architecture);
     require_target(workspace, target)?;
     let lambda_folder = workspace
@@ -30,9 +59,9 @@ pub(super) fn build(workspace: &Workspace, architecture: Architecture) -> Result
             "--release",
             "--locked",
             "--package",
-            "handler",
+            package.name(),
             "--bin",
-            "handler",
+            package.name(),
         ])
         .args([
             "--target",
@@ -46,7 +75,7 @@ pub(super) fn build(workspace: &Workspace, architecture: Architecture) -> Result
         .without_env("RUSTFLAGS")
         .in_folder(workspace.root())
         .run()?;
-    files::read(&lambda_folder.join("handler").join("bootstrap"))
+    Ok(lambda_folder.join(package.name()).join("bootstrap"))
 }
 
 fn target(architecture: Architecture) -> &'static str {

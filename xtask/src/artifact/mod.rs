@@ -15,7 +15,14 @@ use anyhow::{Context, Result};
 use contract::Selection;
 use sha2::{Digest, Sha256};
 
-use crate::{console::Step, environment::Environment, files, workspace::Workspace};
+pub(crate) use build::Package;
+
+use crate::{
+    console::Step,
+    environment::{Architecture, Environment},
+    files,
+    workspace::Workspace,
+};
 
 /// A built and checked `handler.zip`.
 #[derive(Debug)]
@@ -26,7 +33,9 @@ pub(crate) struct Artifact {
     pub(crate) sha256: String,
     /// Its size in bytes.
     pub(crate) size: usize,
-    /// The size of the executable inside, in bytes.
+    /// The executable inside, where the build has left it.
+    pub(crate) executable: PathBuf,
+    /// Its size in bytes.
     pub(crate) executable_size: usize,
 }
 
@@ -37,23 +46,41 @@ impl Artifact {
     /// The build fails, the Rust target is not installed, or the executable would not run on `provided.al2023`; then an
     /// earlier `handler.zip` is still there.
     pub(crate) fn build(workspace: &Workspace, environment: &Environment) -> Result<Self> {
-        let architecture = environment.variables.function.architecture;
-        let executable = build::build(workspace, architecture)?;
-        let step = Step::begin("Checking and packing the function");
-        executable::check(&executable, architecture, workspace.root())
-            .context("Failed to build a function that Lambda can run")?;
         let targets = match environment.selection() {
             Selection::One(_) => None,
             Selection::Many(file) => Some(file.to_json()),
         };
-        let bytes = archive::pack(&executable, targets.as_deref())?;
-        archive::check(&bytes, targets.as_deref())?;
-        let path = workspace.dist(&environment.stage).join("handler.zip");
+        let package = Package::Handler;
+        let path = workspace.dist(&environment.stage).join(package.zip_name());
+        let architecture = environment.variables.function.architecture;
+        Self::build_as(workspace, package, architecture, targets.as_deref(), path)
+    }
+
+    /// Builds a package as the function is built, checks it, and writes the zip to `path`, with `targets.json` beside the
+    /// executable where there are `targets`.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub(crate) fn build_as(
+        workspace: &Workspace,
+        package: Package,
+        architecture: Architecture,
+        targets: Option<&str>,
+        path: PathBuf,
+    ) -> Result<Self> {
+        let built = build::build(workspace, package, architecture)?;
+        let executable = files::read(&built)?;
+        let step = Step::begin("Checking and packing the function");
+        executable::check(&executable, architecture, workspace.root())
+            .context("Failed to build a function that Lambda can run")?;
+        let bytes = archive::pack(&executable, targets)?;
+        archive::check(&bytes, targets)?;
         files::write(&path, &bytes)?;
         let artifact = Self {
             path,
             sha256: hexadecimal(&Sha256::digest(&bytes)),
             size: bytes.len(),
+            executable: built,
             executable_size: executable.len(),
         };
         step.done(&format!(

@@ -48,13 +48,14 @@ pub(super) fn isolated(program: Program) -> Program {
     .env("PYTHONNOUSERSITE", "1")
 }
 
-/// A Python in `PATH` that can make a virtual environment.
+/// A Python in `PATH` that can make a virtual environment: the `preferred` one where it can.
 ///
 /// # Errors
 /// There is none, or it is too old, or comes without `venv`.
-pub(super) fn find_python() -> Result<PathBuf> {
+pub(super) fn find_python(preferred: Option<&str>) -> Result<PathBuf> {
     let mut problem = Problem::Missing;
-    for python in NAMES.into_iter().filter_map(find_program) {
+    let names = preferred.into_iter().chain(NAMES);
+    for python in names.filter_map(find_program) {
         match examine(&python)? {
             None => return Ok(python),
             Some(found) if problem == Problem::Missing => problem = found,
