@@ -30,10 +30,12 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Test) -> Result<()> {
     xtask(workspace)?.args(["check"]).run()?;
     cargo(&["test", "--locked"]).run_for_results()?;
     if flags.quick {
-        console::note("left out, for `--quick`: the end-to-end tests");
+        console::note("left out, for `--quick`: the benchmark and the end-to-end tests");
         return Ok(());
     }
     tools::ensure_all(workspace)?;
+    // Fails on requests, connections and sizes; the times are told, and judged by nobody.
+    xtask(workspace)?.args(["bench", "--quick"]).run()?;
     // Last, so that the output ends with a test runner's closing lines.
     cargo(&[
         "test",
