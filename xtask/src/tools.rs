@@ -234,6 +234,39 @@ pub(crate) fn ensure_all(workspace: &Workspace) -> Result<Vec<Installed>> {
         .collect()
 }
 
+/// A tool's release as the lock files pin it, and whether it is installed. Nothing is installed here.
+///
+/// # Errors
+/// The lock files cannot be read, or what runs the tool is missing or too old.
+pub(crate) fn look(workspace: &Workspace, tool: Tool) -> Result<(String, bool)> {
+    let place = Place::of(workspace, tool)?;
+    let installed = place.look()?.is_some();
+    Ok((place.version, installed))
+}
+
+/// The version of the node in `PATH`, which is new enough for the Framework.
+///
+/// # Errors
+/// There is none, or it is too old; the error says how to mend that.
+pub(crate) fn node() -> Result<String> {
+    let node = npm::find_node()?;
+    if let Registry::Npm { nodes, .. } = Tool::Osls.registry() {
+        npm::check_node(&node, Tool::Osls, nodes)?;
+    }
+    Ok(npm::version(&node)?.trim_start_matches('v').to_owned())
+}
+
+/// The version of the Python in `PATH` that the tools are installed with.
+///
+/// # Errors
+/// There is none, or it is too old, or comes without `venv`; the error says how to mend that.
+pub(crate) fn python() -> Result<String> {
+    let python = pypi::find_python()?;
+    let version = "import platform; print(platform.python_version())";
+    let program = pypi::isolated(Program::new(python)).args(["-c", version]);
+    Ok(program.quiet().capture()?.trim().to_owned())
+}
+
 /// A folder for what a tool keeps between its runs.
 fn cache(workspace: &Workspace, name: &str) -> PathBuf {
     workspace.tools().join("cache").join(name)

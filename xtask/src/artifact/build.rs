@@ -48,7 +48,7 @@ pub(super) fn build(
     architecture: Architecture,
 ) -> Result<PathBuf> {
     let target = target(architecture);
-    require_target(workspace, target)?;
+    require_target(workspace, architecture)?;
     let lambda_folder = workspace
         .target()
         .join("lambda")
@@ -104,8 +104,9 @@ fn cargo_home() -> Option<PathBuf> {
 }
 
 /// # Errors
-/// The Rust toolchain has no standard library for `target`: says how to get it.
-fn require_target(workspace: &Workspace, target: &str) -> Result<()> {
+/// The Rust toolchain has no standard library for `architecture`: says how to get it.
+pub(super) fn require_target(workspace: &Workspace, architecture: Architecture) -> Result<()> {
+    let target = target(architecture);
     let libraries = Program::new("rustc")
         .args(["--print", "target-libdir", "--target", target])
         .in_folder(workspace.root())

@@ -94,6 +94,14 @@ impl Artifact {
     }
 }
 
+/// Whether the Rust toolchain can build for `architecture`.
+///
+/// # Errors
+/// It has no standard library for it; the error says how to get it.
+pub(crate) fn require_target(workspace: &Workspace, architecture: Architecture) -> Result<()> {
+    build::require_target(workspace, architecture)
+}
+
 #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
 fn megabytes(bytes: usize) -> f64 {
     bytes as f64 / 1e6

@@ -44,12 +44,10 @@ pub(super) fn find_npm() -> Result<PathBuf> {
 /// # Errors
 /// It is not.
 pub(super) fn check_node(node: &Path, tool: Tool, lines: &[(u32, u32)]) -> Result<()> {
-    let program = Program::new(node).args(["--version"]).quiet();
-    let output = program.collect()?;
-    let printed = output.stdout.trim();
+    let printed = version(node)?;
     let version: Version = printed
         .parse()
-        .map_err(|()| anyhow!("`{}` printed no version: `{printed}`", program.shown()))?;
+        .map_err(|()| anyhow!("`{}` printed no version: `{printed}`", node.display()))?;
     if !is_supported(version, lines) {
         bail!(
             "{} needs Node.js {}, and the `node` in `PATH` is {printed}\n\
@@ -59,6 +57,15 @@ pub(super) fn check_node(node: &Path, tool: Tool, lines: &[(u32, u32)]) -> Resul
         );
     }
     Ok(())
+}
+
+/// What the node at `node` calls its version: `v24.1.0`.
+///
+/// # Errors
+/// It cannot be started.
+pub(super) fn version(node: &Path) -> Result<String> {
+    let output = Program::new(node).args(["--version"]).quiet().collect()?;
+    Ok(output.stdout.trim().to_owned())
 }
 
 /// Each line is a major and the first of its minors that will do; everything after the last line will do as well.
