@@ -56,6 +56,15 @@ pub(crate) enum Command {
     /// Every problem of every stage is told in one go, with file, line and the way to mend it. With `--env`, one stage
     /// alone is looked at.
     Check(Check),
+    /// Look for what may be the matter with a stage, and say what to do
+    ///
+    /// From the tools on this machine to the roles of both accounts and the deployed function, which is invoked: each
+    /// check is ok, failed or unknown. A refusal is compared with the policies as rendered and, where these credentials
+    /// may read them, as deployed; the likely causes come in order, with the statement to paste into the right account.
+    /// Exit status 1 where a check failed.
+    ///
+    /// Example: `AWS_PROFILE=admin cargo xtask doctor --env dev --target-profile target`
+    Doctor(Doctor),
     /// List the stages, their accounts and roles, and whether each is valid
     Envs(Envs),
     /// Build the function for Lambda into dist/STAGE/handler.zip, byte for byte reproducible
@@ -193,6 +202,21 @@ pub(crate) struct Check {
     /// Write the generated files (the JSON Schema, the README's tables) anew instead of only comparing them
     #[arg(long)]
     pub(crate) fix: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) stage: OneStage,
+    /// Ask nobody: the tools, the variables file and what is rendered
+    #[arg(long, conflicts_with = "target_profiles")]
+    pub(crate) offline: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// An AWS profile that may read the roles of a Target account (may be repeated)
+    #[arg(long = "target-profile", value_name = "NAME")]
+    pub(crate) target_profiles: Vec<String>,
 }
 
 #[derive(Debug, Args)]

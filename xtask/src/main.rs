@@ -11,6 +11,7 @@ mod commands;
 mod console;
 mod deployed;
 mod diagram;
+mod doctor;
 mod emulator;
 mod environment;
 mod fault;
@@ -50,6 +51,7 @@ fn run(workspace: &Workspace, command: &Command) -> anyhow::Result<()> {
         Command::Roles(flags) => commands::roles::run(workspace, flags),
         Command::Diagram(flags) => commands::diagram::run(workspace, flags),
         Command::Check(flags) => commands::check::run(workspace, flags),
+        Command::Doctor(flags) => commands::doctor::run(workspace, flags),
         Command::Envs(flags) => commands::envs::run(workspace, flags),
         Command::Build(flags) => commands::build::run(workspace, flags),
         Command::Package(flags) => commands::package::run(workspace, flags),

@@ -261,7 +261,7 @@ pub(crate) fn node() -> Result<String> {
 /// # Errors
 /// There is none, or it is too old, or comes without `venv`; the error says how to mend that.
 pub(crate) fn python() -> Result<String> {
-    let python = pypi::find_python()?;
+    let python = pypi::find_python(None)?;
     let version = "import platform; print(platform.python_version())";
     let program = pypi::isolated(Program::new(python)).args(["-c", version]);
     Ok(program.quiet().capture()?.trim().to_owned())

@@ -8,6 +8,7 @@ pub(crate) mod demo;
 pub(crate) mod deploy;
 pub(crate) mod diagram;
 pub(crate) mod diff;
+pub(crate) mod doctor;
 pub(crate) mod emulator;
 pub(crate) mod envs;
 pub(crate) mod info;
@@ -36,8 +37,16 @@ use crate::{
 /// # Errors
 /// No stage is named, there is no such stage, or its variables file has faults.
 fn load(workspace: &Workspace, flags: &OneStage) -> Result<Environment> {
+    environment::load(workspace, &named(workspace, flags)?)
+}
+
+/// The name that `--env` gives, whether or not there is such a stage.
+///
+/// # Errors
+/// It is missing.
+fn named(workspace: &Workspace, flags: &OneStage) -> Result<String> {
     if let Some(stage) = &flags.env {
-        return environment::load(workspace, stage);
+        return Ok(stage.clone());
     }
     let stages = some_stages(workspace)?;
     let names: Vec<&str> = stages.iter().map(Stage::as_str).collect();

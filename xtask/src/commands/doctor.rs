@@ -1,0 +1,26 @@
+//! Subcommand: what may be the matter with a stage.
+
+use anyhow::Result;
+
+use crate::{cli, console, doctor, fault::AlreadyTold, workspace::Workspace};
+
+/// The report is the result, whatever it says; the exit status is 1 where something failed.
+pub(crate) fn run(workspace: &Workspace, flags: &cli::Doctor) -> Result<()> {
+    let stage = super::named(workspace, &flags.stage)?;
+    let report = doctor::offline(workspace, &stage)?;
+    let text = if flags.json {
+        format!("{}\n", serde_json::to_string_pretty(&report)?)
+    } else {
+        report.to_string()
+    };
+    console::result(&text)?;
+    if flags.offline && !flags.json {
+        console::note(
+            "hint: without `--offline`, AWS is asked as well: the caller, the roles, the function",
+        );
+    }
+    if report.has_failed() {
+        return Err(AlreadyTold.into());
+    }
+    Ok(())
+}
