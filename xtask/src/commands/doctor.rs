@@ -2,12 +2,22 @@
 
 use anyhow::Result;
 
-use crate::{cli, console, doctor, fault::AlreadyTold, workspace::Workspace};
+use crate::{
+    cli, console,
+    doctor::{self, Reach},
+    fault::AlreadyTold,
+    workspace::Workspace,
+};
 
 /// The report is the result, whatever it says; the exit status is 1 where something failed.
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Doctor) -> Result<()> {
     let stage = super::named(workspace, &flags.stage)?;
-    let report = doctor::offline(workspace, &stage)?;
+    let reach = if flags.offline {
+        Reach::Offline
+    } else {
+        Reach::Aws(&flags.target_profiles)
+    };
+    let report = doctor::examine(workspace, &stage, reach)?;
     let text = if flags.json {
         format!("{}\n", serde_json::to_string_pretty(&report)?)
     } else {

@@ -8,8 +8,9 @@ use crate::{
     environment::{self, Environment},
     fault::{self, FaultReport},
     files,
+    policy::Grants,
     process::Program,
-    rendering::{File, Templates},
+    rendering::{self, File, Templates},
     tools::{self, Tool},
     workspace::Workspace,
 };
@@ -52,20 +53,26 @@ pub(super) fn variables(
     }
 }
 
-/// Whether what is in `dist/STAGE` is what would be rendered now.
+/// Whether what is in `dist/STAGE` is what would be rendered now; and what the roles should say, where it can be rendered.
 ///
 /// # Errors
 /// A file cannot be read.
-pub(super) fn rendered(workspace: &Workspace, environment: &Environment) -> Result<Check> {
+pub(super) fn rendered(
+    workspace: &Workspace,
+    environment: &Environment,
+) -> Result<(Check, Option<Grants>)> {
     let all = [File::Serverless].into_iter().chain(File::ROLES);
-    let rendered = Templates::load(workspace, &all.collect::<Vec<_>>())
-        .and_then(|templates| Ok(templates.render(environment)?));
-    let rendered = match rendered {
+    let rendered = Templates::load(workspace, &all.collect::<Vec<_>>()).and_then(|templates| {
+        let grants = rendering::grants(environment)?;
+        Ok((templates.render(environment)?, grants))
+    });
+    let (rendered, grants) = match rendered {
         Ok(rendered) => rendered,
         Err(error) if fault::is_of_input(&error) => {
             let cause = Cause::seen(CauseId::InvalidTemplate, format!("{error:#}"));
             let check = Check::failed(Id::Rendered, "the stage cannot be rendered", vec![cause]);
-            return Ok(check.fix("mend the template, or put the shipped one back"));
+            let fix = "mend the template, or put the shipped one back";
+            return Ok((check.fix(fix), None));
         }
         Err(error) => return Err(error),
     };
@@ -85,22 +92,33 @@ pub(super) fn rendered(workspace: &Workspace, environment: &Environment) -> Resu
             )),
         }
     }
+    let made: Vec<_> = rendered
+        .iter()
+        .map(|file| file.path(workspace, environment))
+        .collect();
+    let folder = workspace.dist(&environment.stage).join("roles");
+    for name in files::names_in(&folder)? {
+        let path = folder.join(&name);
+        if rendering::is_target_role(&name) && !made.contains(&path) {
+            let cause = format!("{} is of an earlier rendering", workspace.shown(&path));
+            causes.push(Cause::seen(CauseId::StaleFile, cause));
+        }
+    }
     let stage = &environment.stage;
     if causes.is_empty() {
         let found = format!(
             "serverless.yml and the roles in dist/{stage} are fresh ({} files)",
             rendered.len()
         );
-        return Ok(Check::ok(Id::Rendered, found));
+        return Ok((Check::ok(Id::Rendered, found), Some(grants)));
     }
     let found = format!(
-        "{} of {} files in dist/{stage} are stale or missing",
-        causes.len(),
-        rendered.len()
+        "{} files in dist/{stage} are stale or missing",
+        causes.len()
     );
-    Ok(Check::failed(Id::Rendered, found, causes).fix(format!(
-        "cargo xtask render --env {stage} && cargo xtask roles --env {stage}"
-    )))
+    let fix = format!("cargo xtask render --env {stage} && cargo xtask roles --env {stage}");
+    let check = Check::failed(Id::Rendered, found, causes).fix(fix);
+    Ok((check, Some(grants)))
 }
 
 fn cargo(workspace: &Workspace, environment: Option<&Environment>) -> Check {

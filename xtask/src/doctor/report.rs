@@ -88,7 +88,8 @@ pub(crate) struct Cause {
     /// How sure that is.
     pub(crate) certainty: Certainty,
     /// What it is, in a sentence.
-    pub(crate) cause: String,
+    #[serde(rename = "cause")]
+    pub(crate) text: String,
     /// Where the statement belongs: `in account 222222222222, on role MyS3ReadRole, in its trust policy`.
     #[serde(rename = "where")]
     pub(crate) place: Option<String>,
@@ -128,8 +129,6 @@ pub(crate) enum CauseId {
     WrongAccount,
     /// They belong to another partition than the stage's region.
     WrongPartition,
-    /// The caller may not see it.
-    NotReadable,
     /// There is no such role.
     RoleMissing,
     /// There is one of that name with another path.
@@ -154,7 +153,7 @@ pub(crate) enum CauseId {
     ControlPolicy,
     /// A policy was changed a moment ago, and is not everywhere yet.
     NotYetConsistent,
-    /// The role may have been recreated, or trusts it differently: a session of before is still in use.
+    /// The function still uses a session that its role's policies no longer allow.
     CachedSession,
     /// STS is not active in that region for the account.
     RegionDisabled,
@@ -230,21 +229,21 @@ impl Check {
 
 impl Cause {
     /// What is deployed says so, or AWS does.
-    pub(super) fn seen(id: CauseId, cause: impl Into<String>) -> Self {
+    pub(super) fn seen(id: CauseId, text: impl Into<String>) -> Self {
         Self {
             id,
             certainty: Certainty::Seen,
-            cause: cause.into(),
+            text: text.into(),
             place: None,
             statement: None,
         }
     }
 
     /// One of several that fit.
-    pub(super) fn possible(id: CauseId, cause: impl Into<String>) -> Self {
+    pub(super) fn possible(id: CauseId, text: impl Into<String>) -> Self {
         Self {
             certainty: Certainty::Possible,
-            ..Self::seen(id, cause)
+            ..Self::seen(id, text)
         }
     }
 

@@ -25,8 +25,9 @@ impl fmt::Display for Report {
             );
             f.write_str(&wrapped(&row.found, &name, found))?;
             for (index, cause) in row.check.causes.iter().enumerate() {
+                let before = &row.check.causes[..index];
                 let number = (row.check.causes.len() > 1).then_some(index + 1);
-                write_cause(f, cause, number)?;
+                write_cause(f, cause, number, before)?;
             }
             if let Some(fix) = &row.check.fix {
                 let label = format!("{:STATUS$}fix: ", "");
@@ -86,12 +87,21 @@ fn name(check: &Check) -> String {
     }
 }
 
-fn write_cause(f: &mut fmt::Formatter<'_>, cause: &Cause, number: Option<usize>) -> fmt::Result {
+/// A statement that a cause before it shows already is not shown again.
+fn write_cause(
+    f: &mut fmt::Formatter<'_>,
+    cause: &Cause,
+    number: Option<usize>,
+    before: &[Cause],
+) -> fmt::Result {
     let number = number.map_or_else(String::new, |number| format!("{number}. "));
     let label = format!("{:STATUS$}{number}", "");
-    let text = format!("{}: {}", cause.certainty.as_str(), cause.cause);
+    let text = format!("{}: {}", cause.certainty.as_str(), cause.text);
     f.write_str(&wrapped(&text, &label, label.len()))?;
-    if let (Some(place), Some(statement)) = (&cause.place, &cause.statement) {
+    let is_shown = |other: &Cause| other.place == cause.place && other.statement == cause.statement;
+    if let (Some(place), Some(statement)) = (&cause.place, &cause.statement)
+        && !before.iter().any(is_shown)
+    {
         let indent = format!("{:STATUS$}   ", "");
         f.write_str(&wrapped(&format!("{place}:"), &indent, indent.len()))?;
         // A value can always be written.

@@ -1,0 +1,703 @@
+//! The Admin account's side: who asks, the execution role, and the function.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use contract::RoleArn;
+use serde::Deserialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{
+    evidence::Fault,
+    facts::{Facts, Seen},
+    report::{Cause, CauseId, Check, Id, Status},
+    verdict::{self, Policies, Reason, Verdict},
+};
+use crate::{
+    deployed::{Function, Part, Role},
+    environment::Environment,
+    files,
+    policy::{self, Effect, Grants, Request, Set, Statement},
+    rendering::{File, Rendered},
+    workspace::Workspace,
+};
+
+/// AWS's codes of credentials that are missing or not taken; every other code says nothing of them.
+const OF_CREDENTIALS: [&str; 7] = [
+    "NoCredentials",
+    "CredentialsNotLoaded",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+    "SignatureDoesNotMatch",
+];
+
+/// The checks, and what they say of each role that is assumed: whether the execution role may.
+#[derive(Debug)]
+pub(super) struct AdminSide {
+    /// In their order.
+    pub(super) checks: Vec<Check>,
+    /// Why the function cannot get as far as the targets' roles, by the check that says so.
+    pub(super) blocked: Option<Id>,
+    /// What its policies say of each role that is assumed.
+    assumes: BTreeMap<RoleArn, Verdict>,
+}
+
+impl AdminSide {
+    /// What the execution role's policies say of assuming `role`.
+    pub(super) fn assumes(&self, role: &RoleArn) -> Option<&Verdict> {
+        self.assumes.get(role)
+    }
+}
+
+/// Looks at all of it.
+///
+/// # Errors
+/// A file of the workspace cannot be read.
+pub(super) fn examine(
+    workspace: &Workspace,
+    environment: &Environment,
+    grants: &Grants,
+    targets: &[RoleArn],
+    facts: &Facts,
+) -> Result<AdminSide> {
+    let mut side = AdminSide {
+        checks: vec![caller(environment, facts)],
+        blocked: None,
+        assumes: BTreeMap::new(),
+    };
+    let arn = environment.execution_role_arn();
+    let seen = facts.role(&arn);
+    side.checks.push(execution_role(environment, &arn, seen));
+    match seen {
+        Seen::Role(role) => {
+            if role.arn != arn.to_string() {
+                side.blocked = Some(Id::ExecutionRole);
+            }
+            let trust = lambda_trust(environment, grants, role, facts);
+            if trust.status == Status::Failed {
+                side.blocked = side.blocked.or(Some(Id::LambdaTrust));
+            }
+            side.checks.push(trust);
+            side.permissions(environment, grants, targets, role);
+        }
+        Seen::Missing => {
+            side.blocked = Some(Id::ExecutionRole);
+            side.not_told(grants, "there is no execution role to look at");
+        }
+        Seen::Unreadable(why) => side.not_told(grants, &format!("not readable ({})", why.code)),
+        Seen::NotAsked => side.not_told(grants, &not_in_admin(environment)),
+    }
+    side.checks.push(function(workspace, environment, facts)?);
+    Ok(side)
+}
+
+impl AdminSide {
+    /// A check for each statement that the execution role should have.
+    fn permissions(
+        &mut self,
+        environment: &Environment,
+        grants: &Grants,
+        targets: &[RoleArn],
+        role: &Role,
+    ) {
+        let policies = Policies::of(role);
+        let own = format!("::{}:role/", environment.variables.admin_account_id);
+        let verdict = |asked: &Asked| match asked.verdict(&policies) {
+            // Within one account, a trust policy that names a role is enough (IAM user guide, "Cross-account policy
+            // evaluation logic").
+            Verdict::Refused(reasons)
+                if reasons == [Reason::NoStatement] && asked.resource.contains(&own) =>
+            {
+                let what = "its trust policy, which is enough within one account";
+                Verdict::Unclear(BTreeSet::from([what.to_owned()]))
+            }
+            verdict => verdict,
+        };
+        for statement in expected(grants) {
+            let id = id_of(&statement);
+            let verdicts = requests(&statement)
+                .iter()
+                .map(|asked| (asked.label(), verdict(asked)))
+                .collect::<Vec<_>>();
+            if id == Id::AssumePermission {
+                for target in targets {
+                    let asked = Asked {
+                        action: "sts:AssumeRole".to_owned(),
+                        resource: target.to_string(),
+                        facts: facts_of(&statement),
+                    };
+                    self.assumes.insert(target.clone(), verdict(&asked));
+                }
+            }
+            self.checks
+                .push(permission(environment, id, &statement, &verdicts));
+        }
+    }
+
+    /// Nothing can be said of the role.
+    fn not_told(&mut self, grants: &Grants, why: &str) {
+        self.checks.push(Check::unknown(Id::LambdaTrust, why));
+        for statement in expected(grants) {
+            self.checks.push(Check::unknown(id_of(&statement), why));
+        }
+    }
+}
+
+fn caller(environment: &Environment, facts: &Facts) -> Check {
+    let admin = &environment.variables.admin_account_id;
+    let stage = &environment.stage;
+    match facts.caller() {
+        Part::Ok(caller) if caller.account != *admin => {
+            let found = format!("{} is in account {}", caller.arn, caller.account);
+            let cause = format!("the Admin account of stage `{stage}` is {admin}");
+            Check::failed(
+                Id::Caller,
+                found,
+                vec![Cause::seen(CauseId::WrongAccount, cause)],
+            )
+            .fix(format!(
+                "use credentials of account {admin}: `AWS_PROFILE=… cargo xtask doctor --env {stage}`"
+            ))
+        }
+        Part::Ok(caller) if !facts.is_admin(environment) => {
+            let cause = format!(
+                "region {} of stage `{stage}` lies in partition {}",
+                environment.variables.region,
+                environment.partition()
+            );
+            Check::failed(
+                Id::Caller,
+                &caller.arn,
+                vec![Cause::seen(CauseId::WrongPartition, cause)],
+            )
+        }
+        Part::Ok(caller) => Check::ok(Id::Caller, format!("{} in the Admin account", caller.arn)),
+        Part::Absent => Check::unknown(Id::Caller, "STS does not say who you are"),
+        Part::Unreadable(why) => {
+            let found = why.message.lines().next().unwrap_or_default();
+            let check = if OF_CREDENTIALS.contains(&why.code.as_str()) {
+                let cause = Cause::seen(CauseId::NoCredentials, &why.message);
+                Check::failed(Id::Caller, why.code.as_str(), vec![cause])
+            } else {
+                Check::unknown(Id::Caller, found)
+            };
+            match &why.hint {
+                Some(hint) => check.fix(hint),
+                None => check,
+            }
+        }
+    }
+}
+
+/// Why nothing of the Admin account is seen.
+fn not_in_admin(environment: &Environment) -> String {
+    format!(
+        "not visible without credentials of account {}",
+        environment.variables.admin_account_id
+    )
+}
+
+fn execution_role(environment: &Environment, arn: &RoleArn, seen: Seen<'_>) -> Check {
+    let stage = &environment.stage;
+    let make = format!(
+        "cargo xtask roles --env {stage}, and deploy dist/{stage}/roles/admin.yml in account {}",
+        arn.account
+    );
+    match seen {
+        Seen::Role(role) if role.arn == arn.to_string() => Check::ok(Id::ExecutionRole, &role.arn),
+        Seen::Role(role) => {
+            let cause = format!(
+                "a role of that name has another path, and its ARN is {}",
+                role.arn
+            );
+            Check::failed(
+                Id::ExecutionRole,
+                format!("there is no {arn}"),
+                vec![Cause::seen(CauseId::RolePath, cause)],
+            )
+            .fix(format!(
+                "write its path in {} (`path/NAME`), or make the role: {make}",
+                environment.source
+            ))
+        }
+        Seen::Missing => {
+            let cause = format!(
+                "account {} has no role called {}",
+                arn.account,
+                arn.role.name()
+            );
+            Check::failed(
+                Id::ExecutionRole,
+                format!("there is no {arn}"),
+                vec![Cause::seen(CauseId::RoleMissing, cause)],
+            )
+            .fix(make)
+        }
+        Seen::Unreadable(why) => Check::unknown(
+            Id::ExecutionRole,
+            why.message.lines().next().unwrap_or_default(),
+        ),
+        Seen::NotAsked => Check::unknown(Id::ExecutionRole, not_in_admin(environment)),
+    }
+}
+
+fn lambda_trust(environment: &Environment, grants: &Grants, role: &Role, facts: &Facts) -> Check {
+    let admin = environment.variables.admin_account_id.as_str();
+    let request = Request {
+        action: "sts:AssumeRole",
+        resource: None,
+        caller: Some(policy::Caller::Service("lambda.amazonaws.com")),
+        facts: policy::Facts::default().with("aws:SourceAccount", Some(admin)),
+    };
+    let refused = matches!(
+        facts.evidence.as_ref().and_then(|evidence| evidence.fault.as_ref()),
+        Some(Fault::NotCalled(why)) if why.contains("cannot be assumed by Lambda")
+    );
+    let name = &environment.variables.lambda_execution_role;
+    let place = format!("in account {admin}, on role {name}, in its trust policy");
+    let statement = json_of(grants.execution_role.trust_policy.statements.first());
+    match verdict::of_trust(&role.trust_policy, &request) {
+        Verdict::Allowed if refused => {
+            let cause = "Lambda says that it cannot assume the role, whose trust policy lets it: it may have been \
+                         changed a moment ago, or made anew since the deployment";
+            Check::failed(
+                Id::LambdaTrust,
+                "Lambda could not assume the role",
+                vec![Cause::possible(CauseId::NotYetConsistent, cause).likely()],
+            )
+            .fix(format!(
+                "wait a minute, then `cargo xtask deploy --env {}`",
+                environment.stage
+            ))
+        }
+        Verdict::Allowed => Check::ok(Id::LambdaTrust, "Lambda may assume the role"),
+        Verdict::Unclear(what) => Check::unknown(
+            Id::LambdaTrust,
+            format!("cannot tell: it depends on {}", listed(&what)),
+        ),
+        Verdict::Refused(reasons) => {
+            let causes = reasons
+                .iter()
+                .map(|reason| {
+                    of_trust_reason(reason, "lambda.amazonaws.com")
+                        .mended_by(&place, statement.clone())
+                })
+                .collect();
+            Check::failed(Id::LambdaTrust, "Lambda may not assume the role", causes)
+                .fix("put the statement there, or deploy the rendered admin.yml again")
+        }
+    }
+}
+
+/// What a trust policy's refusal comes to; `who` is refused.
+pub(super) fn of_trust_reason(reason: &Reason, who: &str) -> Cause {
+    match reason {
+        Reason::NoStatement => Cause::seen(
+            CauseId::TrustMissing,
+            "its trust policy has no statement that lets anybody assume it",
+        ),
+        Reason::Names(names) => Cause::seen(
+            CauseId::TrustNamesAnother,
+            format!("its trust policy names {}, and not {who}", names.join(", ")),
+        ),
+        Reason::Deleted(id) => Cause::seen(
+            CauseId::StalePrincipal,
+            format!(
+                "its trust policy names {id}, the unique id of a role that was deleted: one of the same name is another \
+                 to IAM, until the trust policy is written anew"
+            ),
+        ),
+        Reason::Condition { key, asks } if key.eq_ignore_ascii_case("sts:ExternalId") => {
+            Cause::seen(
+                CauseId::ExternalId,
+                format!("its trust policy asks for an external ID: {asks}"),
+            )
+        }
+        Reason::Condition { key, asks } => Cause::seen(
+            CauseId::ConditionNotMet,
+            format!("a condition of its trust policy does not hold: {key} {asks}"),
+        ),
+        Reason::Denied { policy, statement } => Cause::seen(
+            CauseId::ExplicitDeny,
+            format!(
+                "{policy} denies it by statement {statement}: nothing that is allowed outweighs that"
+            ),
+        ),
+        Reason::Boundary(arn) => boundary(arn),
+    }
+}
+
+fn boundary(arn: &str) -> Cause {
+    Cause::seen(
+        CauseId::PermissionsBoundary,
+        format!("its permissions boundary {arn} does not allow it, whatever its policies do"),
+    )
+}
+
+/// What a role's own policies' refusal comes to; `what` is refused.
+pub(super) fn of_permission_reason(reason: &Reason, what: &str) -> Cause {
+    match reason {
+        Reason::NoStatement | Reason::Names(_) | Reason::Deleted(_) => Cause::seen(
+            CauseId::PermissionMissing,
+            format!("no policy of the role allows {what}"),
+        ),
+        Reason::Condition { key, asks } => Cause::seen(
+            CauseId::ConditionNotMet,
+            format!("what allows {what} has a condition that does not hold: {key} {asks}"),
+        ),
+        Reason::Denied { policy, statement } => Cause::seen(
+            CauseId::ExplicitDeny,
+            format!(
+                "{policy} denies {what} by statement {statement}: nothing that is allowed outweighs that"
+            ),
+        ),
+        Reason::Boundary(arn) => boundary(arn),
+    }
+}
+
+/// Every statement that the execution role should have; those of one name, in several policies, as one.
+fn expected(grants: &Grants) -> Vec<Statement> {
+    let mut all: Vec<Statement> = Vec::new();
+    for statement in grants.execution_role.all_permissions().statements {
+        if statement.effect != Effect::Allow {
+            continue;
+        }
+        match all.iter_mut().find(|one| one.sid == statement.sid) {
+            Some(Statement {
+                resources: Some(Set::Only(resources)),
+                ..
+            }) => {
+                if let Some(Set::Only(more)) = statement.resources {
+                    resources.extend(more);
+                }
+            }
+            _ => all.push(statement),
+        }
+    }
+    all
+}
+
+/// The check that a statement is for, by its action.
+fn id_of(statement: &Statement) -> Id {
+    [
+        ("sts", Id::AssumePermission),
+        ("organizations", Id::OrganizationPermission),
+        ("s3", Id::OwnListPermission),
+        ("xray", Id::TracePermission),
+    ]
+    .into_iter()
+    .find(|(service, _)| policy::is_for(&statement.actions, service))
+    .map_or(Id::LogPermission, |(_, id)| id)
+}
+
+/// Something to be allowed.
+struct Asked {
+    action: String,
+    resource: String,
+    facts: policy::Facts,
+}
+
+impl Asked {
+    fn label(&self) -> String {
+        match self.resource.as_str() {
+            "*" => self.action.clone(),
+            resource => format!("{} on {resource}", self.action),
+        }
+    }
+
+    fn verdict(&self, policies: &Policies) -> Verdict {
+        let request = Request {
+            action: &self.action,
+            resource: Some(&self.resource),
+            caller: None,
+            facts: self.facts.clone(),
+        };
+        policies.verdict(&[request])
+    }
+}
+
+/// Each action of a statement on each of its resources.
+fn requests(statement: &Statement) -> Vec<Asked> {
+    let (Set::Only(actions), Some(Set::Only(resources))) =
+        (&statement.actions, &statement.resources)
+    else {
+        return Vec::new();
+    };
+    let mut all = Vec::new();
+    for action in actions {
+        for resource in resources {
+            all.push(Asked {
+                action: action.clone(),
+                resource: match resource.strip_suffix(":*") {
+                    // Any of the streams of a log group.
+                    Some(group) => format!("{group}:log-stream:any"),
+                    None => resource.clone(),
+                },
+                facts: facts_of(statement),
+            });
+        }
+    }
+    all
+}
+
+/// The conditions of what should be deployed, as facts: they hold where the stage is right.
+fn facts_of(statement: &Statement) -> policy::Facts {
+    let mut facts = policy::Facts::default();
+    for condition in &statement.conditions {
+        facts = facts.with(&condition.key, condition.values.first().map(String::as_str));
+    }
+    facts
+}
+
+fn permission(
+    environment: &Environment,
+    id: Id,
+    statement: &Statement,
+    verdicts: &[(String, Verdict)],
+) -> Check {
+    let arn = environment.execution_role_arn();
+    let place = format!(
+        "in account {}, on role {}, in a policy of its own",
+        arn.account, arn.role
+    );
+    let mut causes: Vec<Cause> = Vec::new();
+    let mut refused = BTreeSet::new();
+    let mut unclear = BTreeSet::new();
+    for (label, verdict) in verdicts {
+        match verdict {
+            Verdict::Allowed => {}
+            Verdict::Unclear(what) => unclear.extend(what.iter().cloned()),
+            Verdict::Refused(reasons) => {
+                refused.insert(label.as_str());
+                for reason in reasons {
+                    let cause = of_permission_reason(reason, label);
+                    if !causes.iter().any(|other| other.id == cause.id) {
+                        causes.push(cause);
+                    }
+                }
+            }
+        }
+    }
+    if !refused.is_empty() {
+        let refused: Vec<&str> = refused.into_iter().collect();
+        let found = format!("the role may not {}", some_of(&refused));
+        let causes = causes
+            .into_iter()
+            .map(|cause| match cause.id {
+                CauseId::PermissionMissing | CauseId::ConditionNotMet => {
+                    cause.mended_by(&place, json_of(Some(statement)))
+                }
+                _ => cause,
+            })
+            .collect();
+        return Check::failed(id, found, causes).fix(format!(
+            "put the statement there, or deploy dist/{}/roles/admin.yml again",
+            environment.stage
+        ));
+    }
+    if !unclear.is_empty() {
+        let found = format!("cannot tell: it depends on {}", listed(&unclear));
+        return Check::unknown(id, found);
+    }
+    let found = match verdicts {
+        [(label, _)] => format!("the role may {label}"),
+        _ => format!("the role may do all {} that it should", verdicts.len()),
+    };
+    Check::ok(id, found)
+}
+
+/// The first few of `all`.
+fn some_of(all: &[&str]) -> String {
+    const MOST: usize = 3;
+    match all.len().saturating_sub(MOST) {
+        0 => all.join(", "),
+        more => format!("{}, and {more} more", all[..MOST].join(", ")),
+    }
+}
+
+pub(super) fn listed(all: &BTreeSet<String>) -> String {
+    all.iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+pub(super) fn json_of(statement: Option<&Statement>) -> Value {
+    // A statement can always be written.
+    serde_json::to_value(statement).unwrap_or_default()
+}
+
+fn function(workspace: &Workspace, environment: &Environment, facts: &Facts) -> Result<Check> {
+    let stage = &environment.stage;
+    let name = environment.function_name();
+    if !facts.is_admin(environment) {
+        return Ok(Check::unknown(Id::Function, not_in_admin(environment)));
+    }
+    let function = match facts.function() {
+        Part::Ok(function) => function,
+        Part::Absent => {
+            let cause = format!("there is no function {name}");
+            return Ok(Check::unknown(Id::Function, "not deployed yet")
+                .because(vec![Cause::seen(CauseId::NotDeployed, cause)])
+                .fix(format!("cargo xtask deploy --env {stage}")));
+        }
+        Part::Unreadable(why) => {
+            let found = why.message.lines().next().unwrap_or_default();
+            return Ok(Check::unknown(Id::Function, found));
+        }
+    };
+    let mut causes = Vec::new();
+    let role = environment.execution_role_arn().to_string();
+    if function.role.as_deref() != Some(&role) {
+        let is = function.role.as_deref().unwrap_or("none");
+        let cause = format!("it runs as {is}, and the stage says {role}");
+        causes.push(Cause::seen(CauseId::OtherRole, cause));
+    }
+    if let Some(state) = function.state.as_deref().filter(|state| *state == "Failed") {
+        let why = function
+            .state_reason
+            .as_deref()
+            .unwrap_or("no reason is given");
+        let cause = format!("its state is {state}: {why}");
+        causes.push(Cause::seen(CauseId::FunctionState, cause));
+    }
+    let differences = differences(workspace, environment, function)?;
+    let other = |cause| Cause::seen(CauseId::OtherConfiguration, cause);
+    causes.extend(differences.into_iter().map(other));
+    let fault = facts
+        .evidence
+        .as_ref()
+        .and_then(|evidence| evidence.fault.as_ref());
+    if let Some(Fault::Function {
+        error_type,
+        message,
+    }) = fault
+    {
+        let cause = format!("it answers {error_type}: {message}");
+        causes.push(Cause::seen(CauseId::FunctionError, cause));
+    }
+    if !causes.is_empty() {
+        let found = format!("{name} is not as the stage says");
+        return Ok(Check::failed(Id::Function, found, causes)
+            .fix(format!("cargo xtask deploy --env {stage}")));
+    }
+    let code = match same_code(workspace, environment, function)? {
+        None => "",
+        Some(true) => ", with this handler.zip",
+        Some(false) => ", with another handler.zip than the one in dist",
+    };
+    Ok(Check::ok(
+        Id::Function,
+        format!("{name} is deployed as the stage says{code}"),
+    ))
+}
+
+/// What a person would set differently in the console than the stage does.
+fn differences(
+    workspace: &Workspace,
+    environment: &Environment,
+    function: &Function,
+) -> Result<Vec<String>> {
+    let set = &environment.variables.function;
+    let shown = |value: Option<String>| value.unwrap_or_else(|| "nothing".to_owned());
+    let architecture = match set.architecture.as_str() {
+        "x86_64" => "x86_64",
+        _ => "arm64",
+    };
+    let mut found = Vec::new();
+    for (what, is, should) in [
+        (
+            "runtime",
+            shown(function.runtime.clone()),
+            "provided.al2023".to_owned(),
+        ),
+        (
+            "architecture",
+            function.architectures.join(", "),
+            architecture.to_owned(),
+        ),
+        (
+            "timeout",
+            shown(function.timeout.map(|seconds| seconds.to_string())),
+            set.timeout.get().to_string(),
+        ),
+        (
+            "memory",
+            shown(function.memory_size.map(|megabytes| megabytes.to_string())),
+            set.memory.get().to_string(),
+        ),
+    ] {
+        if is != should {
+            found.push(format!("its {what} is {is}, and the stage says {should}"));
+        }
+    }
+    let Part::Ok(is) = &function.environment else {
+        return Ok(found);
+    };
+    let should = rendered_environment(workspace, environment)?;
+    let names: BTreeSet<&String> = is.keys().chain(should.keys()).collect();
+    for name in names {
+        // What else a template sets may be a secret: its value is not shown.
+        let is_ours = contract::variable::ALL.contains(&name.as_str());
+        match (is.get(name), should.get(name)) {
+            (Some(is), Some(should)) if is == should => {}
+            (Some(is), Some(should)) if is_ours => found.push(format!(
+                "its variable {name} is {is}, and the stage says {should}"
+            )),
+            (Some(_), Some(_)) => found.push(format!(
+                "its variable {name} has another value than the stage's"
+            )),
+            (Some(_), None) => found.push(format!(
+                "its variable {name} is set, and the stage does not set it"
+            )),
+            (None, _) => found.push(format!("its variable {name} is missing")),
+        }
+    }
+    Ok(found)
+}
+
+/// The function's variables as serverless.yml has them: a template may set others than the stage's own.
+fn rendered_environment(
+    workspace: &Workspace,
+    environment: &Environment,
+) -> Result<BTreeMap<String, String>> {
+    #[derive(Debug, Default, Deserialize)]
+    struct Section {
+        #[serde(default)]
+        environment: BTreeMap<String, String>,
+    }
+    #[derive(Debug, Deserialize)]
+    struct Serverless {
+        #[serde(default)]
+        provider: Section,
+        functions: BTreeMap<String, Section>,
+    }
+    let rendered = Rendered::of_stage(workspace, environment, File::Serverless)?;
+    let read: Serverless = serde_yaml::from_str(rendered.text())?;
+    let mut all = read.provider.environment;
+    for function in read.functions.into_values() {
+        all.extend(function.environment);
+    }
+    Ok(all)
+}
+
+/// Whether the deployed code is `dist/STAGE/handler.zip`, where there is one.
+fn same_code(
+    workspace: &Workspace,
+    environment: &Environment,
+    function: &Function,
+) -> Result<Option<bool>> {
+    let path = workspace.dist(&environment.stage).join("handler.zip");
+    let Some(bytes) = files::read_if_there(&path)? else {
+        return Ok(None);
+    };
+    let hash = BASE64_STANDARD.encode(Sha256::digest(bytes));
+    Ok(function
+        .code_sha256
+        .as_ref()
+        .map(|deployed| *deployed == hash))
+}

@@ -1,0 +1,216 @@
+//! What AWS shows: read as the caller, as whoever else may read a Target account's roles, and by calling the function.
+
+use anyhow::Result;
+use contract::{AccountId, Partition, RoleArn, RoleName, Selection};
+
+use super::evidence::Evidence;
+use crate::{
+    console::{self, Step},
+    deployed::{self, Access, Caller, Deployed, Function, Part, Question, Role, Stack, Unreadable},
+    environment::Environment,
+    operator,
+    policy::{Grants, TargetAccounts},
+    workspace::Workspace,
+};
+
+/// How many calls a function may take to tell of all its accounts.
+const MOST_CALLS: usize = 100;
+
+/// What is deployed, seen from one or several accounts.
+#[derive(Debug, Clone)]
+pub(super) struct Facts {
+    /// Seen by the caller.
+    own: Deployed,
+    /// Seen with other profiles.
+    others: Vec<Deployed>,
+    /// What calling the function showed; nothing where it was not called.
+    pub(super) evidence: Option<Evidence>,
+}
+
+/// A role, as far as it can be seen.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Seen<'a> {
+    /// It is there.
+    Role(&'a Role),
+    /// There is none of that name.
+    Missing,
+    /// It may not be read.
+    Unreadable(&'a Unreadable),
+    /// Nobody of that account was asked.
+    NotAsked,
+}
+
+/// Asks AWS: as the caller, and with each of `profiles`.
+///
+/// # Errors
+/// The operator does not build, or answers something else than it should.
+pub(super) fn gather(
+    workspace: &Workspace,
+    environment: &Environment,
+    grants: &Grants,
+    profiles: &[String],
+) -> Result<Facts> {
+    let region = &environment.variables.region;
+    let access = |profile| Access { region, profile };
+    let target_roles = target_roles(grants)?;
+    let step = Step::begin("Asking AWS (the first time, this builds crates/operator)");
+    let mut roles = target_roles.clone();
+    roles.push(environment.variables.lambda_execution_role.clone());
+    roles.sort();
+    roles.dedup();
+    let question = Question {
+        roles,
+        functions: vec![environment.function_name()],
+        stacks: vec![environment.stack_name()],
+    };
+    let own = deployed::inspect(workspace, access(None), &question)?;
+    let mut others = Vec::new();
+    for profile in profiles {
+        let question = Question {
+            roles: target_roles.clone(),
+            ..Question::default()
+        };
+        let seen = deployed::inspect(workspace, access(Some(profile)), &question)?;
+        warn_of(profile, &seen, environment, grants);
+        others.push(seen);
+    }
+    step.done("");
+    let mut facts = Facts {
+        own,
+        others,
+        evidence: None,
+    };
+    if facts.is_admin(environment) && matches!(facts.function(), Part::Ok(_)) {
+        let step = Step::begin("Calling the function");
+        facts.evidence = Some(call(workspace, environment, access(None)));
+        step.done("");
+    }
+    Ok(facts)
+}
+
+/// The roles that are assumed, each name once.
+fn target_roles(grants: &Grants) -> Result<Vec<RoleName>> {
+    let name = |path: &str, name: &str| format!("{path}{name}").trim_start_matches('/').parse();
+    let mut roles = grants
+        .target_roles
+        .iter()
+        .map(|target| name(&target.role.path, &target.role.name))
+        .collect::<Result<Vec<RoleName>, _>>()?;
+    roles.sort();
+    roles.dedup();
+    Ok(roles)
+}
+
+/// Says so where a profile is of no use.
+fn warn_of(profile: &str, seen: &Deployed, environment: &Environment, grants: &Grants) {
+    match &seen.caller {
+        Part::Ok(caller) => {
+            let is_target = grants.target_roles.iter().any(|role| match &role.accounts {
+                TargetAccounts::These(accounts) => accounts
+                    .iter()
+                    .any(|(account, _)| *account == caller.account),
+                TargetAccounts::Organization(_) => true,
+            });
+            if !is_target {
+                console::note(&format!(
+                    "warning: profile `{profile}` is of account {}, which is no target of stage `{}`",
+                    caller.account, environment.stage
+                ));
+            }
+        }
+        Part::Absent => {}
+        Part::Unreadable(why) => console::note(&format!(
+            "warning: profile `{profile}` is of no use: {}",
+            why.message
+        )),
+    }
+}
+
+/// Calls the function until it has told of every account.
+fn call(workspace: &Workspace, environment: &Environment, access: Access<'_>) -> Evidence {
+    let selection = environment.selection();
+    let one = match &selection {
+        Selection::One(target) => Some(target),
+        Selection::Many(_) => None,
+    };
+    let mut evidence = Evidence::default();
+    let mut event = serde_json::json!({});
+    for _ in 0..MOST_CALLS {
+        let name = environment.function_name();
+        match deployed::invoke(workspace, access, &name, &event.to_string()) {
+            Ok(invocation) => match evidence.note(&invocation, one) {
+                Some(resume) => event = serde_json::json!({ "resume": resume }),
+                None => break,
+            },
+            Err(error) => return Evidence::not_called(&format!("{error:#}")),
+        }
+    }
+    evidence
+}
+
+impl Facts {
+    /// Who asked.
+    pub(super) fn caller(&self) -> &Part<Caller> {
+        &self.own.caller
+    }
+
+    /// Whether who asked is in the Admin account.
+    pub(super) fn is_admin(&self, environment: &Environment) -> bool {
+        is_of(&self.own, &environment.variables.admin_account_id)
+            && self
+                .partition()
+                .is_none_or(|partition| partition == environment.partition())
+    }
+
+    /// The partition of who asked.
+    pub(super) fn partition(&self) -> Option<Partition> {
+        match &self.own.caller {
+            Part::Ok(caller) => operator::partition_of(&caller.arn),
+            Part::Absent | Part::Unreadable(_) => None,
+        }
+    }
+
+    /// The role of that ARN's account and name, whatever its path.
+    pub(super) fn role(&self, arn: &RoleArn) -> Seen<'_> {
+        let mut seen = Seen::NotAsked;
+        let all = std::iter::once(&self.own).chain(&self.others);
+        for deployed in all.filter(|deployed| is_of(deployed, &arn.account)) {
+            match deployed.roles.get(&arn.role) {
+                Some(Part::Ok(role)) => return Seen::Role(role),
+                Some(Part::Absent) => return Seen::Missing,
+                Some(Part::Unreadable(why)) => seen = Seen::Unreadable(why),
+                None => {}
+            }
+        }
+        seen
+    }
+
+    /// The function.
+    pub(super) fn function(&self) -> &Part<Function> {
+        self.own.functions.values().next().unwrap_or(&Part::Absent)
+    }
+
+    /// The function's stack.
+    pub(super) fn stack(&self) -> Option<&Stack> {
+        match self.own.stacks.values().next()? {
+            Part::Ok(stack) => Some(stack),
+            Part::Absent | Part::Unreadable(_) => None,
+        }
+    }
+}
+
+fn is_of(deployed: &Deployed, account: &AccountId) -> bool {
+    matches!(&deployed.caller, Part::Ok(caller) if caller.account == *account)
+}
+
+#[cfg(test)]
+impl Facts {
+    /// What a test says is deployed.
+    pub(super) fn of(own: Deployed, others: Vec<Deployed>, evidence: Option<Evidence>) -> Self {
+        Self {
+            own,
+            others,
+            evidence,
+        }
+    }
+}

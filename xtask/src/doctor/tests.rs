@@ -1,0 +1,415 @@
+//! What is said of a stage, from what is deployed: the cases that the emulator cannot show are here.
+
+use contract::Stage;
+use serde_json::{Value, json};
+
+use super::{
+    evidence::Evidence,
+    facts::Facts,
+    judge,
+    report::{Certainty, Check, Id, Report, Status},
+};
+use crate::{
+    deployed::{Deployed, Invocation},
+    environment::{self, Environment},
+    policy::Grants,
+    workspace::Workspace,
+};
+
+const VARIABLES: &str = "admin-account-id: \"111111111111\"\nlambda-execution-role: Runs\n\
+                         target-account-id: \"222222222222\"\ns3-read-role: team/Reads\n";
+
+/// A stage, and what is deployed of it: all is well.
+struct World {
+    environment: Environment,
+    grants: Grants,
+    own: Value,
+    target: Option<Value>,
+    invocation: Option<(Option<&'static str>, Value)>,
+}
+
+impl World {
+    fn new(more: &str) -> Self {
+        let stage: Stage = "dev".parse().unwrap();
+        let text = format!("{VARIABLES}{more}");
+        let environment = environment::parse("variables.dev.yml", stage, text.as_bytes())
+            .unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+        let grants = Grants::of(&environment).unwrap();
+        let role = |arn: &str, grants: &crate::policy::RoleGrants| {
+            json!({"ok": {
+                "arn": arn, "id": "AROA1", "created": "2026-01-01T00:00:00Z",
+                "trustPolicy": grants.trust_policy, "permissionsBoundary": null,
+                "inlinePolicies": {"ok": grants.permissions}, "attachedPolicies": {"ok": {}}
+            }})
+        };
+        let caller = |account: &str| json!({"ok": {"account": account, "arn": format!("arn:aws:iam::{account}:user/me")}});
+        let function = json!({"ok": {
+            "role": "arn:aws:iam::111111111111:role/Runs", "runtime": "provided.al2023",
+            "architectures": ["x86_64"], "timeout": 30, "memorySize": 256, "codeSha256": "x",
+            "state": "Active", "stateReason": null,
+            "environment": {"ok": environment.function_configuration().to_environment()}
+        }});
+        let stack = json!({"ok": {
+            "status": "UPDATE_COMPLETE", "created": "2026-02-01T00:00:00Z", "template": {"absent": true}
+        }});
+        let own = json!({
+            "caller": caller("111111111111"),
+            "roles": {"Runs": role("arn:aws:iam::111111111111:role/Runs", &grants.execution_role)},
+            "functions": {environment.function_name(): function},
+            "stacks": {environment.stack_name(): stack}
+        });
+        let reads = role(
+            "arn:aws:iam::222222222222:role/team/Reads",
+            &grants.target_roles[0].role,
+        );
+        let target = json!({
+            "caller": caller("222222222222"), "roles": {"team/Reads": reads}, "functions": {}, "stacks": {}
+        });
+        Self {
+            environment,
+            grants,
+            own,
+            target: Some(target),
+            invocation: Some((None, json!({"statusCode": 200, "body": "[\"a\"]"}))),
+        }
+    }
+
+    /// The Target account's policies cannot be read.
+    fn hidden(mut self) -> Self {
+        self.target = None;
+        self
+    }
+
+    fn not_deployed(mut self) -> Self {
+        let name = self.environment.function_name();
+        self.own["functions"][name] = json!({"absent": true});
+        self.invocation = None;
+        self
+    }
+
+    fn refused(mut self, message: &str) -> Self {
+        let payload = json!({"errorType": "AssumeRoleDenied", "errorMessage": message});
+        self.invocation = Some((Some("Unhandled"), payload));
+        self
+    }
+
+    /// The Target's role as IAM gives it.
+    fn target_role(&mut self) -> &mut Value {
+        &mut self.target.as_mut().unwrap()["roles"]["team/Reads"]["ok"]
+    }
+
+    fn execution_role(&mut self) -> &mut Value {
+        &mut self.own["roles"]["Runs"]["ok"]
+    }
+
+    fn report(&self) -> Report {
+        let read = |value: &Value| serde_json::from_value::<Deployed>(value.clone()).unwrap();
+        let evidence = self.invocation.clone().map(|(error, payload)| {
+            let mut evidence = Evidence::default();
+            let invocation = Invocation {
+                function_error: error.map(ToOwned::to_owned),
+                payload,
+            };
+            let selection = self.environment.selection();
+            let one = match &selection {
+                contract::Selection::One(target) => Some(target),
+                contract::Selection::Many(_) => None,
+            };
+            evidence.note(&invocation, one);
+            evidence
+        });
+        let others = self.target.iter().map(read).collect();
+        let facts = Facts::of(read(&self.own), others, evidence);
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let workspace = Workspace::locate(Some(&root)).unwrap();
+        Report {
+            stage: "dev".to_owned(),
+            checks: judge(&workspace, &self.environment, &self.grants, &facts).unwrap(),
+        }
+    }
+
+    fn check(&self, id: Id) -> Check {
+        let checks = self.report().checks;
+        checks.into_iter().find(|check| check.id == id).unwrap()
+    }
+
+    /// The target's status, and its causes by their names in JSON.
+    fn target(&self) -> (Status, Vec<String>) {
+        let check = self.check(Id::Target);
+        (check.status, causes(&check))
+    }
+
+    fn failed(&self) -> Vec<Id> {
+        let checks = self.report().checks;
+        let failed = checks.iter().filter(|check| check.status == Status::Failed);
+        failed.map(|check| check.id).collect()
+    }
+}
+
+fn causes(check: &Check) -> Vec<String> {
+    let name = |cause: &super::report::Cause| {
+        let name = serde_json::to_value(cause.id).unwrap();
+        name.as_str().unwrap().to_owned()
+    };
+    check.causes.iter().map(name).collect()
+}
+
+#[test]
+fn all_is_well() {
+    for (more, world) in [
+        "",
+        "external-id: audit\n",
+        "trust: account\n",
+        "organization-id: o-a1b2c3d4e5\n",
+    ]
+    .map(|more| (more, World::new(more)))
+    {
+        let report = world.report();
+        assert_eq!(
+            report.count(Status::Ok),
+            report.checks.len(),
+            "{more}{report}"
+        );
+        let report = world.not_deployed().report();
+        assert_eq!(report.count(Status::Failed), 0, "{more}{report}");
+        assert_eq!(report.count(Status::Unknown), 1, "{more}{report}");
+    }
+}
+
+#[test]
+fn what_is_not_readable_is_not_claimed() {
+    let report = World::new("").hidden().not_deployed().report();
+    assert!(!report.has_failed(), "{report}");
+    insta::assert_snapshot!(report);
+
+    let mut nothing = World::new("").hidden().not_deployed();
+    let why = json!({"unreadable": {"code": "AccessDenied", "message": "no", "hint": null}});
+    nothing.own["roles"]["Runs"] = why.clone();
+    let name = nothing.environment.function_name();
+    nothing.own["functions"][name] = why;
+    let report = nothing.report();
+    assert_eq!(report.count(Status::Ok), 1, "the caller alone: {report}");
+    assert!(!report.has_failed(), "{report}");
+}
+
+#[test]
+fn a_refusal_without_a_view_lists_what_it_may_be() {
+    let refused = World::new("").hidden().refused("AccessDenied: no");
+    let report = refused.report();
+    insta::assert_snapshot!(report);
+    let check = refused.check(Id::Target);
+    assert_eq!(check.causes[0].certainty, Certainty::Likely);
+    assert!(
+        check.causes[1..]
+            .iter()
+            .all(|cause| cause.certainty == Certainty::Possible)
+    );
+}
+
+#[test]
+fn a_deleted_principal_is_told_from_another_one() {
+    let mut stale = World::new("").refused("AccessDenied: no");
+    stale.target_role()["trustPolicy"]["Statement"][0]["Principal"] =
+        json!({"AWS": "AROAOLDOLDOLDOLD"});
+    assert_eq!(
+        stale.target(),
+        (Status::Failed, vec!["stale-principal".to_owned()])
+    );
+    let mut another = World::new("").refused("AccessDenied: no");
+    another.target_role()["trustPolicy"]["Statement"][0]["Principal"] =
+        json!({"AWS": "arn:aws:iam::111111111111:role/Other"});
+    assert_eq!(
+        another.target(),
+        (Status::Failed, vec!["trust-names-another".to_owned()])
+    );
+    insta::assert_snapshot!(another.report());
+}
+
+#[test]
+fn an_execution_role_younger_than_the_stack_was_probably_recreated() {
+    let mut recreated = World::new("").hidden().refused("AccessDenied: no");
+    assert_eq!(recreated.target().1[0], "role-missing");
+    recreated.execution_role()["created"] = json!("2026-03-01T00:00:00Z");
+    assert_eq!(recreated.target().1[0], "stale-principal");
+}
+
+#[test]
+fn what_aws_names_comes_first() {
+    let says = |what: &str| {
+        format!("AccessDenied: User: x is not authorized to perform: sts:AssumeRole {what}")
+    };
+    for (what, cause) in [
+        (
+            "with an explicit deny in a service control policy",
+            "control-policy",
+        ),
+        (
+            "because no resource control policy allows the sts:AssumeRole action",
+            "control-policy",
+        ),
+        (
+            "with an explicit deny in a permissions boundary",
+            "permissions-boundary",
+        ),
+        (
+            "because no identity-based policy allows the sts:AssumeRole action",
+            "permission-missing",
+        ),
+        (
+            "with an explicit deny in a resource-based policy",
+            "explicit-deny",
+        ),
+    ] {
+        let world = World::new("").hidden().refused(&says(what));
+        let check = world.check(Id::Target);
+        assert_eq!(causes(&check)[0], cause, "{what}");
+        assert_eq!(check.causes[0].certainty, Certainty::Seen);
+    }
+}
+
+#[test]
+fn a_refusal_of_what_all_policies_allow_has_causes_that_cannot_be_seen() {
+    let (status, causes) = World::new("").refused("AccessDenied: no").target();
+    assert_eq!(status, Status::Failed);
+    assert_eq!(causes, ["not-yet-consistent", "control-policy"]);
+}
+
+#[test]
+fn what_the_admin_account_explains_is_not_blamed_on_the_target() {
+    let mut world = World::new("").refused("AccessDenied: no");
+    world.execution_role()["inlinePolicies"]["ok"] = json!({});
+    assert_eq!(world.failed(), [Id::AssumePermission, Id::LogPermission]);
+    assert_eq!(world.target().0, Status::Ok);
+    assert_eq!(world.hidden().target().0, Status::Unknown);
+}
+
+#[test]
+fn the_external_id_is_missing_or_another() {
+    let mut asked = World::new("").refused("AccessDenied: no");
+    asked.target_role()["trustPolicy"]["Statement"][0]["Condition"] =
+        json!({"StringEquals": {"sts:ExternalId": "secret"}});
+    let check = asked.check(Id::Target);
+    assert_eq!(causes(&check), ["external-id"]);
+    assert!(
+        check.causes[0].text.contains("the stage has none"),
+        "{check:?}"
+    );
+    // The statement to paste asks for none.
+    let statement = check.causes[0].statement.as_ref().unwrap();
+    assert!(statement.get("Condition").is_none(), "{statement}");
+}
+
+#[test]
+fn a_boundary_and_a_denial_are_told_from_a_missing_permission() {
+    let boundary = json!({"arn": "arn:aws:iam::222222222222:policy/B", "document":
+        {"ok": {"Statement": {"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}}}});
+    let mut bounded = World::new("");
+    bounded.target_role()["permissionsBoundary"] = boundary.clone();
+    assert_eq!(
+        bounded.target(),
+        (
+            Status::Failed,
+            ["permissions-boundary", "cached-session"]
+                .map(str::to_owned)
+                .to_vec()
+        )
+    );
+
+    let mut bounded = World::new("");
+    bounded.execution_role()["permissionsBoundary"] = boundary;
+    assert_eq!(bounded.failed(), [Id::AssumePermission, Id::LogPermission]);
+    assert_eq!(
+        causes(&bounded.check(Id::AssumePermission)),
+        ["permissions-boundary"]
+    );
+
+    let mut denied = World::new("");
+    denied.execution_role()["attachedPolicies"]["ok"] = json!({"arn:aws:iam::111111111111:policy/No": {"ok":
+        {"Statement": {"Effect": "Deny", "Action": "sts:*", "Resource": "*"}}}});
+    assert_eq!(
+        causes(&denied.check(Id::AssumePermission)),
+        ["explicit-deny"]
+    );
+    // No statement mends what another one denies.
+    assert_eq!(denied.check(Id::AssumePermission).causes[0].statement, None);
+}
+
+#[test]
+fn the_path_of_a_role_is_part_of_it() {
+    let mut world = World::new("").not_deployed();
+    world.target_role()["arn"] = json!("arn:aws:iam::222222222222:role/Reads");
+    assert_eq!(
+        world.target(),
+        (Status::Failed, vec!["role-path".to_owned()])
+    );
+}
+
+#[test]
+fn the_function_is_held_against_the_stage() {
+    let mut world = World::new("");
+    let name = world.environment.function_name();
+    let function = &mut world.own["functions"][name]["ok"];
+    function["role"] = json!("arn:aws:iam::111111111111:role/Other");
+    function["timeout"] = json!(3);
+    function["environment"]["ok"]["TARGET_ACCOUNT_ID"] = json!("333333333333");
+    function["environment"]["ok"]["AWS_ENDPOINT_URL_STS"] = json!("https://secret");
+    let check = world.check(Id::Function);
+    assert_eq!(check.status, Status::Failed);
+    let texts: Vec<&str> = check
+        .causes
+        .iter()
+        .map(|cause| cause.text.as_str())
+        .collect();
+    assert_eq!(
+        texts,
+        [
+            "it runs as arn:aws:iam::111111111111:role/Other, and the stage says arn:aws:iam::111111111111:role/Runs",
+            "its timeout is 3, and the stage says 30",
+            "its variable AWS_ENDPOINT_URL_STS is set, and the stage does not set it",
+            "its variable TARGET_ACCOUNT_ID is 333333333333, and the stage says 222222222222",
+        ]
+    );
+}
+
+#[test]
+fn a_function_that_cannot_start_says_nothing_of_the_target() {
+    let mut world = World::new("").hidden();
+    let payload =
+        json!({"errorType": "InvalidConfiguration", "errorMessage": "S3_READ_ROLE is not set"});
+    world.invocation = Some((Some("Unhandled"), payload));
+    assert_eq!(world.failed(), [Id::Function]);
+    assert_eq!(causes(&world.check(Id::Function)), ["function-error"]);
+    assert_eq!(world.target().0, Status::Unknown);
+}
+
+#[test]
+fn who_is_elsewhere_or_nobody_is_told_so_and_nothing_else_fails() {
+    let mut elsewhere = World::new("").hidden();
+    elsewhere.own["caller"]["ok"]["account"] = json!("999999999999");
+    elsewhere.invocation = None;
+    assert_eq!(elsewhere.failed(), [Id::Caller]);
+
+    let mut nobody = World::new("").hidden().not_deployed();
+    let unreadable =
+        |code: &str| json!({"unreadable": {"code": code, "message": "m", "hint": "sign in"}});
+    nobody.own["caller"] = unreadable("NoCredentials");
+    assert_eq!(nobody.failed(), [Id::Caller]);
+    assert_eq!(nobody.check(Id::Caller).fix.as_deref(), Some("sign in"));
+
+    nobody.own["caller"] = unreadable("Unreachable");
+    assert_eq!(nobody.failed(), []);
+    assert_eq!(nobody.check(Id::Caller).status, Status::Unknown);
+}
+
+#[test]
+fn the_json_is_a_contract() {
+    let mut world = World::new("external-id: audit\n").refused("AccessDenied: no");
+    world.target_role()["trustPolicy"]["Statement"][0]["Condition"] = json!({});
+    world.target_role()["trustPolicy"]["Statement"][0]["Principal"] =
+        json!({"Service": "ec2.amazonaws.com"});
+    let mut report = world.report();
+    report
+        .checks
+        .retain(|check| [Id::Caller, Id::Target].contains(&check.id));
+    insta::assert_snapshot!(serde_json::to_string_pretty(&report).unwrap());
+}
