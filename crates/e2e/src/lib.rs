@@ -185,6 +185,7 @@ pub struct Copy {
     folder: TempDir,
     account: String,
     target: Option<PathBuf>,
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Copy {
@@ -225,7 +226,26 @@ impl Copy {
             folder,
             account: account.to_owned(),
             target: Some(target_folder()),
+            variables: Vec::new(),
         }
+    }
+
+    /// Its commands can be each of `accounts`, by the profile of that name (`--profile`, `AWS_PROFILE`).
+    #[must_use]
+    pub fn with_profiles(mut self, accounts: &[&str]) -> Self {
+        let profiles = accounts.iter().map(|account| {
+            format!("[{account}]\naws_access_key_id = {account}\naws_secret_access_key = test\n")
+        });
+        self.write("credentials", &profiles.collect::<String>());
+        self.write("config", "");
+        for (name, file) in [
+            ("AWS_SHARED_CREDENTIALS_FILE", "credentials"),
+            ("AWS_CONFIG_FILE", "config"),
+        ] {
+            let path = self.path(file).display().to_string();
+            self.variables.push((name, path));
+        }
+        self
     }
 
     /// Builds into a target folder of its own, inside the copy.
@@ -312,6 +332,7 @@ impl Copy {
         if let Some(target) = &self.target {
             command.env("CARGO_TARGET_DIR", target);
         }
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         Run {
             output: command.stdin(Stdio::null()).output().expect("it starts"),
             shown,

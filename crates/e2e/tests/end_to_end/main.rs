@@ -10,6 +10,7 @@
 )]
 
 mod many;
+mod doctor;
 mod stage;
 mod tools;
 

@@ -1,6 +1,6 @@
 //! A test's accounts and stage, and what a person does with them.
 
-use std::{path::PathBuf, time::Instant};
+use std::{collections::HashMap, path::PathBuf, time::Instant};
 
 use aws_sdk_lambda::{
     operation::get_function_configuration::GetFunctionConfigurationOutput, primitives::Blob,
@@ -116,15 +116,27 @@ impl Stage {
     /// The next invocation starts a new process, which holds no credentials of the Target account: so it is after every
     /// change of a function's environment.
     pub(crate) async fn forget_credentials(&self, why: &str) {
-        let lambda = self.lambda();
-        let name = self.function_name();
         let environment = self.deployed().await.environment.expect("an environment");
         let mut variables = environment.variables.expect("variables");
         variables.insert("FORGET".to_owned(), why.to_owned());
+        self.set_variables(variables).await;
+    }
+
+    /// The same, and the function is as it was deployed: the emulator does not compare what it is set to.
+    pub(crate) async fn forget_credentials_without_a_trace(&self) {
+        let environment = self.deployed().await.environment.expect("an environment");
+        self.set_variables(environment.variables.expect("variables"))
+            .await;
+    }
+
+    async fn set_variables(&self, variables: HashMap<String, String>) {
         let environment = Environment::builder()
             .set_variables(Some(variables))
             .build();
-        let update = lambda.update_function_configuration().function_name(name);
+        let lambda = self.lambda();
+        let update = lambda
+            .update_function_configuration()
+            .function_name(self.function_name());
         update
             .environment(environment)
             .send()
