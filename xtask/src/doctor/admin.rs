@@ -6,7 +6,6 @@ use anyhow::Result;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use contract::RoleArn;
 use serde::Deserialize;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -90,6 +89,12 @@ pub(super) fn examine(
         }
         Seen::Unreadable(why) => side.not_told(grants, &format!("not readable ({})", why.code)),
         Seen::NotAsked => side.not_told(grants, &not_in_admin(environment)),
+    }
+    if let Part::Ok(function) = facts.function()
+        && facts.is_admin(environment)
+        && asks_for_another(environment, function)
+    {
+        side.blocked = side.blocked.or(Some(Id::Function));
     }
     side.checks.push(function(workspace, environment, facts)?);
     Ok(side)
@@ -203,10 +208,7 @@ fn not_in_admin(environment: &Environment) -> String {
 
 fn execution_role(environment: &Environment, arn: &RoleArn, seen: Seen<'_>) -> Check {
     let stage = &environment.stage;
-    let make = format!(
-        "cargo xtask roles --env {stage}, and deploy dist/{stage}/roles/admin.yml in account {}",
-        arn.account
-    );
+    let make = format!("cargo xtask roles --env {stage} --apply admin");
     match seen {
         Seen::Role(role) if role.arn == arn.to_string() => Check::ok(Id::ExecutionRole, &role.arn),
         Seen::Role(role) => {
@@ -259,7 +261,7 @@ fn lambda_trust(environment: &Environment, grants: &Grants, role: &Role, facts: 
     );
     let name = &environment.variables.lambda_execution_role;
     let place = format!("in account {admin}, on role {name}, in its trust policy");
-    let statement = json_of(grants.execution_role.trust_policy.statements.first());
+    let statement = grants.execution_role.trust_policy.statements.first();
     match verdict::of_trust(&role.trust_policy, &request) {
         Verdict::Allowed if refused => {
             let cause = "Lambda says that it cannot assume the role, whose trust policy lets it: it may have been \
@@ -283,12 +285,15 @@ fn lambda_trust(environment: &Environment, grants: &Grants, role: &Role, facts: 
             let causes = reasons
                 .iter()
                 .map(|reason| {
-                    of_trust_reason(reason, "lambda.amazonaws.com")
-                        .mended_by(&place, statement.clone())
+                    let cause = of_trust_reason(reason, "lambda.amazonaws.com");
+                    match statement.filter(|_| cause.id != CauseId::ExplicitDeny) {
+                        Some(statement) => cause.mended_by(&place, statement.clone()),
+                        None => cause,
+                    }
                 })
                 .collect();
-            Check::failed(Id::LambdaTrust, "Lambda may not assume the role", causes)
-                .fix("put the statement there, or deploy the rendered admin.yml again")
+            let fix = apply_admin(environment);
+            Check::failed(Id::LambdaTrust, "Lambda may not assume the role", causes).fix(fix)
         }
     }
 }
@@ -489,25 +494,36 @@ fn permission(
             .into_iter()
             .map(|cause| match cause.id {
                 CauseId::PermissionMissing | CauseId::ConditionNotMet => {
-                    cause.mended_by(&place, json_of(Some(statement)))
+                    cause.mended_by(&place, statement.clone())
                 }
                 _ => cause,
             })
             .collect();
-        return Check::failed(id, found, causes).fix(format!(
-            "put the statement there, or deploy dist/{}/roles/admin.yml again",
-            environment.stage
-        ));
+        return Check::failed(id, found, causes).fix(apply_admin(environment));
     }
     if !unclear.is_empty() {
         let found = format!("cannot tell: it depends on {}", listed(&unclear));
         return Check::unknown(id, found);
     }
+    let actions: BTreeSet<String> = match &statement.actions {
+        Set::Only(actions) | Set::Except(actions) => actions.clone(),
+    };
     let found = match verdicts {
         [(label, _)] => format!("the role may {label}"),
-        _ => format!("the role may do all {} that it should", verdicts.len()),
+        _ => match verdicts.len() / actions.len().max(1) {
+            1 => format!("the role may {}", listed(&actions)),
+            roles => format!("the role may {} on all {roles} roles", listed(&actions)),
+        },
     };
     Check::ok(id, found)
+}
+
+/// How the execution role gets what it should have.
+fn apply_admin(environment: &Environment) -> String {
+    format!(
+        "cargo xtask roles --env {} --apply admin, or put the statement there",
+        environment.stage
+    )
 }
 
 /// The first few of `all`.
@@ -524,11 +540,6 @@ pub(super) fn listed(all: &BTreeSet<String>) -> String {
         .map(String::as_str)
         .collect::<Vec<_>>()
         .join(", ")
-}
-
-pub(super) fn json_of(statement: Option<&Statement>) -> Value {
-    // A statement can always be written.
-    serde_json::to_value(statement).unwrap_or_default()
 }
 
 fn function(workspace: &Workspace, environment: &Environment, facts: &Facts) -> Result<Check> {
@@ -594,6 +605,19 @@ fn function(workspace: &Workspace, environment: &Environment, facts: &Facts) -> 
         Id::Function,
         format!("{name} is deployed as the stage says{code}"),
     ))
+}
+
+/// Whether the function asks for something else than the stage says, or as another role: a refusal of that says nothing of
+/// what the stage says.
+fn asks_for_another(environment: &Environment, function: &Function) -> bool {
+    let role = environment.execution_role_arn().to_string();
+    let should = environment.function_configuration().to_environment();
+    let is_another = |name: &str| match &function.environment {
+        Part::Ok(is) => is.get(name) != should.get(name),
+        Part::Absent | Part::Unreadable(_) => false,
+    };
+    function.role.as_deref() != Some(&role)
+        || contract::variable::TARGET.into_iter().any(is_another)
 }
 
 /// What a person would set differently in the console than the stage does.

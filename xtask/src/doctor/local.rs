@@ -62,17 +62,23 @@ pub(super) fn rendered(
     environment: &Environment,
 ) -> Result<(Check, Option<Grants>)> {
     let all = [File::Serverless].into_iter().chain(File::ROLES);
-    let rendered = Templates::load(workspace, &all.collect::<Vec<_>>()).and_then(|templates| {
-        let grants = rendering::grants(environment)?;
-        Ok((templates.render(environment)?, grants))
-    });
-    let (rendered, grants) = match rendered {
+    let grants = match rendering::grants(environment) {
+        Ok(grants) => grants,
+        Err(fault) => {
+            let cause = Cause::seen(CauseId::InvalidVariables, fault.to_string());
+            let found = "no roles can be made for the stage";
+            return Ok((Check::failed(Id::Rendered, found, vec![cause]), None));
+        }
+    };
+    let rendered = Templates::load(workspace, &all.collect::<Vec<_>>())
+        .and_then(|templates| Ok(templates.render(environment)?));
+    let rendered = match rendered {
         Ok(rendered) => rendered,
         Err(error) if fault::is_of_input(&error) => {
             let cause = Cause::seen(CauseId::InvalidTemplate, format!("{error:#}"));
             let check = Check::failed(Id::Rendered, "the stage cannot be rendered", vec![cause]);
             let fix = "mend the template, or put the shipped one back";
-            return Ok((check.fix(fix), None));
+            return Ok((check.fix(fix), Some(grants)));
         }
         Err(error) => return Err(error),
     };

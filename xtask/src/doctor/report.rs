@@ -1,7 +1,8 @@
 //! What a check comes to, as data: the table and the JSON are made from it.
 
 use serde::Serialize;
-use serde_json::Value;
+
+use crate::policy::Statement;
 
 /// All that was looked at.
 #[derive(Debug, Clone, Serialize)]
@@ -94,7 +95,7 @@ pub(crate) struct Cause {
     #[serde(rename = "where")]
     pub(crate) place: Option<String>,
     /// The statement to have there.
-    pub(crate) statement: Option<Value>,
+    pub(crate) statement: Option<Statement>,
 }
 
 /// How sure a cause is.
@@ -256,7 +257,7 @@ impl Cause {
 
     /// The same, with the statement that belongs to `place`.
     #[must_use]
-    pub(super) fn mended_by(mut self, place: impl Into<String>, statement: Value) -> Self {
+    pub(super) fn mended_by(mut self, place: impl Into<String>, statement: Statement) -> Self {
         self.place = Some(place.into());
         self.statement = Some(statement);
         self

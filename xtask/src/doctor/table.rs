@@ -144,10 +144,8 @@ fn wrapped(text: &str, label: &str, indent: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-    use crate::doctor::report::CauseId;
+    use crate::{doctor::report::CauseId, policy::Statement};
 
     fn target(account: &str, status: Status) -> Check {
         let mut check = Check::ok(Id::Target, "listed 3 buckets");
@@ -163,7 +161,7 @@ mod tests {
         let failed = target("222222222222", Status::Failed).because(vec![
             Cause::seen(CauseId::TrustNamesAnother, long).mended_by(
                 "in account 222222222222, on role MyS3ReadRole, in its trust policy",
-                json!({"Effect": "Allow"}),
+                Statement::allow("ExecutionRole", ["sts:AssumeRole"]),
             ),
             Cause::possible(CauseId::ControlPolicy, "a policy of the organization"),
         ]);
@@ -186,7 +184,9 @@ mod tests {
                     it was that refused, nor whether there is such a role at all
                     in account 222222222222, on role MyS3ReadRole, in its trust policy:
                       {
-                        "Effect": "Allow"
+                        "Sid": "ExecutionRole",
+                        "Effect": "Allow",
+                        "Action": "sts:AssumeRole"
                       }
                  2. possible: a policy of the organization
                  fix: deploy dist/dev/roles/target.yml there

@@ -6,20 +6,18 @@
 use contract::{
     Access, AccountId, Accounts, ExternalId, Organization, RoleArn, Selection, SessionName, Target,
 };
-use serde_json::Value;
 
 use super::{
     admin::{self, AdminSide},
     evidence::{Failure, Fault, Kind, Outcome},
     facts::{Facts, Seen},
-    report::{Cause, CauseId, Check, Id, Status},
+    report::{Cause, CauseId, Certainty, Check, Id, Status},
     verdict::{self, Policies, Verdict},
 };
 use crate::{
     deployed::Role,
     environment::Environment,
     policy::{self, Caller, Grants, Request, RoleGrants, TargetAccounts, TargetRole},
-    rendering::File,
 };
 
 /// The roles that the targets are listed by, as far as they are known.
@@ -187,10 +185,17 @@ impl Side<'_> {
                 );
                 Check::failed(Id::Target, found, causes).fix(self.deploy())
             }
+            (_, Admin::Blocks(Id::Function)) => Check::unknown(
+                Id::Target,
+                format!(
+                    "{}, by a function that is another than the stage's: see function",
+                    listed(buckets)
+                ),
+            ),
             (_, Admin::Blocks(id)) => Check::ok(
                 Id::Target,
                 format!(
-                    "{}, perhaps with a session of before ({})",
+                    "{}, perhaps with a session of before: see {}",
                     listed(buckets),
                     name(id)
                 ),
@@ -222,55 +227,52 @@ impl Side<'_> {
                 ),
             ),
             (Visible::Allows, side) => {
-                let mut causes: Vec<Cause> = told.into_iter().collect();
+                let mut causes = Vec::new();
                 if matches!(side, Admin::Unknown) {
                     causes.push(self.execution_role_may_lack_it());
                 }
                 causes.push(not_yet_consistent());
                 causes.push(self.control_policy());
                 let found = "STS refuses, and all that is visible allows it: cannot tell why";
-                Check::failed(Id::Target, found, first_is_likely(causes))
+                Check::failed(Id::Target, found, ranked(told, causes))
             }
             (Visible::Unclear(what), side) => {
-                let mut causes: Vec<Cause> = told.into_iter().collect();
                 let cause = format!("a condition may not hold: it depends on {what}");
-                causes.push(Cause::possible(CauseId::ConditionNotMet, cause));
+                let mut causes = vec![Cause::possible(CauseId::ConditionNotMet, cause)];
                 if matches!(side, Admin::Unknown) {
                     causes.push(self.execution_role_may_lack_it());
                 }
                 causes.push(self.control_policy());
                 let found = "STS refuses: cannot tell why";
-                Check::failed(Id::Target, found, first_is_likely(causes)).fix(self.deploy())
+                Check::failed(Id::Target, found, ranked(told, causes)).fix(self.deploy())
             }
             (Visible::Hidden(why), side) => {
-                let mut causes: Vec<Cause> = told.into_iter().collect();
-                causes.extend(self.guesses(&side));
+                let causes = ranked(told, self.guesses(&side));
                 let found = format!("STS refuses: cannot tell which of these it is, as {why}");
-                Check::failed(Id::Target, found, first_is_likely(causes)).fix(self.look())
+                Check::failed(Id::Target, found, causes).fix(self.look())
             }
         }
     }
 
     fn listing_refused(&self, failure: &Failure, visible: Visible) -> Check {
         let found = format!("{} is assumed, and S3 does not let it list", self.arn.role);
-        let mut causes: Vec<Cause> = told(&failure.message).into_iter().collect();
+        let told = told(&failure.message);
         match visible {
             Visible::Refuses(of_trust, of_listing) => {
-                causes = of_listing.into_iter().chain(of_trust).collect();
+                let causes = of_listing.into_iter().chain(of_trust).collect();
                 Check::failed(Id::Target, found, causes).fix(self.deploy())
             }
             Visible::Allows => {
-                causes.push(self.control_policy());
-                causes.push(not_yet_consistent());
+                let causes = vec![self.control_policy(), not_yet_consistent()];
                 let found = format!("{found}, and all that is visible allows it: cannot tell why");
-                Check::failed(Id::Target, found, first_is_likely(causes))
+                Check::failed(Id::Target, found, ranked(told, causes))
             }
             Visible::Unclear(_) | Visible::Hidden(_) => {
                 let lacks = format!(
                     "no policy of {} may allow s3:ListAllMyBuckets",
                     self.arn.role
                 );
-                causes.extend([
+                let causes = vec![
                     self.mended_by_permission(Cause::possible(CauseId::PermissionMissing, lacks)),
                     Cause::possible(
                         CauseId::PermissionsBoundary,
@@ -278,8 +280,8 @@ impl Side<'_> {
                     ),
                     Cause::possible(CauseId::ExplicitDeny, "a policy of the role may deny it"),
                     self.control_policy(),
-                ]);
-                Check::failed(Id::Target, found, first_is_likely(causes)).fix(self.look())
+                ];
+                Check::failed(Id::Target, found, ranked(told, causes)).fix(self.look())
             }
         }
     }
@@ -542,10 +544,7 @@ impl Side<'_> {
         statement: impl Fn(&RoleGrants) -> Option<&policy::Statement>,
     ) -> Cause {
         match self.grants.and_then(|grants| statement(&grants.role)) {
-            Some(statement) => {
-                let statement: Value = admin::json_of(Some(statement));
-                cause.mended_by(place, statement)
-            }
+            Some(statement) => cause.mended_by(place, statement.clone()),
             None => cause,
         }
     }
@@ -561,24 +560,18 @@ impl Side<'_> {
 
     /// How the account gets the role that it should have.
     fn deploy(&self) -> String {
-        let account = &self.arn.account;
-        let file = match self.grants {
-            Some(grants) if !grants.is_default => File::TargetRoleOf(account.clone()),
-            _ => File::TargetRole,
-        };
         format!(
-            "deploy dist/{}/{} in account {account}, or put the statement there",
-            self.environment.stage,
-            file.path()
+            "`cargo xtask roles --env {} --apply target` with credentials of account {}, or put the statement there",
+            self.environment.stage, self.arn.account
         )
     }
 
     /// How to see more, and how to mend it without.
     fn look(&self) -> String {
         format!(
-            "`--target-profile NAME`, a profile of account {}, shows which it is; or {}",
-            self.arn.account,
-            self.deploy()
+            "`--target-profile NAME`, a profile of account {}, shows which it is; most of it is mended by `cargo xtask \
+             roles --env {} --apply target` with credentials of that account",
+            self.arn.account, self.environment.stage
         )
     }
 }
@@ -610,6 +603,7 @@ fn name(id: Id) -> &'static str {
     match id {
         Id::ExecutionRole => "execution-role",
         Id::LambdaTrust => "lambda-trust",
+        Id::Function => "function",
         _ => "assume-permission",
     }
 }
@@ -625,34 +619,42 @@ fn not_yet_consistent() -> Cause {
 fn told(message: &str) -> Option<Cause> {
     let says = |what: &str| message.contains(what);
     let (id, what) = if says("service control policy") {
-        (CauseId::ControlPolicy, "a service control policy (SCP)")
+        (CauseId::ControlPolicy, "by a service control policy (SCP)")
     } else if says("resource control policy") {
-        (CauseId::ControlPolicy, "a resource control policy (RCP)")
+        (CauseId::ControlPolicy, "by a resource control policy (RCP)")
     } else if says("permissions boundary") {
-        (CauseId::PermissionsBoundary, "a permissions boundary")
+        (CauseId::PermissionsBoundary, "by a permissions boundary")
     } else if says("explicit deny in an identity-based policy") {
-        (CauseId::ExplicitDeny, "a policy of the caller's role")
+        (CauseId::ExplicitDeny, "by a policy of the role that asked")
     } else if says("explicit deny in a resource-based policy") {
-        (CauseId::ExplicitDeny, "the trust policy")
+        (CauseId::ExplicitDeny, "by the trust policy")
     } else if says("no identity-based policy allows") {
         (
             CauseId::PermissionMissing,
-            "that no policy of the caller's role allows it",
+            "for want of a policy of the role that asked",
         )
     } else {
         return None;
     };
-    Some(Cause::seen(id, format!("AWS names {what}: {message}")))
+    Some(Cause::seen(
+        id,
+        format!("AWS says that it is refused {what}: {message}"),
+    ))
 }
 
-/// What AWS has not told is a guess, the first one the best.
-fn first_is_likely(mut causes: Vec<Cause>) -> Vec<Cause> {
-    use super::report::Certainty;
-
-    if let Some(first) = causes.first_mut()
-        && first.certainty == Certainty::Possible
-    {
-        first.certainty = Certainty::Likely;
+/// What AWS has told, if anything, before the guesses; without it the first of them is the likeliest.
+fn ranked(told: Option<Cause>, mut guesses: Vec<Cause>) -> Vec<Cause> {
+    let Some(mut told) = told else {
+        if let Some(first) = guesses.first_mut() {
+            first.certainty = Certainty::Likely;
+        }
+        return guesses;
+    };
+    if let Some(same) = guesses.iter().position(|guess| guess.id == told.id) {
+        let guess = guesses.remove(same);
+        told.place = guess.place;
+        told.statement = guess.statement;
     }
-    causes
+    guesses.insert(0, told);
+    guesses
 }

@@ -263,6 +263,11 @@ fn what_aws_names_comes_first() {
         let world = World::new("").hidden().refused(&says(what));
         let check = world.check(Id::Target);
         assert_eq!(causes(&check)[0], cause, "{what}");
+        let same = causes(&check)
+            .iter()
+            .filter(|&other| other == cause)
+            .count();
+        assert_eq!(same, 1, "{what}: {check:?}");
         assert_eq!(check.causes[0].certainty, Certainty::Seen);
     }
 }
@@ -284,6 +289,15 @@ fn what_the_admin_account_explains_is_not_blamed_on_the_target() {
 }
 
 #[test]
+fn a_session_of_before_hides_what_the_execution_role_lacks_and_the_check_does_not() {
+    let mut world = World::new("");
+    world.execution_role()["inlinePolicies"]["ok"] = json!({});
+    assert_eq!(world.failed(), [Id::AssumePermission, Id::LogPermission]);
+    let check = world.check(Id::Target);
+    assert!(check.found.ends_with("see assume-permission"), "{check:?}");
+}
+
+#[test]
 fn the_external_id_is_missing_or_another() {
     let mut asked = World::new("").refused("AccessDenied: no");
     asked.target_role()["trustPolicy"]["Statement"][0]["Condition"] =
@@ -296,7 +310,7 @@ fn the_external_id_is_missing_or_another() {
     );
     // The statement to paste asks for none.
     let statement = check.causes[0].statement.as_ref().unwrap();
-    assert!(statement.get("Condition").is_none(), "{statement}");
+    assert!(statement.conditions.is_empty(), "{statement:?}");
 }
 
 #[test]
@@ -369,6 +383,25 @@ fn the_function_is_held_against_the_stage() {
             "its variable TARGET_ACCOUNT_ID is 333333333333, and the stage says 222222222222",
         ]
     );
+}
+
+#[test]
+fn what_another_role_or_another_target_is_refused_says_nothing_of_this_one() {
+    for (key, value) in [
+        ("/role", "arn:aws:iam::111111111111:role/Before"),
+        ("/environment/ok/S3_READ_ROLE", "Before"),
+    ] {
+        let mut world = World::new("").refused("AccessDenied: no");
+        let name = world.environment.function_name();
+        let function = &mut world.own["functions"][name]["ok"];
+        *function.pointer_mut(key).unwrap() = json!(value);
+        assert_eq!(world.failed(), [Id::Function], "{key}");
+        let mut listed = World::new("");
+        listed.own = world.own.clone();
+        assert_eq!(listed.target().0, Status::Unknown, "{key}");
+        assert_eq!(world.target().0, Status::Ok, "{key}");
+        assert_eq!(world.hidden().target().0, Status::Unknown, "{key}");
+    }
 }
 
 #[test]
