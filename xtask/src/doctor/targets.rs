@@ -4,7 +4,8 @@
 //! that the Admin account's side explains says nothing of this one.
 
 use contract::{
-    Access, AccountId, Accounts, ExternalId, Organization, RoleArn, Selection, SessionName, Target,
+    Access, AccountId, Accounts, ExternalId, Organization, Region, RoleArn, Selection, SessionName,
+    Target,
 };
 
 use super::{
@@ -64,6 +65,10 @@ pub(super) fn examine(
                 facts,
                 admin,
                 external_id: external_id.as_ref(),
+                region: target
+                    .region
+                    .as_ref()
+                    .unwrap_or(&environment.variables.region),
                 grants: grants_of(grants, target, &arn),
                 arn,
             }
@@ -124,6 +129,8 @@ struct Side<'a> {
     facts: &'a Facts,
     admin: &'a AdminSide,
     external_id: Option<&'a ExternalId>,
+    /// The region that is asked for it.
+    region: &'a Region,
     grants: Option<&'a TargetRole>,
     arn: RoleArn,
 }
@@ -177,7 +184,7 @@ impl Side<'_> {
                 causes.extend(more);
                 causes.push(Cause::possible(
                     CauseId::CachedSession,
-                    "it works all the same, probably as the function still uses a session of before, for up to an hour",
+                    "it works all the same, probably as the function still uses an earlier session, for up to an hour",
                 ));
                 let found = format!(
                     "{}, but the role's policies do not allow it any more",
@@ -195,7 +202,7 @@ impl Side<'_> {
             (_, Admin::Blocks(id)) => Check::ok(
                 Id::Target,
                 format!(
-                    "{}, perhaps with a session of before: see {}",
+                    "{}, perhaps with an earlier session: see {}",
                     listed(buckets),
                     name(id)
                 ),
@@ -287,8 +294,8 @@ impl Side<'_> {
     }
 
     fn region_disabled(&self, failure: &Failure) -> Check {
-        let region = &self.environment.variables.region;
-        let account = &self.arn.account;
+        let Self { region, arn, .. } = self;
+        let account = &arn.account;
         Check::failed(
             Id::Target,
             format!("STS is not active in {region} for account {account}"),
@@ -481,7 +488,7 @@ impl Side<'_> {
         guesses
     }
 
-    /// The trust in an execution role of before, and whether the one that there is was made after the deployment.
+    /// The trust in an earlier execution role, and whether the one that there is was made after the deployment.
     fn stale(&self) -> (Cause, bool) {
         let created = match self.facts.role(&self.environment.execution_role_arn()) {
             Seen::Role(role) => Some(&role.created),
@@ -517,7 +524,7 @@ impl Side<'_> {
             format!(
                 "a service or resource control policy (SCP, RCP) of the organization may deny it, one of regions too \
                  ({}): they cannot be seen from here",
-                self.environment.variables.region
+                self.region
             ),
         )
     }

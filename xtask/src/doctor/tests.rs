@@ -289,7 +289,7 @@ fn what_the_admin_account_explains_is_not_blamed_on_the_target() {
 }
 
 #[test]
-fn a_session_of_before_hides_what_the_execution_role_lacks_and_the_check_does_not() {
+fn an_earlier_session_hides_what_the_execution_role_lacks_and_the_check_does_not() {
     let mut world = World::new("");
     world.execution_role()["inlinePolicies"]["ok"] = json!({});
     assert_eq!(world.failed(), [Id::AssumePermission, Id::LogPermission]);
