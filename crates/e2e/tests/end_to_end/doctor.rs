@@ -118,11 +118,17 @@ fn other_faults(role: &Value) -> Vec<Case> {
                 document(role, DOCUMENTS[1])[0]["Action"] = json!("s3:ListBucket");
             },
         ),
-        case("a denial", "explicit-deny", "permission-missing", &|role| {
+        case("a denial", "explicit-deny", "explicit-deny", &|role| {
             document(role, DOCUMENTS[1])
                 .push(json!({"Effect": "Deny", "Action": "s3:*", "Resource": "*"}));
         }),
     ]
+}
+
+/// The account and the stack of a side.
+fn stack(side: &str) -> (&'static str, String) {
+    let account = if side == "admin" { ADMIN } else { TARGET };
+    (account, format!("{side}-role"))
 }
 
 struct Doctor {
@@ -130,13 +136,8 @@ struct Doctor {
 }
 
 impl Doctor {
-    fn stack(&self, side: &str) -> (&'static str, String) {
-        let account = if side == "admin" { ADMIN } else { TARGET };
-        (account, format!("{side}-role"))
-    }
-
     fn apply(&self, side: &str, template: &Value) {
-        let (account, stack) = self.stack(side);
+        let (account, stack) = stack(side);
         self.stage.apply(account, &stack, &template.to_string());
     }
 
@@ -191,124 +192,138 @@ async fn each_fault_of_a_role_fails_its_check_with_its_cause() {
         },
     };
     let stage = &doctor.stage;
-
-    // Before anything is made.
-    let _ = stage.xtask("render").ok();
-    let _ = stage.xtask("roles").ok();
-    let report = doctor.expect_failure(false, "nothing yet", ("execution-role", "role-missing"));
-    assert!(
-        ids(&report, "unknown").contains(&"function".to_owned()),
-        "{report:#}"
-    );
-
-    // Before the deployment: what is visible.
-    stage.trust();
-    let report = doctor.report(true, 0);
-    assert_eq!(ids(&report, "unknown"), ["function"], "{report:#}");
-    let report = doctor.report(false, 0);
-    assert_eq!(
-        ids(&report, "unknown"),
-        ["function", "target"],
-        "{report:#}"
-    );
+    doctor.before_the_deployment();
     clock.lap("roles applied");
-
-    // Deployed: all is well, and offline nothing is asked.
     let _ = stage.xtask("deploy").ok();
     clock.lap("deployed");
-    for readable in [true, false] {
-        let report = doctor.report(readable, 0);
-        assert_eq!(ids(&report, "unknown"), Vec::<String>::new(), "{report:#}");
-    }
-    let offline = stage.copy.xtask_as(
-        "none",
-        &["doctor", "--env", stage.name, "--json", "--offline"],
-    );
-    let offline = ids(&offline.ok().json(), "ok");
-    assert_eq!(
-        offline,
-        ["cargo", "node", "python", "tools", "variables", "rendered"]
-    );
-    let elsewhere = stage
-        .copy
-        .xtask_as(TARGET, &["doctor", "--env", stage.name, "--json"])
-        .expect(1)
-        .json();
-    assert_eq!(ids(&elsewhere, "failed"), ["caller"], "{elsewhere:#}");
+    doctor.all_is_well();
     clock.lap("all is well");
 
-    // The function holds a session of the Target's role: it works on, and the policies say otherwise.
     let roles = ["admin", "target"].map(|side| {
         let role: Value = serde_yaml::from_str(&stage.role(side)).expect("a template");
         (side, role)
     });
-    let target_role = &roles[1].1;
-    let mut untrusting = target_role.clone();
-    document(&mut untrusting, DOCUMENTS[0])[0]["Principal"] =
-        json!({"AWS": format!("arn:aws:iam::{TARGET}:root")});
-    doctor.apply("target", &untrusting);
-    let report = doctor.expect_failure(true, "warm", ("target", "trust-names-another"));
-    let causes = checks(&report, "failed").next().expect("a check")["causes"].clone();
-    let last = causes
-        .as_array()
-        .and_then(|causes| causes.last())
-        .expect("causes");
-    assert_eq!(last["id"], "cached-session", "{report:#}");
-    assert_eq!(causes[0]["statement"]["Sid"], "ExecutionRole", "{report:#}");
-    assert_eq!(doctor.report(false, 0)["checks"][0]["status"], "ok");
-    doctor.apply("target", target_role);
+    let rendered = |side| {
+        let (_, role) = roles.iter().find(|(one, _)| *one == side).expect("a side");
+        role
+    };
+    doctor.with_an_earlier_session(rendered("target"));
     clock.lap("warm, without trust");
 
     let mut cases = missing_statements(&roles);
-    cases.extend(other_faults(target_role));
+    cases.extend(other_faults(rendered("target")));
     for case in &cases {
         doctor.apply(case.side, &case.template);
         stage.forget_credentials_without_a_trace().await;
         for (readable, expected) in [(true, case.readable), (false, case.hidden)] {
             doctor.expect_failure(readable, &case.what, expected);
         }
-        let (_, role) = roles
-            .iter()
-            .find(|(side, _)| *side == case.side)
-            .expect("a side");
-        doctor.apply(case.side, role);
+        doctor.apply(case.side, rendered(case.side));
         clock.lap(&case.what);
     }
 
     // A role that is not there. The execution role last: the new one is another to IAM.
-    let missing = [
+    for (side, expected) in [
         ("target", ("target", "role-missing")),
         ("admin", ("execution-role", "role-missing")),
-    ];
-    for (side, expected) in missing {
-        let (account, stack) = doctor.stack(side);
-        stage.delete(account, &stack);
+    ] {
+        let what = format!("no {side} role");
+        let (account, name) = stack(side);
+        stage.delete(account, &name);
         stage.forget_credentials_without_a_trace().await;
         for readable in [true, false] {
-            doctor.expect_failure(readable, &format!("no {side} role"), expected);
+            doctor.expect_failure(readable, &what, expected);
         }
-        let (_, role) = roles.iter().find(|(one, _)| *one == side).expect("a side");
-        doctor.apply(side, role);
-        clock.lap(&format!("no {side} role"));
+        doctor.apply(side, rendered(side));
+        clock.lap(&what);
     }
 
-    // A person is told the statement and where it belongs, and that the execution role was recreated.
-    doctor.apply("target", &untrusting);
+    doctor.apply("target", &untrusting(rendered("target")));
     stage.forget_credentials_without_a_trace().await;
     doctor.expect_failure(false, "recreated", ("target", "stale-principal"));
-    let told = stage
-        .copy
-        .xtask(&["doctor", "--env", stage.name, "--target-profile", TARGET])
-        .expect(1);
-    let place = format!("in account {TARGET}, on role MyS3ReadRole, in its trust policy:");
-    let table = told.stdout();
-    assert!(table.contains(&place), "{told}");
-    assert!(
-        table.contains("\"sts:ExternalId\": \"audit-2026\""),
-        "{told}"
-    );
-    assert!(
-        table.lines().all(|line| line.chars().count() <= 100),
-        "{told}"
-    );
+    doctor.tells_a_person_what_to_paste();
+}
+
+/// The Target's role, which trusts somebody else.
+fn untrusting(role: &Value) -> Value {
+    let mut role = role.clone();
+    document(&mut role, DOCUMENTS[0])[0]["Principal"] =
+        json!({"AWS": format!("arn:aws:iam::{TARGET}:root")});
+    role
+}
+
+impl Doctor {
+    /// Nothing is made, and then the roles are: what is visible.
+    fn before_the_deployment(&self) {
+        let _ = self.stage.xtask("render").ok();
+        let _ = self.stage.xtask("roles").ok();
+        let report = self.expect_failure(false, "nothing yet", ("execution-role", "role-missing"));
+        assert!(
+            ids(&report, "unknown").contains(&"function".to_owned()),
+            "{report:#}"
+        );
+        self.stage.trust();
+        let report = self.report(true, 0);
+        assert_eq!(ids(&report, "unknown"), ["function"], "{report:#}");
+        let report = self.report(false, 0);
+        assert_eq!(
+            ids(&report, "unknown"),
+            ["function", "target"],
+            "{report:#}"
+        );
+    }
+
+    /// Whoever asks; offline nobody is asked, and from elsewhere nothing is blamed on the stage.
+    fn all_is_well(&self) {
+        for readable in [true, false] {
+            let report = self.report(readable, 0);
+            assert_eq!(ids(&report, "unknown"), Vec::<String>::new(), "{report:#}");
+        }
+        let arguments = ["doctor", "--env", self.stage.name, "--json"];
+        let offline = [&arguments[..], &["--offline"]].concat();
+        let report = self.stage.copy.xtask_as("none", &offline).ok().json();
+        assert_eq!(
+            ids(&report, "ok"),
+            ["cargo", "node", "python", "tools", "variables", "rendered"]
+        );
+        let elsewhere = self.stage.copy.xtask_as(TARGET, &arguments).expect(1);
+        assert_eq!(ids(&elsewhere.json(), "failed"), ["caller"], "{elsewhere}");
+    }
+
+    /// The function holds a session of the Target's role: it works on, and the policies say otherwise.
+    fn with_an_earlier_session(&self, target_role: &Value) {
+        self.apply("target", &untrusting(target_role));
+        let report = self.expect_failure(true, "warm", ("target", "trust-names-another"));
+        let failed = checks(&report, "failed").next().expect("a check");
+        let causes = failed["causes"].as_array().expect("causes");
+        assert_eq!(
+            causes.last().expect("a cause")["id"],
+            "cached-session",
+            "{report:#}"
+        );
+        assert_eq!(causes[0]["statement"]["Sid"], "ExecutionRole", "{report:#}");
+        let _ = self.report(false, 0);
+        self.apply("target", target_role);
+    }
+
+    /// The statement, and where it belongs, in lines that are not too long.
+    fn tells_a_person_what_to_paste(&self) {
+        let arguments = [
+            "doctor",
+            "--env",
+            self.stage.name,
+            "--target-profile",
+            TARGET,
+        ];
+        let told = self.stage.copy.xtask(&arguments).expect(1);
+        let place = format!("in account {TARGET}, on role MyS3ReadRole, in its trust policy:");
+        let table = told.stdout();
+        assert!(table.contains(&place), "{told}");
+        assert!(
+            table.contains("\"sts:ExternalId\": \"audit-2026\""),
+            "{told}"
+        );
+        let is_short = |line: &str| line.chars().count() <= 100;
+        assert!(table.lines().all(is_short), "{told}");
+    }
 }
