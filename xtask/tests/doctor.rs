@@ -121,6 +121,25 @@ fn a_faulty_file_fails_its_check_and_its_faults_are_told() {
 }
 
 #[test]
+fn a_faulty_template_fails_its_check() {
+    let workspace = workspace(SEED);
+    let templates = workspace.path().join("templates");
+    let shipped = fs::canonicalize(&templates).unwrap();
+    fs::remove_file(&templates).unwrap();
+    fs::create_dir(&templates).unwrap();
+    symlink(shipped.join("roles"), templates.join("roles")).unwrap();
+    fs::write(templates.join("serverless.yml.j2"), "{{ nothing }}").unwrap();
+    let (report, status) = report(&workspace);
+    assert_eq!(status, Some(1));
+    assert_eq!(ids(&report, "failed"), ["rendered"], "{report:#}");
+    let checks = report["checks"].as_array().unwrap();
+    let cause = &checks.last().unwrap()["causes"][0];
+    assert_eq!(cause["id"], "invalid-template", "{report:#}");
+    let text = cause["cause"].as_str().unwrap();
+    assert!(text.contains("serverless.yml.j2:1"), "{text}");
+}
+
+#[test]
 fn what_is_no_stage_or_no_flag_is_the_inputs_fault() {
     let workspace = workspace(SEED);
     for arguments in [

@@ -9,6 +9,7 @@
 mod admin;
 mod evidence;
 mod facts;
+mod function;
 mod local;
 mod report;
 mod table;

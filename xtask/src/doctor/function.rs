@@ -1,0 +1,221 @@
+//! The deployed function, held against the stage.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::{
+    admin::not_in_admin,
+    evidence::Fault,
+    facts::Facts,
+    report::{Cause, CauseId, Check, Id},
+};
+use crate::{
+    deployed::{Function, Part},
+    environment::Environment,
+    files,
+    rendering::{File, Rendered},
+    workspace::Workspace,
+};
+
+/// Whether it is deployed, runs as the stage's role, and is set up as the stage says.
+///
+/// # Errors
+/// A file of the workspace cannot be read.
+pub(super) fn check(
+    workspace: &Workspace,
+    environment: &Environment,
+    facts: &Facts,
+) -> Result<Check> {
+    let stage = &environment.stage;
+    let name = environment.function_name();
+    if !facts.is_admin(environment) {
+        return Ok(Check::unknown(Id::Function, not_in_admin(environment)));
+    }
+    let function = match facts.function() {
+        Part::Ok(function) => function,
+        Part::Absent => {
+            let cause = format!("there is no function {name}");
+            return Ok(Check::unknown(Id::Function, "not deployed yet")
+                .because(vec![Cause::seen(CauseId::NotDeployed, cause)])
+                .fix(format!("cargo xtask deploy --env {stage}")));
+        }
+        Part::Unreadable(why) => {
+            let found = why.message.lines().next().unwrap_or_default();
+            return Ok(Check::unknown(Id::Function, found));
+        }
+    };
+    let mut causes = Vec::new();
+    let role = environment.execution_role_arn().to_string();
+    if function.role.as_deref() != Some(&role) {
+        let is = function.role.as_deref().unwrap_or("none");
+        let cause = format!("it runs as {is}, and the stage says {role}");
+        causes.push(Cause::seen(CauseId::OtherRole, cause));
+    }
+    if let Some(state) = function.state.as_deref().filter(|state| *state == "Failed") {
+        let why = function
+            .state_reason
+            .as_deref()
+            .unwrap_or("no reason is given");
+        let cause = format!("its state is {state}: {why}");
+        causes.push(Cause::seen(CauseId::FunctionState, cause));
+    }
+    let differences = differences(workspace, environment, function)?;
+    let other = |cause| Cause::seen(CauseId::OtherConfiguration, cause);
+    causes.extend(differences.into_iter().map(other));
+    let fault = facts
+        .evidence
+        .as_ref()
+        .and_then(|evidence| evidence.fault.as_ref());
+    if let Some(Fault::Function {
+        error_type,
+        message,
+    }) = fault
+    {
+        let cause = format!("it answers {error_type}: {message}");
+        causes.push(Cause::seen(CauseId::FunctionError, cause));
+    }
+    if !causes.is_empty() {
+        let found = format!("{name} is not as the stage says");
+        return Ok(Check::failed(Id::Function, found, causes)
+            .fix(format!("cargo xtask deploy --env {stage}")));
+    }
+    let code = match same_code(workspace, environment, function)? {
+        None => "",
+        Some(true) => ", with this handler.zip",
+        Some(false) => ", with another handler.zip than the one in dist",
+    };
+    Ok(Check::ok(
+        Id::Function,
+        format!("{name} is deployed as the stage says{code}"),
+    ))
+}
+
+/// Whether the function asks for something else than the stage says, or as another role: a refusal of that says nothing of
+/// what the stage says.
+pub(super) fn asks_for_another(environment: &Environment, function: &Function) -> bool {
+    let role = environment.execution_role_arn().to_string();
+    let should = environment.function_configuration().to_environment();
+    let is_another = |name: &str| match &function.environment {
+        Part::Ok(is) => is.get(name) != should.get(name),
+        Part::Absent | Part::Unreadable(_) => false,
+    };
+    function.role.as_deref() != Some(&role)
+        || contract::variable::TARGET.into_iter().any(is_another)
+}
+
+/// What a person would set differently in the console than the stage does.
+fn differences(
+    workspace: &Workspace,
+    environment: &Environment,
+    function: &Function,
+) -> Result<Vec<String>> {
+    let set = &environment.variables.function;
+    let shown = |value: Option<String>| value.unwrap_or_else(|| "nothing".to_owned());
+    let architecture = match set.architecture.as_str() {
+        "x86_64" => "x86_64",
+        _ => "arm64",
+    };
+    let mut found = Vec::new();
+    for (what, is, should) in [
+        (
+            "runtime",
+            shown(function.runtime.clone()),
+            "provided.al2023".to_owned(),
+        ),
+        (
+            "architecture",
+            function.architectures.join(", "),
+            architecture.to_owned(),
+        ),
+        (
+            "timeout",
+            shown(function.timeout.map(|seconds| seconds.to_string())),
+            set.timeout.get().to_string(),
+        ),
+        (
+            "memory",
+            shown(function.memory_size.map(|megabytes| megabytes.to_string())),
+            set.memory.get().to_string(),
+        ),
+    ] {
+        if is != should {
+            found.push(format!("its {what} is {is}, and the stage says {should}"));
+        }
+    }
+    let Part::Ok(is) = &function.environment else {
+        return Ok(found);
+    };
+    let should = rendered_environment(workspace, environment)?;
+    let names: BTreeSet<&String> = is.keys().chain(should.keys()).collect();
+    for name in names {
+        // What else a template sets may be a secret: its value is not shown.
+        let is_ours = contract::variable::ALL.contains(&name.as_str());
+        match (is.get(name), should.get(name)) {
+            (Some(is), Some(should)) if is == should => {}
+            (Some(is), Some(should)) if is_ours => found.push(format!(
+                "its variable {name} is {is}, and the stage says {should}"
+            )),
+            (Some(_), Some(_)) => found.push(format!(
+                "its variable {name} has another value than the stage's"
+            )),
+            (Some(_), None) => found.push(format!(
+                "its variable {name} is set, and the stage does not set it"
+            )),
+            (None, _) => found.push(format!("its variable {name} is missing")),
+        }
+    }
+    Ok(found)
+}
+
+/// The function's variables as serverless.yml has them: a template may set others than the stage's own.
+fn rendered_environment(
+    workspace: &Workspace,
+    environment: &Environment,
+) -> Result<BTreeMap<String, String>> {
+    #[derive(Debug, Default, Deserialize)]
+    struct Section {
+        #[serde(default)]
+        environment: BTreeMap<String, String>,
+    }
+    #[derive(Debug, Deserialize)]
+    struct Serverless {
+        #[serde(default)]
+        provider: Section,
+        functions: BTreeMap<String, Section>,
+    }
+    let Ok(rendered) = Rendered::of_stage(workspace, environment, File::Serverless) else {
+        // Another check tells the template's fault.
+        let own = environment.function_configuration().to_environment();
+        return Ok(own
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect());
+    };
+    let read: Serverless = serde_yaml::from_str(rendered.text())?;
+    let mut all = read.provider.environment;
+    for function in read.functions.into_values() {
+        all.extend(function.environment);
+    }
+    Ok(all)
+}
+
+/// Whether the deployed code is `dist/STAGE/handler.zip`, where there is one.
+fn same_code(
+    workspace: &Workspace,
+    environment: &Environment,
+    function: &Function,
+) -> Result<Option<bool>> {
+    let path = workspace.dist(&environment.stage).join("handler.zip");
+    let Some(bytes) = files::read_if_there(&path)? else {
+        return Ok(None);
+    };
+    let hash = BASE64_STANDARD.encode(Sha256::digest(bytes));
+    Ok(function
+        .code_sha256
+        .as_ref()
+        .map(|deployed| *deployed == hash))
+}
