@@ -70,7 +70,7 @@ fn the_shipped_files() {
     let stages = stages(&workspace).unwrap();
     assert_eq!(
         stages,
-        ["dev", "prod"].map(|stage| stage.parse::<Stage>().unwrap())
+        ["dev", "fleet", "prod"].map(|stage| stage.parse::<Stage>().unwrap())
     );
     for stage in &stages {
         let environment =

@@ -5,18 +5,15 @@
 
 mod broadening;
 mod document;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "`doctor` will ask; the tests do already")
-)]
-pub(crate) mod evaluate;
+mod evaluate;
 mod grants;
 mod pattern;
 #[cfg(test)]
 pub(crate) mod samples;
 
 pub(crate) use broadening::{Broadening, Kind, broadening};
-pub(crate) use document::{Document, DocumentFault, Set};
+pub(crate) use document::{Document, DocumentFault, Effect, Set, Statement};
+pub(crate) use evaluate::{Answer, Caller, Facts, Mismatch, Request, evaluate};
 pub(crate) use grants::{
     Assumes, Grants, RoleGrants, TargetAccounts, TargetRole, limit, log_group_arn,
 };

@@ -9,8 +9,8 @@
     reason = "tests have files and processes of their own, and tell how long they take"
 )]
 
-mod many;
 mod doctor;
+mod many;
 mod stage;
 mod tools;
 
