@@ -147,7 +147,8 @@ keys! {
         #[serde(default)]
         pub(crate) service: Service,
 
-        /// Whether `deploy` and `remove` ask for the stage's name to be typed first.
+        /// Whether `deploy`, `rollback`, `remove` and `roles --apply` ask for the stage's name to be typed first, and
+        /// `deploy` by itself about what broadens access.
         #[serde(default)]
         pub(crate) protected: bool,
 

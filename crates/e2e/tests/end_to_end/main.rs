@@ -11,6 +11,7 @@
 
 mod doctor;
 mod many;
+mod safety;
 mod stage;
 mod tools;
 

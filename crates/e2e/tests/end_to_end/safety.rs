@@ -1,0 +1,129 @@
+//! What a deployment changes is seen before it happens, asked about where it broadens access, and can be undone.
+
+use crate::stage::{Clock, Stage};
+
+/// Whether the deployed function passes an external ID.
+async fn external_id(stage: &Stage) -> Option<String> {
+    let environment = stage.deployed().await.environment?;
+    environment.variables?.remove("EXTERNAL_ID")
+}
+
+#[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one path, told in its order")]
+async fn a_deployment_is_seen_before_it_happens_and_can_be_undone() {
+    let clock = Clock::start("safety");
+    let stage = Stage::new("safe", "100000000041", "000000000042");
+    let copy = &stage.copy;
+    let with_external_id = "protected: true\nexternal-id: audit-2026\n";
+    copy.write_stage(stage.name, stage.admin, stage.target, with_external_id);
+    let xtask = |arguments: &[&str]| {
+        let mut all = vec![arguments[0], "--env", "safe"];
+        all.extend(&arguments[1..]);
+        copy.xtask(&all)
+    };
+
+    // Without the execution role nothing is built.
+    let refused = xtask(&["deploy", "--yes"]).expect(1);
+    let told = refused.stderr();
+    assert!(told.contains("there is no such role"), "{refused}");
+    assert!(
+        told.contains("cargo xtask roles --env safe --apply admin"),
+        "{refused}"
+    );
+    assert!(!copy.path("dist/safe/handler.zip").exists(), "{refused}");
+
+    // The roles, each in its account and in no other; what changes is shown, and the second time nothing does.
+    let apply = |account: &str, side: &str| {
+        copy.xtask_as(
+            account,
+            &["roles", "--env", "safe", "--apply", side, "--yes"],
+        )
+    };
+    let unconfirmed = copy.xtask(&["roles", "--env", "safe", "--apply", "admin"]);
+    assert!(
+        unconfirmed.expect(2).stderr().contains("--yes"),
+        "a protected stage"
+    );
+    for (account, other, side) in [
+        (stage.admin, stage.target, "admin"),
+        (stage.target, stage.admin, "target"),
+    ] {
+        let elsewhere = apply(other, side).expect(1);
+        assert!(
+            elsewhere
+                .stderr()
+                .contains(&format!("You are in account {other}")),
+            "{elsewhere}"
+        );
+        let first = apply(account, side).ok();
+        assert!(first.stderr().contains("+ Add"), "{first}");
+        let second = apply(account, side).ok();
+        assert!(second.stderr().contains("nothing to change"), "{second}");
+    }
+    clock.lap("roles applied");
+
+    // Before the first deployment there is nothing to compare with, which is said.
+    let new = xtask(&["diff"]).ok();
+    let told = new.stdout();
+    for line in [
+        "new          CloudFormation stack List-S3-Buckets-safe: nothing is deployed yet",
+        "unchanged    role MyLambdaExecutionRole in account 100000000041",
+        "cannot tell  roles in the Target accounts",
+    ] {
+        assert!(told.contains(line), "{line}: {new}");
+    }
+    assert!(!told.contains("Broadens"), "{new}");
+    let deployed = xtask(&["deploy", "--yes"]).ok();
+    assert!(
+        deployed.stderr().contains("1 account listed, 0 buckets"),
+        "{deployed}"
+    );
+    let same = xtask(&["diff"]).ok();
+    assert_eq!(
+        same.stdout().matches("unchanged    ").count(),
+        3,
+        "the stack, the code and the role: {same}"
+    );
+    clock.lap("deployed, and nothing more to change");
+
+    // An external ID that is dropped broadens access: told first, and on a protected stage asked about by itself.
+    copy.write_stage(stage.name, stage.admin, stage.target, "protected: true\n");
+    let broader = xtask(&["diff"]).ok();
+    assert!(
+        broader
+            .stdout()
+            .starts_with("Broadens access:\n  ! the function no longer passes an external ID\n"),
+        "{broader}"
+    );
+    assert!(broader.stdout().contains("EXTERNAL_ID"), "{broader}");
+    let refused = xtask(&["deploy", "--yes"]).expect(2);
+    assert!(refused.stderr().contains("--allow-broadening"), "{refused}");
+    assert_eq!(external_id(&stage).await.as_deref(), Some("audit-2026"));
+    clock.lap("a broadening, refused");
+
+    // Allowed, it is deployed; the smoke invocation finds that the Target's role still asks for the external ID.
+    let deployed = xtask(&["deploy", "--yes", "--allow-broadening"]).expect(1);
+    let told = deployed.stderr();
+    assert!(told.contains("The stage is deployed, but"), "{deployed}");
+    assert!(told.contains("AssumeRoleDenied"), "{deployed}");
+    assert!(told.contains("rollback --env safe"), "{deployed}");
+    assert_eq!(external_id(&stage).await, None);
+
+    // Back to the deployment before, whose function is answered; before that one there is none.
+    let unconfirmed = xtask(&["rollback"]).expect(2);
+    assert!(unconfirmed.stderr().contains("--yes"), "{unconfirmed}");
+    let back = xtask(&["rollback", "--yes"]).ok();
+    assert!(
+        back.stderr().contains("1 account listed, 0 buckets"),
+        "{back}"
+    );
+    assert_eq!(external_id(&stage).await.as_deref(), Some("audit-2026"));
+    let no_further = xtask(&["rollback", "--yes"]).expect(1);
+    assert!(
+        no_further
+            .stderr()
+            .contains("There is nothing to go back to"),
+        "{no_further}"
+    );
+    clock.lap("rolled back");
+}
