@@ -21,6 +21,7 @@ mod generated;
 mod guard;
 mod interrupt;
 mod operator;
+mod parallel;
 mod policy;
 mod process;
 mod rendering;

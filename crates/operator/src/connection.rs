@@ -152,11 +152,10 @@ mod tests {
 
     use super::*;
 
-    /// The workspace's own client would wait for 10 s.
     #[tokio::test]
     async fn the_http_client_waits_as_long_as_it_was_told() {
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-        let (_, http_client) = patient(Duration::from_millis(200)).unwrap();
+        let (timeouts, http_client) = patient(Duration::from_millis(200)).unwrap();
         let config = Config::builder()
             .behavior_version_latest()
             .region(aws_config::Region::new("eu-central-1"))
@@ -169,6 +168,7 @@ mod tests {
                 "test",
             ))
             .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts)
             .http_client(http_client)
             .build();
         let started = Instant::now();

@@ -6,7 +6,9 @@ use anyhow::{Result, bail};
 
 use super::executable::GLIBC;
 use crate::{
+    console,
     environment::Architecture,
+    files,
     process::{self, Program},
     tools,
     workspace::Workspace,
@@ -53,6 +55,10 @@ pub(super) fn build(
         .target()
         .join("lambda")
         .join(architecture.as_str());
+    // cargo-lambda moves the executable out of cargo's folder; of two at a time, one would find it gone.
+    let _lock = files::lock(&lambda_folder.join("lock"), || {
+        console::note("Waiting for another build of the function …");
+    })?;
     tools::cargo_lambda(workspace)?
         .args([
             "build",

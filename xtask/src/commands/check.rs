@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::{
     cli, console, environment,
     fault::{self, AlreadyTold},
-    generated,
+    generated, parallel,
     policy::Grants,
     rendering::{File, Templates},
     workspace::Workspace,
@@ -23,17 +23,18 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Check) -> Result<()> {
             .map(|(_, environment)| environment)
             .collect(),
     };
+    let checked = parallel::map(environments, |environment| {
+        let environment = environment?;
+        deployment.render(&environment)?;
+        // A stage may be valid and its roles be made in another way.
+        let unmade = Grants::of(&environment).err();
+        if unmade.is_none() {
+            roles.render(&environment)?;
+        }
+        Ok((environment, unmade))
+    });
     let mut faults = Vec::new();
-    for environment in environments {
-        let checked = environment.and_then(|environment| {
-            deployment.render(&environment)?;
-            // A stage may be valid and its roles be made in another way.
-            let unmade = Grants::of(&environment).err();
-            if unmade.is_none() {
-                roles.render(&environment)?;
-            }
-            Ok((environment, unmade))
-        });
+    for checked in checked {
         match checked {
             Ok((environment, unmade)) => {
                 console::note(&format!("ok  {}", environment.source));

@@ -32,7 +32,7 @@ use self::{
 use crate::{
     console,
     fault::{FaultReport, InputFault},
-    files,
+    files, parallel,
     workspace::Workspace,
 };
 
@@ -136,10 +136,9 @@ pub(crate) fn load(workspace: &Workspace, stage: &str) -> Result<Environment> {
 /// A file whose name is no stage's, or two files for one stage. What [`load`] says of each file is with its stage.
 pub(crate) fn load_all(workspace: &Workspace) -> Result<Vec<(Stage, Result<Environment>)>> {
     let stages = discovery::all(workspace)?;
-    Ok(stages
-        .into_iter()
-        .map(|(stage, path)| (stage.clone(), read(workspace, stage, &path)))
-        .collect())
+    Ok(parallel::map(stages, |(stage, path)| {
+        (stage.clone(), read(workspace, stage, &path))
+    }))
 }
 
 fn read(workspace: &Workspace, stage: Stage, path: &Path) -> Result<Environment> {
