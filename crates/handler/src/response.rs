@@ -5,7 +5,7 @@
 
 use std::{
     fmt,
-    io::{self, Write},
+    io::{self, BufWriter, Write},
 };
 
 use aws_smithy_types::date_time;
@@ -47,11 +47,18 @@ pub(crate) type List = Frame<Text<Buckets<Vec<Bucket>>>>;
 /// [`TooLarge`].
 pub(crate) fn of(buckets: Vec<Bucket>, detail: bool) -> Result<List, TooLarge> {
     let count = buckets.len();
+    let buckets = Buckets { buckets, detail };
+    let around = Frame {
+        status_code: 200,
+        body: "",
+    };
+    // Counted without being escaped: that would take as long as to write it.
+    let bytes = length(&around) + escaped(&buckets);
     let answer = Frame {
         status_code: 200,
-        body: Text(Buckets { buckets, detail }),
+        body: Text(buckets),
     };
-    match (length(&answer), detail) {
+    match (bytes, detail) {
         (..=LONGEST, _) => Ok(answer),
         (bytes, false) => Err(TooLarge::Names {
             buckets: count,
@@ -127,7 +134,7 @@ impl<T: Serialize> fmt::Display for Text<T> {
 
         impl Write for Characters<'_, '_> {
             fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-                // serde_json writes whole characters.
+                // serde_json writes whole characters, and the buffer passes on whole writes.
                 let text = str::from_utf8(bytes).map_err(io::Error::other)?;
                 self.0.write_str(text).map_err(io::Error::other)?;
                 Ok(bytes.len())
@@ -138,7 +145,10 @@ impl<T: Serialize> fmt::Display for Text<T> {
             }
         }
 
-        serde_json::to_writer(Characters(f), &self.0).map_err(|_| fmt::Error)
+        // What lies around it escapes what it is given at a time; serde_json gives a quotation mark at a time.
+        let mut characters = BufWriter::with_capacity(4096, Characters(f));
+        serde_json::to_writer(&mut characters, &self.0).map_err(|_| fmt::Error)?;
+        characters.flush().map_err(|_| fmt::Error)
     }
 }
 

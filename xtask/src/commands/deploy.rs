@@ -20,7 +20,6 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Deploy) -> Result<()> {
     let environment = super::load(workspace, &flags.stage)?;
     Rendered::of_stage(workspace, &environment, File::Serverless)?;
     let caller = guard::require_admin(workspace, &environment)?;
-    guard::require_execution_role(workspace, &environment)?;
     if flags.dry_run {
         console::result(
             &Plan {
@@ -29,9 +28,13 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Deploy) -> Result<()> {
             }
             .to_string(),
         )?;
+        if let Err(error) = guard::require_execution_role(workspace, &environment) {
+            console::note(&format!("note: {error:#}"));
+        }
         return Ok(());
     }
     guard::confirm(&environment, "deploy", &flags.confirmation)?;
+    guard::require_execution_role(workspace, &environment)?;
     let package = Package::make(workspace, &environment)?;
     let changes = Changes::of(workspace, &package, &environment, &[])?;
     console::note(changes.to_string().trim_end());
