@@ -217,7 +217,10 @@ impl Changes {
                     How::Same
                 } else {
                     How::Changed {
-                        diff: generated::diff(what, &old, new),
+                        diff: generated::diff_between(
+                            ("as deployed", &old),
+                            ("as it would be", new),
+                        ),
                     }
                 }
             }

@@ -69,12 +69,20 @@ fn shipped_diagram(workspace: &Workspace) -> Result<Option<String>> {
     Ok(Some(format!("```mermaid\n{drawn}```")))
 }
 
-/// A unified diff from what `name` holds to what it should hold.
+/// A unified diff from what the file `name` holds to what it should hold.
 pub(crate) fn diff(name: &str, old: &str, new: &str) -> String {
+    diff_between(
+        (&format!("{name} (on disk)"), old),
+        (&format!("{name} (generated)"), new),
+    )
+}
+
+/// A unified diff of two texts, each with what it is called.
+pub(crate) fn diff_between((old_name, old): (&str, &str), (new_name, new): (&str, &str)) -> String {
     TextDiff::from_lines(old, new)
         .unified_diff()
         .context_radius(3)
-        .header(&format!("{name} (on disk)"), &format!("{name} (generated)"))
+        .header(old_name, new_name)
         .to_string()
 }
 
