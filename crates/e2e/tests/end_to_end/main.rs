@@ -457,13 +457,23 @@ fn the_demo_prints_the_targets_buckets_and_leaves_nothing_behind() {
     let copy = Copy::of_workspace("100000000018");
     let demo = copy.xtask(&["demo"]).ok();
     clock.lap("done");
-    let names: Vec<String> =
-        serde_json::from_str(demo.json()["body"].as_str().expect("a body")).expect("names");
+    let stdout = demo.stdout();
+    let answers: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(&stdout)
+        .into_iter()
+        .collect();
+    let answers = answers.expect("nothing but answers");
+    assert_eq!(answers.len(), 2, "{demo}");
+    let body = |answer: &Value| -> Value {
+        serde_json::from_str(answer["body"].as_str().expect("a body")).expect("JSON")
+    };
     assert_eq!(
-        names,
-        ["target-assets", "target-backups", "target-logs"],
+        body(&answers[0]),
+        json!(["target-assets", "target-backups", "target-logs"]),
         "{demo}"
     );
+    assert_eq!(answers[1]["statusCode"], 207, "{demo}");
+    let summary = &body(&answers[1])["summary"];
+    assert_eq!((&summary["ok"], &summary["failed"]), (&json!(2), &json!(1)));
     assert!(demo.stderr().contains("AssumeRoleDenied"), "{demo}");
 }
 
