@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::stage::{Clock, Stage};
 
-const ADMIN: &str = "100000000031";
-const TARGET: &str = "000000000032";
+const ADMIN: &str = "100000000051";
+const TARGET: &str = "000000000052";
 
 /// A stage whose roles have every statement that there can be with one target.
 const VARIABLES: &str = "external-id: audit-2026\nfunction:\n  tracing: active\n";
@@ -184,12 +184,7 @@ async fn each_fault_of_a_role_fails_its_check_with_its_cause() {
     let copy = Copy::of_workspace(ADMIN).with_profiles(&[TARGET]);
     copy.write_stage("doctor", ADMIN, TARGET, VARIABLES);
     let doctor = Doctor {
-        stage: Stage {
-            name: "doctor",
-            admin: ADMIN,
-            target: TARGET,
-            copy,
-        },
+        stage: Stage::within(copy, "doctor", ADMIN, TARGET),
     };
     let stage = &doctor.stage;
     doctor.before_the_deployment();

@@ -5,7 +5,7 @@ use std::fs;
 use e2e::Copy;
 use serde_json::{Value, json};
 
-use crate::stage::{Clock, Stage};
+use crate::stage::{Clock, Stage, claim};
 
 const ADMIN: &str = "100000000031";
 const PAYMENTS: &str = "000000000032";
@@ -58,12 +58,10 @@ async fn a_stage_of_three_targets_of_which_one_refuses() {
     let clock = Clock::start("many");
     let copy = Copy::of_workspace(ADMIN);
     write(&copy, TARGETS);
-    let stage = Stage {
-        name: "many",
-        admin: ADMIN,
-        target: PAYMENTS,
-        copy,
-    };
+    let stage = Stage::within(copy, "many", ADMIN, PAYMENTS);
+    for account in [REFUSING, OTHER] {
+        claim(account);
+    }
     let copy = &stage.copy;
 
     // Roles: one template for the two that have the stage's own, and one for the third.

@@ -1,6 +1,11 @@
 //! A test's accounts and stage, and what a person does with them.
 
-use std::{collections::HashMap, path::PathBuf, time::Instant};
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+    sync::{LazyLock, Mutex},
+    time::Instant,
+};
 
 use aws_sdk_lambda::{
     operation::get_function_configuration::GetFunctionConfigurationOutput, primitives::Blob,
@@ -17,10 +22,31 @@ pub(crate) struct Stage {
     pub(crate) copy: Copy,
 }
 
+/// The emulator is one for all tests, which run side by side: an account belongs to one of them, or each would find the
+/// other's buckets and roles in it.
+pub(crate) fn claim(account: &'static str) {
+    static CLAIMED: LazyLock<Mutex<HashSet<&str>>> = LazyLock::new(Mutex::default);
+    let first = CLAIMED.lock().expect("a lock").insert(account);
+    assert!(first, "another test uses account {account}");
+}
+
 impl Stage {
     pub(crate) fn new(name: &'static str, admin: &'static str, target: &'static str) -> Self {
         let copy = Copy::of_workspace(admin);
         copy.write_stage(name, admin, target, "");
+        Self::within(copy, name, admin, target)
+    }
+
+    /// The stage `name` of a copy that has its variables file.
+    pub(crate) fn within(
+        copy: Copy,
+        name: &'static str,
+        admin: &'static str,
+        target: &'static str,
+    ) -> Self {
+        for account in [admin, target] {
+            claim(account);
+        }
         Self {
             name,
             admin,
