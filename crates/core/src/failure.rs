@@ -13,7 +13,7 @@ use aws_types::request_id::RequestId;
 use contract::{AccountId, ExternalId, Region, RoleArn, Target, UnitId};
 
 use crate::{
-    Bucket,
+    Buckets,
     cause::{Cause, one_line},
     hint::{self, Circumstances},
 };
@@ -247,7 +247,7 @@ struct Details {
 
 /// The buckets of the pages before the failure.
 #[derive(Clone, Default)]
-struct Partial(Vec<Bucket>);
+struct Partial(Buckets);
 
 impl fmt::Debug for Partial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -302,7 +302,7 @@ impl Failure {
     }
 
     /// The buckets of the pages that had come before the failure; empty in most cases.
-    pub fn partial(&self) -> &[Bucket] {
+    pub fn partial(&self) -> &Buckets {
         &self.0.partial.0
     }
 
@@ -312,7 +312,7 @@ impl Failure {
         self
     }
 
-    pub(crate) fn with_partial(mut self, buckets: Vec<Bucket>) -> Self {
+    pub(crate) fn with_partial(mut self, buckets: Buckets) -> Self {
         if !buckets.is_empty() {
             Arc::make_mut(&mut self.0).partial = Partial(buckets);
         }

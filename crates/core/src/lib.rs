@@ -39,6 +39,7 @@
 
 mod assume;
 mod attempts;
+mod buckets;
 mod cause;
 mod clients;
 mod complete;
@@ -60,13 +61,13 @@ use contract::Target;
 use tokio::time::{Instant, timeout_at};
 
 pub use aws_smithy_types::DateTime;
+pub use buckets::{Bucket, Buckets};
 pub use cause::Cause;
 pub use clients::{Clients, ConfigurationError};
 pub use failure::{Failure, FailureKind, Phase};
 pub use fan_out::{Answer, Answers, FanOutOptions, Outcome, SkipReason, fan_out};
 pub use http::http_client;
 pub use limits::Limits;
-pub use list::Bucket;
 pub use organization::organization_targets;
 pub use roots::{Roots, RootsError};
 
@@ -77,7 +78,7 @@ use session::Origin;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
     /// Every bucket of the account, each once, in the order S3 gave them.
-    pub buckets: Vec<Bucket>,
+    pub buckets: Buckets,
     /// Where the time went.
     pub timings: Timings,
 }
@@ -137,7 +138,7 @@ pub async fn list_buckets_with_prefix(
         }
 
         let started = Instant::now();
-        let mut buckets = Vec::new();
+        let mut buckets = Buckets::default();
         let listed = within(
             deadline,
             list(clients, target, &session, prefix, &mut buckets),

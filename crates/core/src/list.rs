@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 
 use aws_sdk_s3::config::{Builder, IdentityCache};
-use aws_smithy_types::DateTime;
 use contract::Target;
 
 use crate::{
     Clients,
+    buckets::{Bucket, Buckets},
     failure::{Failure, Phase},
     page::PageBuckets,
     session::Session,
@@ -22,17 +22,6 @@ const PAGE_SIZE: i32 = 10_000;
 /// How many empty pages in a row are followed. One may happen; a service that sends them for ever must not hold us.
 const MOST_EMPTY_PAGES: u32 = 100;
 
-/// A bucket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bucket {
-    /// Its name.
-    pub name: String,
-    /// The region it lies in, where S3 says so.
-    pub region: Option<String>,
-    /// When it was created, where S3 says so.
-    pub created: Option<DateTime>,
-}
-
 /// Appends every bucket of the account, or every one whose name begins with `prefix`, to `buckets`, and returns the number of pages.
 ///
 /// The pages are followed by hand: the SDK's paginator drops a call's own credentials.
@@ -41,7 +30,7 @@ pub(crate) async fn list(
     target: &Target,
     session: &Session,
     prefix: Option<&str>,
-    buckets: &mut Vec<Bucket>,
+    buckets: &mut Buckets,
 ) -> Result<u32, Failure> {
     let region = clients.regional(target);
     let failure = || clients.failure(Phase::List, target);
@@ -66,9 +55,9 @@ pub(crate) async fn list(
         pages += 1;
 
         let invalid = |what, page: &_| failure().invalid_response(what, page);
-        let mut found = match page.buckets.take() {
+        let found = match page.buckets.take() {
             Some(found) => {
-                of_sdk(found).ok_or_else(|| invalid("it has a bucket without a name", &page))?
+                of_sdk(&found).ok_or_else(|| invalid("it has a bucket without a name", &page))?
             }
             None => page_buckets.take().unwrap_or_default(),
         };
@@ -76,7 +65,7 @@ pub(crate) async fn list(
         if buckets.is_empty() {
             *buckets = found;
         } else {
-            buckets.append(&mut found);
+            buckets.extend(found.iter());
         }
 
         let Some(next) = page
@@ -100,14 +89,14 @@ pub(crate) async fn list(
 }
 
 /// Buckets that the SDK has read; nothing where one has no name.
-pub(crate) fn of_sdk(buckets: Vec<aws_sdk_s3::types::Bucket>) -> Option<Vec<Bucket>> {
+pub(crate) fn of_sdk(buckets: &[aws_sdk_s3::types::Bucket]) -> Option<Buckets> {
     buckets
-        .into_iter()
+        .iter()
         .map(|bucket| {
             Some(Bucket {
-                name: bucket.name?,
-                region: bucket.bucket_region,
-                created: bucket.creation_date,
+                name: bucket.name()?,
+                region: bucket.bucket_region(),
+                created: bucket.creation_date().copied(),
             })
         })
         .collect()

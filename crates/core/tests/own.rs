@@ -218,9 +218,10 @@ async fn among_other_targets_own_credentials_are_used_for_the_own_account_alone(
             .answers
             .iter()
             .map(|answer| match &answer.outcome {
-                Outcome::Listed(listing) => {
-                    (listing.buckets.len(), listing.buckets[0].name.as_str())
-                }
+                Outcome::Listed(listing) => (
+                    listing.buckets.len(),
+                    listing.buckets.iter().next().unwrap().name,
+                ),
                 other => panic!("{other:?}"),
             })
             .collect();

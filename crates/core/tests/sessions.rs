@@ -159,11 +159,7 @@ async fn a_session_that_expires_between_two_pages_is_replaced_and_no_bucket_lost
             .on_list([Fault::None, Fault::Expired]),
     );
     let listing = list(&clients(&fake)).await.unwrap();
-    let names: Vec<_> = listing
-        .buckets
-        .iter()
-        .map(|bucket| bucket.name.as_str())
-        .collect();
+    let names: Vec<_> = listing.buckets.iter().map(|bucket| bucket.name).collect();
     let expected: Vec<_> = (0..25).map(|index| format!("bucket-{index:06}")).collect();
     assert_eq!(names, expected);
     assert_eq!(listing.timings.pages, 3);

@@ -12,13 +12,13 @@
 //! Nothing of it is held as text: it is written once, when the answer is sent, straight into what is sent.
 
 use contract::{Target, TargetName};
-use cross_account::{Answer, Answers, Bucket, Outcome, SkipReason};
+use cross_account::{Answer, Answers, Buckets, Outcome, SkipReason};
 use serde::{Serialize, Serializer};
 
 use crate::{
     event::{Narrowing, Position},
     milliseconds,
-    response::{Buckets, Frame, LONGEST, Text, TooLarge, escaped, length},
+    response::{Frame, LONGEST, Shown, Text, TooLarge, escaped, length},
     selection::Selected,
     token,
 };
@@ -221,7 +221,7 @@ struct Entry<'a> {
     name: Option<&'a str>,
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    buckets: Option<Buckets<&'a [Bucket]>>,
+    buckets: Option<Shown<&'a Buckets>>,
     #[serde(flatten)]
     failure: Option<FailureEntry<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -248,7 +248,7 @@ struct FailureEntry<'a> {
 
 impl<'a> Entry<'a> {
     fn of(target: &'a Target, answer: &'a Answer, detail: bool) -> Self {
-        let list = |buckets: &'a [Bucket]| Some(Buckets { buckets, detail });
+        let list = |buckets: &'a Buckets| Some(Shown { buckets, detail });
         let entry = Self {
             account_id: target.account.as_str(),
             name: target.name.as_ref().map(TargetName::as_str),
@@ -301,7 +301,7 @@ impl<'a> Entry<'a> {
 mod tests {
     use std::time::Duration;
 
-    use cross_account::{DateTime, Listing, Timings};
+    use cross_account::{Bucket, DateTime, Listing, Timings};
     use proptest::{collection::vec, prelude::*};
     use serde_json::{Value, json};
 
@@ -326,15 +326,22 @@ mod tests {
         }
     }
 
-    fn listed(names: impl IntoIterator<Item = String>) -> Answer {
-        let bucket = |name| Bucket {
+    fn bucket(name: &str) -> Bucket<'_> {
+        Bucket {
             name,
             region: None,
             created: None,
-        };
+        }
+    }
+
+    fn listed(names: impl IntoIterator<Item = String>) -> Answer {
+        let mut buckets = Buckets::default();
+        for name in names {
+            buckets.push(bucket(&name));
+        }
         Answer {
             outcome: Outcome::Listed(Listing {
-                buckets: names.into_iter().map(bucket).collect(),
+                buckets,
                 timings: Timings::default(),
             }),
             duration: Duration::from_micros(12_340),
@@ -372,8 +379,12 @@ mod tests {
         let Outcome::Listed(listing) = &mut first.outcome else {
             panic!("{first:?}");
         };
-        listing.buckets[0].region = Some("eu-central-1".to_owned());
-        listing.buckets[0].created = Some(DateTime::from_secs(1_700_000_000));
+        let detailed = Bucket {
+            region: Some("eu-central-1"),
+            created: Some(DateTime::from_secs(1_700_000_000)),
+            ..bucket("a")
+        };
+        listing.buckets = Buckets::from_iter([detailed, bucket("b")]);
         let report = plan.report(Answers {
             answers: vec![first, skipped()],
             resume: Some(1),

@@ -4,12 +4,13 @@
 //! counted before.
 
 use std::{
+    borrow::Borrow,
     fmt,
     io::{self, BufWriter, Write},
 };
 
 use aws_smithy_types::date_time;
-use cross_account::Bucket;
+use cross_account::Buckets;
 use serde::{Serialize, Serializer, ser::SerializeSeq as _};
 
 /// The longest answer of a synchronous invocation, in bytes: the "6 MB" of the Lambda developer guide ("Lambda quotas")
@@ -39,21 +40,25 @@ pub(crate) enum TooLarge {
 }
 
 /// The answer for one account: the list of its buckets.
-pub(crate) type List = Frame<Text<Buckets<Vec<Bucket>>>>;
+pub(crate) type List = Frame<Text<Shown<Buckets>>>;
 
 /// The answer for these buckets, in the order given: their names or, with `detail`, objects.
 ///
 /// # Errors
 /// [`TooLarge`].
-pub(crate) fn of(buckets: Vec<Bucket>, detail: bool) -> Result<List, TooLarge> {
+pub(crate) fn of(buckets: Buckets, detail: bool) -> Result<List, TooLarge> {
     let count = buckets.len();
-    let buckets = Buckets { buckets, detail };
+    let buckets = Shown { buckets, detail };
     let around = Frame {
         status_code: 200,
         body: "",
     };
-    // Counted without being escaped: that would take as long as to write it.
-    let bytes = length(&around) + escaped(&buckets);
+    let bytes = if buckets.is_far_from(LONGEST) {
+        0
+    } else {
+        // Counted without being escaped: that would take as long as to write it.
+        length(&around) + escaped(&buckets)
+    };
     let answer = Frame {
         status_code: 200,
         body: Text(buckets),
@@ -82,9 +87,26 @@ pub(crate) struct Frame<B> {
 
 /// Buckets by name or, with detail, as objects.
 #[derive(Debug, Clone)]
-pub(crate) struct Buckets<B> {
+pub(crate) struct Shown<B> {
     pub(crate) buckets: B,
     pub(crate) detail: bool,
+}
+
+impl<B: Borrow<Buckets>> Shown<B> {
+    /// Whether this is so much shorter than `limit`, as JSON in an answer, that there is no need to count: counting takes
+    /// half as long as writing.
+    fn is_far_from(&self, limit: usize) -> bool {
+        /// What a byte may become: a control character is `\\u0000`.
+        const MOST: usize = 7;
+        /// The keys and marks around a bucket's details, the date, and what lies around all.
+        const AROUND: usize = 200;
+        let buckets = self.buckets.borrow();
+        let text: usize = buckets
+            .iter()
+            .map(|bucket| bucket.name.len() + bucket.region.unwrap_or_default().len())
+            .sum();
+        text * MOST + (buckets.len() + 1) * AROUND < limit
+    }
 }
 
 #[derive(Serialize)]
@@ -97,21 +119,21 @@ struct Detail<'a> {
     created: Option<String>,
 }
 
-impl<B: AsRef<[Bucket]>> Serialize for Buckets<B> {
+impl<B: Borrow<Buckets>> Serialize for Shown<B> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let buckets = self.buckets.as_ref();
+        let buckets = self.buckets.borrow();
         let mut list = serializer.serialize_seq(Some(buckets.len()))?;
-        for bucket in buckets {
+        for bucket in buckets.iter() {
             if self.detail {
-                let created = bucket.created.as_ref();
                 list.serialize_element(&Detail {
-                    name: &bucket.name,
-                    region: bucket.region.as_deref(),
-                    created: created
+                    name: bucket.name,
+                    region: bucket.region,
+                    created: bucket
+                        .created
                         .and_then(|created| created.fmt(date_time::Format::DateTime).ok()),
                 })?;
             } else {
-                list.serialize_element(&bucket.name)?;
+                list.serialize_element(bucket.name)?;
             }
         }
         list.end()
@@ -192,38 +214,69 @@ fn count(value: &impl Serialize) -> Counter {
 
 #[cfg(test)]
 mod tests {
+    use cross_account::{Bucket, DateTime};
+
     use super::*;
 
-    fn bucket(name: impl Into<String>) -> Bucket {
-        Bucket {
-            name: name.into(),
+    fn buckets<'a>(names: impl IntoIterator<Item = &'a str>) -> Buckets {
+        let bucket = |name| Bucket {
+            name,
             region: None,
             created: None,
-        }
+        };
+        names.into_iter().map(bucket).collect()
     }
 
-    fn text(buckets: &[Bucket]) -> String {
-        serde_json::to_string(&of(buckets.to_vec(), false).unwrap()).unwrap()
+    fn one(name: &str) -> Buckets {
+        buckets([name])
+    }
+
+    fn text(buckets: Buckets) -> String {
+        serde_json::to_string(&of(buckets, false).unwrap()).unwrap()
     }
 
     #[test]
     fn the_body_is_a_json_text_of_the_names() {
         assert_eq!(
-            text(&[bucket("bucket-b"), bucket("bucket-a")]),
+            text(buckets(["bucket-b", "bucket-a"])),
             r#"{"statusCode":200,"body":"[\"bucket-b\",\"bucket-a\"]"}"#
         );
-        assert_eq!(text(&[]), r#"{"statusCode":200,"body":"[]"}"#);
+        assert_eq!(text(buckets([])), r#"{"statusCode":200,"body":"[]"}"#);
     }
 
     #[test]
     fn the_limit_is_exact_and_counts_the_escapes() {
-        let frame = text(&[bucket("")]).len();
-        let fits = text(&[bucket("x".repeat(LONGEST - frame))]);
+        let frame = text(one("")).len();
+        let fits = text(one(&"x".repeat(LONGEST - frame)));
         assert_eq!(fits.len(), LONGEST);
-        let error = of(vec![bucket("x".repeat(LONGEST - frame + 1))], false).unwrap_err();
+        let error = of(one(&"x".repeat(LONGEST - frame + 1)), false).unwrap_err();
         let (buckets, bytes) = (1, LONGEST + 1);
         assert_eq!(error, TooLarge::Names { buckets, bytes });
         // A quotation mark is escaped twice: `\\\"`.
-        assert!(of(vec![bucket("\"".repeat(LONGEST / 4))], false).is_err());
+        assert!(of(one(&"\"".repeat(LONGEST / 4)), false).is_err());
+    }
+
+    #[test]
+    fn what_is_not_counted_is_never_too_large() {
+        // The longest that a bucket becomes: each character escaped, and each detail there.
+        let worst = Bucket {
+            name: "\u{1}\u{2}\u{3}",
+            region: Some("\u{1}"),
+            created: Some(DateTime::from_secs_and_nanos(-1, 123_456_789)),
+        };
+        for count in [1, 10, 1_000, 20_000, 25_000, 26_000, 50_000] {
+            for detail in [false, true] {
+                let buckets: Buckets = std::iter::repeat_n(worst, count).collect();
+                let shown = Shown { buckets, detail };
+                let not_counted = shown.is_far_from(LONGEST);
+                let body = Text(shown);
+                let frame = Frame {
+                    status_code: 200,
+                    body,
+                };
+                let fits = serde_json::to_string(&frame).unwrap().len() <= LONGEST;
+                assert!(fits || !not_counted, "{count} {detail}");
+            }
+        }
     }
 }
