@@ -7,7 +7,8 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use contract::variable;
 use saphyr_parser::{Event, Parser, ScalarStyle};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_yaml::Value;
 
 use crate::environment::Environment;
 
@@ -71,32 +72,42 @@ struct Function {
     environment: BTreeMap<String, String>,
 }
 
+/// A CloudFormation template.
+///
 /// # Errors
-/// The text is not a CloudFormation template in YAML, or could be read in two ways.
-pub(super) fn cloudformation(text: &str) -> Result<(), Problem> {
+/// The text is none in YAML, or could be read in two ways.
+pub(super) fn cloudformation(text: &str) -> Result<serde_json::Value, Problem> {
     #[derive(Debug, Deserialize)]
     struct Template {
         #[serde(rename = "Resources")]
         _resources: serde_yaml::Mapping,
     }
-    refuse_ambiguity(text)?;
-    refuse_keys_given_twice(text)?;
-    serde_yaml::from_str::<Template>(text)
-        .map(drop)
-        .map_err(|error| unreadable(&error))
+    refuse_ambiguity(text, Dollars::CloudFormation)?;
+    let value = without_repeated_keys(text)?;
+    if !value.get("Resources").is_some_and(Value::is_mapping) {
+        read::<Template>(text)?;
+    }
+    read_value(value, text)
 }
 
 /// # Errors
 /// The text is not YAML, could be read in two ways, or says something else than the environment.
 pub(super) fn serverless(text: &str, environment: &Environment) -> Result<(), Problem> {
-    refuse_framework_variables(text)?;
-    refuse_ambiguity(text)?;
-    refuse_keys_given_twice(text)?;
-    let read: Serverless = serde_yaml::from_str(text).map_err(|error| unreadable(&error))?;
+    refuse_ambiguity(text, Dollars::Framework)?;
+    let read: Serverless = read_value(without_repeated_keys(text)?, text)?;
     agree(&read, environment)
 }
 
-pub(super) fn unreadable(error: &serde_yaml::Error) -> Problem {
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
+    serde_yaml::from_str(text).map_err(|error| unreadable(&error))
+}
+
+/// What `value`, which `text` was read as, stands for. Where it is something else, the text tells in which line.
+fn read_value<T: DeserializeOwned>(value: Value, text: &str) -> Result<T, Problem> {
+    serde_yaml::from_value(value).or_else(|_| read(text))
+}
+
+fn unreadable(error: &serde_yaml::Error) -> Problem {
     Problem {
         line: error.location().map(|location| location.line()),
         what: format!("what it gives cannot be read: {error}"),
@@ -236,34 +247,25 @@ fn differs(key: &str, is: &str, must: &str) -> Result<(), Problem> {
     })
 }
 
-/// Refuses a key that a map has twice: js-yaml refuses it, others take the last.
-fn refuse_keys_given_twice(text: &str) -> Result<(), Problem> {
-    serde_yaml::from_str::<serde_yaml::Value>(text)
-        .map(drop)
-        .map_err(|error| Problem {
-            hint: "give each key once: readers of YAML differ in which of two they take".into(),
-            ..unreadable(&error)
-        })
+/// What the text says. Refuses a key that a map has twice: js-yaml refuses it, others take the last.
+fn without_repeated_keys(text: &str) -> Result<Value, Problem> {
+    serde_yaml::from_str(text).map_err(|error| Problem {
+        hint: "give each key once: readers of YAML differ in which of two they take".into(),
+        ..unreadable(&error)
+    })
 }
 
-/// Refuses the Framework's own variables, wherever they stand; to CloudFormation, `${…}` belongs to `Fn::Sub`.
-fn refuse_framework_variables(text: &str) -> Result<(), Problem> {
-    for (event, span) in Parser::new_from_str(text).map_while(Result::ok) {
-        if let Event::Scalar(value, ..) = event
-            && value.contains("${")
-        {
-            return Err(Problem {
-                what: format!("`{value}` holds `${{`, the Framework's own variable syntax"),
-                line: Some(span.start.line()),
-                hint: "a deployment takes its values from the variables file alone".into(),
-            });
-        }
-    }
-    Ok(())
+/// Whose `${…}` is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dollars {
+    /// The Framework's own variables, refused wherever they stand.
+    Framework,
+    /// `Fn::Sub`'s.
+    CloudFormation,
 }
 
 /// Refuses what readers of YAML 1.1 and 1.2 would read differently.
-fn refuse_ambiguity(text: &str) -> Result<(), Problem> {
+fn refuse_ambiguity(text: &str, dollars: Dollars) -> Result<(), Problem> {
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| Problem {
             what: format!("what it gives is not YAML: {}", error.info()),
@@ -272,6 +274,13 @@ fn refuse_ambiguity(text: &str) -> Result<(), Problem> {
         })?;
         let line = Some(span.start.line());
         match event {
+            Event::Scalar(value, ..) if dollars == Dollars::Framework && value.contains("${") => {
+                return Err(Problem {
+                    what: format!("`{value}` holds `${{`, the Framework's own variable syntax"),
+                    line,
+                    hint: "a deployment takes its values from the variables file alone".into(),
+                });
+            }
             Event::Scalar(value, style, _, tag)
                 if tag.is_some() || (style == ScalarStyle::Plain && !is_unambiguous(&value)) =>
             {
@@ -355,8 +364,10 @@ mod tests {
 
     #[test]
     fn the_framework_s_own_variables_are_refused_even_in_quotes() {
-        let problem = refuse_framework_variables("a: \"${env:SECRET}\"\n").unwrap_err();
+        let text = "a: \"${env:SECRET}\"\n";
+        let problem = refuse_ambiguity(text, Dollars::Framework).unwrap_err();
         assert!(problem.what.contains("${"), "{problem:?}");
         assert_eq!(problem.line, Some(1));
+        refuse_ambiguity(text, Dollars::CloudFormation).unwrap();
     }
 }

@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::checked::{Problem, cloudformation, unreadable};
+use super::checked::{Problem, cloudformation};
 use crate::policy::{Broadening, Document, Kind, RoleGrants, Set, broadening, is_for, limit};
 
 /// Which account's role it is.
@@ -31,8 +31,7 @@ const HARMLESS: [&str; 4] = [
 /// The text is no CloudFormation template, could be read in two ways, or makes a role that is another, or may do more,
 /// than `grants` says; or one that IAM has no room for.
 pub(super) fn role(text: &str, grants: &RoleGrants, side: Side) -> Result<(), Problem> {
-    cloudformation(text)?;
-    let template: Value = serde_yaml::from_str(text).map_err(|error| unreadable(&error))?;
+    let template = cloudformation(text)?;
     if template.get("Transform").is_some() || text.contains("Fn::Transform") {
         return Err(problem(
             text,
