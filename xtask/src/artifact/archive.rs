@@ -1,43 +1,64 @@
 //! The zip: `bootstrap`, and beside it `targets.json` where the stage has many targets; with a fixed date, so that the
 //! same files give the same archive.
 
-use std::io::{Cursor, Read, Write};
+use std::io::{self, Write};
 
 use anyhow::{Context, Result, ensure};
 use contract::TargetsFile;
-use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter, write::SimpleFileOptions};
+use flate2::{Compression, bufread::DeflateDecoder, write::DeflateEncoder};
+use rawzip::{CompressionMethod, ZipArchive, ZipArchiveWriter, time::UtcDateTime};
 
 /// What Lambda starts (Lambda developer guide, "Building a custom runtime").
 const BOOTSTRAP: &str = "bootstrap";
 
 /// An ordinary executable: `rwxr-xr-x`.
-const EXECUTABLE: u32 = 0o755;
+const EXECUTABLE: u32 = 0o100_755;
 
 /// An ordinary file: `rw-r--r--`. Lambda's own user must be able to read it.
-const READABLE: u32 = 0o644;
+const READABLE: u32 = 0o100_644;
+
+/// 1980-01-01, the earliest that a zip can tell.
+const EARLIEST: i64 = 315_532_800;
 
 /// Packs the executable, and the text of `targets.json` where there is one.
 ///
 /// # Errors
 /// They are too large for a zip.
 pub(super) fn pack(executable: &[u8], targets: Option<&str>) -> Result<Vec<u8>> {
-    // `DateTime::default` is 1980-01-01, the earliest that a zip can tell.
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Deflated)
-        .compression_level(Some(9))
-        .last_modified_time(DateTime::default())
-        .unix_permissions(EXECUTABLE);
     let pack = || -> Result<Vec<u8>> {
-        let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
-        archive.start_file(BOOTSTRAP, options)?;
-        archive.write_all(executable)?;
+        let mut archive = ZipArchiveWriter::new(Vec::new());
+        add(&mut archive, BOOTSTRAP, EXECUTABLE, executable)?;
         if let Some(targets) = targets {
-            archive.start_file(TargetsFile::NAME, options.unix_permissions(READABLE))?;
-            archive.write_all(targets.as_bytes())?;
+            add(
+                &mut archive,
+                TargetsFile::NAME,
+                READABLE,
+                targets.as_bytes(),
+            )?;
         }
-        Ok(archive.finish()?.into_inner())
+        Ok(archive.finish()?)
     };
     pack().context("Failed to pack the function")
+}
+
+fn add<W: Write>(
+    archive: &mut ZipArchiveWriter<W>,
+    name: &str,
+    mode: u32,
+    content: &[u8],
+) -> Result<()> {
+    let (mut entry, config) = archive
+        .new_file(name)
+        .compression_method(CompressionMethod::DEFLATE)
+        .last_modified(UtcDateTime::from_unix(EARLIEST))
+        .unix_permissions(mode)
+        .start()?;
+    let mut writer = config.wrap(DeflateEncoder::new(&mut entry, Compression::best()));
+    writer.write_all(content)?;
+    let (encoder, descriptor) = writer.finish()?;
+    encoder.finish()?;
+    entry.finish(descriptor)?;
+    Ok(())
 }
 
 /// The archive must hold `bootstrap` at its root, executable: without either, Lambda ends with `Runtime.InvalidEntrypoint`.
@@ -46,40 +67,64 @@ pub(super) fn pack(executable: &[u8], targets: Option<&str>) -> Result<Vec<u8>> 
 /// # Errors
 /// It does not.
 pub(super) fn check(archive: &[u8], targets: Option<&str>) -> Result<()> {
-    let mut archive =
-        ZipArchive::new(Cursor::new(archive)).context("The archive cannot be read back")?;
-    let files = 1 + usize::from(targets.is_some());
+    let files = unpack(archive).context("The archive cannot be read back")?;
+    let expected = 1 + usize::from(targets.is_some());
     ensure!(
-        archive.len() == files,
-        "The archive holds {} files, not {files}",
-        archive.len()
+        files.len() == expected,
+        "The archive holds {} files, not {expected}",
+        files.len()
     );
+    let named = |name| {
+        let file = files.iter().find(|file| file.name == name);
+        file.with_context(|| format!("The archive has no `{name}` at its root"))
+    };
     if let Some(targets) = targets {
         let name = TargetsFile::NAME;
-        let mut file = archive
-            .by_name(name)
-            .with_context(|| format!("The archive has no `{name}` at its root"))?;
-        let mode = file.unix_mode().unwrap_or(0);
+        let File { mode, content, .. } = named(name)?;
         ensure!(
             mode & 0o444 == 0o444,
             "`{name}` is not readable in the archive (mode {mode:o})"
         );
-        let mut packed = String::new();
-        file.read_to_string(&mut packed)
-            .with_context(|| format!("`{name}` cannot be unpacked"))?;
-        ensure!(packed == targets, "`{name}` in the archive is another");
+        ensure!(
+            content == targets.as_bytes(),
+            "`{name}` in the archive is another"
+        );
     }
-    let mut bootstrap = archive
-        .by_name(BOOTSTRAP)
-        .context("The archive has no `bootstrap` at its root")?;
-    let mode = bootstrap.unix_mode().unwrap_or(0);
+    let File { mode, .. } = named(BOOTSTRAP)?;
     ensure!(
         mode & 0o111 == 0o111,
         "`bootstrap` is not executable in the archive (mode {mode:o})"
     );
-    std::io::copy(&mut bootstrap, &mut std::io::sink())
-        .context("`bootstrap` cannot be unpacked")?;
     Ok(())
+}
+
+/// A file of an archive.
+struct File {
+    name: String,
+    mode: u32,
+    content: Vec<u8>,
+}
+
+/// Every file of an archive, its checksum verified.
+fn unpack(archive: &[u8]) -> Result<Vec<File>> {
+    let archive = ZipArchive::from_slice(archive)?;
+    let mut entries = archive.entries();
+    let mut files = Vec::new();
+    while let Some(entry) = entries.next_entry()? {
+        let name = String::from_utf8(entry.file_path().as_ref().to_vec())?;
+        let packed = archive.get_entry(entry.wayfinder())?;
+        let mut content = Vec::new();
+        let mut unpacked = packed.verifying_reader(DeflateDecoder::new(packed.data()));
+        io::copy(&mut unpacked, &mut content)
+            .with_context(|| format!("`{name}` cannot be unpacked"))?;
+        let mode = entry.mode().value();
+        files.push(File {
+            name,
+            mode,
+            content,
+        });
+    }
+    Ok(files)
 }
 
 #[cfg(test)]
@@ -91,26 +136,29 @@ mod tests {
         let archive = pack(b"an executable", None).unwrap();
         check(&archive, None).unwrap();
         assert_eq!(archive, pack(b"an executable", None).unwrap());
-        let mut read = ZipArchive::new(Cursor::new(&archive)).unwrap();
-        let mut text = String::new();
-        read.by_name("bootstrap")
-            .unwrap()
-            .read_to_string(&mut text)
-            .unwrap();
-        assert_eq!(text, "an executable");
+        let files = unpack(&archive).unwrap();
+        assert_eq!(files[0].content, b"an executable");
     }
 
     #[test]
     fn an_archive_without_an_executable_bootstrap_is_refused() {
-        for (name, mode) in [("bin/bootstrap", 0o755), ("bootstrap", 0o644)] {
-            let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
-            archive
-                .start_file(name, SimpleFileOptions::default().unix_permissions(mode))
-                .unwrap();
-            let bytes = archive.finish().unwrap().into_inner();
-            assert!(check(&bytes, None).is_err(), "{name} {mode:o}");
+        for (name, mode) in [("bin/bootstrap", EXECUTABLE), ("bootstrap", READABLE)] {
+            let mut archive = ZipArchiveWriter::new(Vec::new());
+            add(&mut archive, name, mode, b"an executable").unwrap();
+            let archive = archive.finish().unwrap();
+            let error = check(&archive, None).unwrap_err().to_string();
+            assert!(error.contains("`bootstrap`"), "{name} {mode:o}: {error}");
         }
         assert!(check(b"no archive", None).is_err());
+    }
+
+    #[test]
+    fn a_damaged_archive_is_refused() {
+        let mut archive = pack(&[7; 4_000], None).unwrap();
+        // The first byte after the local header and the name is of the compressed data.
+        let data = 30 + BOOTSTRAP.len() + 9;
+        archive[data] ^= 0x10;
+        assert!(check(&archive, None).is_err());
     }
 
     #[test]
@@ -119,13 +167,15 @@ mod tests {
         let archive = pack(b"an executable", Some(TARGETS)).unwrap();
         check(&archive, Some(TARGETS)).unwrap();
         assert_eq!(archive, pack(b"an executable", Some(TARGETS)).unwrap());
-        let mut read = ZipArchive::new(Cursor::new(&archive)).unwrap();
-        assert_eq!(read.by_index(0).unwrap().name().unwrap(), "bootstrap");
-        assert_eq!(read.by_index(1).unwrap().name().unwrap(), "targets.json");
-        let file = read.by_name("targets.json").unwrap();
-        assert_eq!(file.unix_mode(), Some(0o100_644));
-        assert_eq!(file.last_modified(), Some(DateTime::default()));
-        drop(file);
+        let files = unpack(&archive).unwrap();
+        let found: Vec<_> = files
+            .iter()
+            .map(|file| (file.name.as_str(), file.mode))
+            .collect();
+        assert_eq!(
+            found,
+            [("bootstrap", 0o100_755), ("targets.json", 0o100_644)]
+        );
 
         let without = pack(b"an executable", None).unwrap();
         assert!(check(&archive, None).is_err(), "targets of another time");
