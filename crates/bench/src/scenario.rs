@@ -186,8 +186,8 @@ pub(crate) fn plan(quick: bool) -> Vec<Planned> {
         plan.push(Planned {
             scenario: Scenario::buckets(count, latency),
             rounds: match (quick, count) {
-                (false, _) => 5,
-                (true, 10) => 3,
+                (false, 10) => 5,
+                (false, _) | (true, 10) => 3,
                 (true, _) => 1,
             },
             warm,
