@@ -135,7 +135,7 @@ fn conditions(summary: &Summary) -> String {
     };
     let busy = if machine.is_busy() {
         format!(
-            " Others used the machine (load {:.1}): times are too long.",
+            " The machine's load was {:.1} when it began: times may be too long.",
             machine.load
         )
     } else {

@@ -29,7 +29,7 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     if machine.is_busy() {
         let load = machine.load;
         print::note(&format!(
-            "warning: others use the machine (load {load:.1}), and times will be too long"
+            "warning: the machine's load is {load:.1}; times may be too long"
         ));
     }
     let plan = plan(setup.quick);
