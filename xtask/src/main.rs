@@ -3,6 +3,7 @@
 //! The data flows one way: variables file → [`environment`] → [`rendering`] → [`artifact`] → [`framework`]. Each stage
 //! of it is a type that cannot be had without the one before, so that what was not checked cannot be deployed.
 
+mod answer;
 mod apply;
 mod artifact;
 mod changes;

@@ -5,13 +5,13 @@
 
 use std::fmt::Write as _;
 
-use anyhow::{Context, Result, bail, ensure};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use anyhow::{Result, bail, ensure};
+use serde_json::json;
 
 use crate::{
+    answer::{Account, Answer, Outcome, Refusal},
     console::{self, Step},
-    deployed::{self, Access, Invocation},
+    deployed::{self, Access},
     environment::Environment,
     workspace::Workspace,
 };
@@ -30,16 +30,16 @@ pub(crate) fn invoke(workspace: &Workspace, environment: &Environment) -> Result
     let step = Step::begin("Invoking the function, to see whether every target answers");
     let outcome = call(workspace, environment);
     match outcome? {
-        Outcome::Failed(failure) => {
+        Smoke::Failed(failure) => {
             drop(step);
             console::note(&failure);
             bail!(stands(environment, "the function fails"));
         }
-        Outcome::Answered(summary) if summary.failed.is_empty() => {
+        Smoke::Answered(summary) if summary.failed.is_empty() => {
             step.done(&summary.to_string());
             Ok(())
         }
-        Outcome::Answered(summary) => {
+        Smoke::Answered(summary) => {
             drop(step);
             console::note(&summary.failures());
             bail!(stands(environment, &summary.to_string()));
@@ -58,7 +58,7 @@ fn stands(environment: &Environment, what: &str) -> String {
 
 /// What came of the calls.
 #[derive(Debug, PartialEq, Eq)]
-enum Outcome {
+enum Smoke {
     /// The function failed, with this text.
     Failed(String),
     Answered(Summary),
@@ -113,16 +113,16 @@ impl Summary {
     }
 }
 
-fn call(workspace: &Workspace, environment: &Environment) -> Result<Outcome> {
+fn call(workspace: &Workspace, environment: &Environment) -> Result<Smoke> {
     let function = environment.function_name();
     let access = Access::of_caller(environment);
     let mut summary = Summary::default();
     let mut event = json!({});
     for _ in 0..MOST_CALLS {
         let answer = deployed::invoke(workspace, access, &function, &event.to_string())?;
-        match read(&answer, &mut summary)? {
-            Next::Failed(text) => return Ok(Outcome::Failed(text)),
-            Next::Done => return Ok(Outcome::Answered(summary)),
+        match note(Answer::read(&answer)?, &mut summary)? {
+            Next::Failed(text) => return Ok(Smoke::Failed(text)),
+            Next::Done => return Ok(Smoke::Answered(summary)),
             Next::Resume(token) => event = json!({ "resume": token }),
         }
     }
@@ -130,75 +130,33 @@ fn call(workspace: &Workspace, environment: &Environment) -> Result<Outcome> {
 }
 
 /// What to do after a call.
+#[derive(Debug)]
 enum Next {
     Failed(String),
     Done,
     Resume(String),
 }
 
-/// An error of the function.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct FunctionError {
-    error_type: String,
-    error_message: String,
-}
-
-/// The answer of a stage with many targets, as far as it is looked at here.
-#[derive(Deserialize)]
-struct Many {
-    accounts: Vec<Account>,
-    resume: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Account {
-    #[serde(rename = "accountId")]
-    id: String,
-    name: Option<String>,
-    status: Status,
-    #[serde(default)]
-    buckets: Vec<Value>,
-    message: Option<String>,
-    hint: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Status {
-    Ok,
-    Failed,
-    /// Another call is to list it.
-    Skipped,
-}
-
 /// Adds an answer to the summary.
-fn read(answer: &Invocation, summary: &mut Summary) -> Result<Next> {
-    let otherwise = || format!("The function answered something else: {}", answer.payload);
-    if answer.function_error.is_some() {
-        let error = FunctionError::deserialize(&answer.payload).with_context(otherwise)?;
-        return Ok(Next::Failed(format!(
-            "{}: {}",
-            error.error_type, error.error_message
-        )));
-    }
-    let body = answer.payload["body"].as_str().with_context(otherwise)?;
-    let body: Value = serde_json::from_str(body).with_context(otherwise)?;
-    if let Some(buckets) = body.as_array() {
-        summary.listed += 1;
-        summary.buckets += buckets.len();
-        return Ok(Next::Done);
-    }
-    let many = Many::deserialize(&body).with_context(otherwise)?;
+fn note(answer: Answer, summary: &mut Summary) -> Result<Next> {
+    let many = match answer {
+        Answer::Failed(error) => return Ok(Next::Failed(error.to_string())),
+        Answer::One(buckets) => {
+            summary.listed += 1;
+            summary.buckets += buckets;
+            return Ok(Next::Done);
+        }
+        Answer::Many(many) => many,
+    };
     let mut skipped = 0;
     for account in &many.accounts {
-        match account.status {
-            Status::Ok => {
+        match &account.outcome {
+            Outcome::Ok { buckets } => {
                 summary.listed += 1;
-                summary.buckets += account.buckets.len();
+                summary.buckets += buckets.len();
             }
-            Status::Failed => summary.failed.push(account.failure()),
-            Status::Skipped => skipped += 1,
+            Outcome::Failed(refusal) => summary.failed.push(failure(account, refusal)),
+            Outcome::Skipped => skipped += 1,
         }
     }
     ensure!(
@@ -208,57 +166,52 @@ fn read(answer: &Invocation, summary: &mut Summary) -> Result<Next> {
     Ok(many.resume.map_or(Next::Done, Next::Resume))
 }
 
-impl Account {
-    fn failure(&self) -> String {
-        let mut text = self.id.clone();
-        if let Some(name) = &self.name {
-            let _ = write!(text, " ({name})");
-        }
-        let message = self.message.as_deref().unwrap_or("could not be listed");
-        let _ = write!(text, ": {message}");
-        if let Some(hint) = &self.hint {
-            let _ = write!(text, "\n  hint: {hint}");
-        }
-        text
+fn failure(account: &Account, refusal: &Refusal) -> String {
+    let mut text = account.id.to_string();
+    if let Some(name) = &account.name {
+        let _ = write!(text, " ({name})");
     }
+    let _ = write!(text, ": {}", refusal.message);
+    if let Some(hint) = &refusal.hint {
+        let _ = write!(text, "\n  hint: {hint}");
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
+    use crate::deployed::Invocation;
 
-    fn answered(payload: &Value) -> Invocation {
-        Invocation {
+    fn note(body: &Value, summary: &mut Summary) -> Result<Next> {
+        let invocation = Invocation {
             function_error: None,
-            payload: payload.clone(),
-        }
-    }
-
-    fn body(body: &Value) -> Invocation {
-        answered(&json!({ "statusCode": 200, "body": body.to_string() }))
+            payload: json!({ "statusCode": 200, "body": body.to_string() }),
+        };
+        super::note(Answer::read(&invocation).unwrap(), summary)
     }
 
     #[test]
     fn one_target_and_many_are_summed_up() {
         let mut summary = Summary::default();
-        assert!(matches!(
-            read(&body(&json!(["a", "b"])), &mut summary),
-            Ok(Next::Done)
-        ));
+        let next = note(&json!(["a", "b"]), &mut summary);
+        assert!(matches!(next, Ok(Next::Done)));
         assert_eq!(summary.to_string(), "1 account listed, 2 buckets");
 
         let mut summary = Summary::default();
-        let first = body(&json!({"resume": "on", "accounts": [
+        let first = json!({"resume": "on", "accounts": [
             {"accountId": "000000000001", "status": "ok", "buckets": ["a"]},
             {"accountId": "000000000002", "name": "Audit", "status": "failed", "message": "denied", "hint": "look"},
-            {"accountId": "000000000003", "status": "skipped", "reason": "deadline"}]}));
-        let Next::Resume(token) = read(&first, &mut summary).unwrap() else {
+            {"accountId": "000000000003", "status": "skipped", "reason": "deadline"}]});
+        let Next::Resume(token) = note(&first, &mut summary).unwrap() else {
             panic!("there is more to list");
         };
         assert_eq!(token, "on");
-        let second = body(&json!({"accounts": [
-            {"accountId": "000000000003", "status": "ok", "buckets": [{"name": "b"}, {"name": "c"}]}]}));
-        assert!(matches!(read(&second, &mut summary), Ok(Next::Done)));
+        let second = json!({"accounts": [
+            {"accountId": "000000000003", "status": "ok", "buckets": [{"name": "b"}, {"name": "c"}]}]});
+        assert!(matches!(note(&second, &mut summary), Ok(Next::Done)));
         assert_eq!(summary.to_string(), "2 of 3 accounts listed, 3 buckets");
         assert_eq!(
             summary.failures(),
@@ -267,25 +220,10 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_and_nothing_else_passes_for_an_answer() {
-        let failed = Invocation {
-            function_error: Some("Unhandled".to_owned()),
-            payload: json!({"errorType": "AssumeRoleDenied", "errorMessage": "no"}),
-        };
-        let Next::Failed(text) = read(&failed, &mut Summary::default()).unwrap() else {
-            panic!("it failed");
-        };
-        assert_eq!(text, "AssumeRoleDenied: no");
-        for payload in [
-            json!(null),
-            json!({}),
-            json!({"body": "x"}),
-            json!({"body": "{}"}),
-            json!({"body": "{\"accounts\":[{\"accountId\":\"1\",\"status\":\"skipped\"}]}"}),
-        ] {
-            let read = read(&answered(&payload), &mut Summary::default());
-            assert!(read.is_err(), "{payload}");
-        }
+    fn what_was_skipped_and_is_not_gone_on_with_is_an_error() {
+        let lost = json!({"accounts": [{"accountId": "000000000001", "status": "skipped"}]});
+        let error = note(&lost, &mut Summary::default()).unwrap_err();
+        assert!(error.to_string().contains("where to go on"), "{error}");
     }
 
     #[test]

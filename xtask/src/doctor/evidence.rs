@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use contract::{AccountId, Target};
-use serde::Deserialize;
 
-use crate::deployed::Invocation;
+use crate::{
+    answer::{self, Account, Answer, FunctionError},
+    deployed::Invocation,
+};
 
 /// What invocations showed.
 #[derive(Debug, Clone, Default)]
@@ -102,41 +104,6 @@ const OF_THE_TARGET: [&str; 11] = [
     "ResponseTooLarge",
 ];
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct FunctionFailure {
-    #[serde(default)]
-    error_type: String,
-    #[serde(default)]
-    error_message: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct Answer {
-    body: String,
-}
-
-/// The body of an answer that tells of many accounts.
-#[derive(Debug, Deserialize)]
-struct Body {
-    accounts: Vec<Entry>,
-    resume: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Entry {
-    account_id: AccountId,
-    status: String,
-    #[serde(default)]
-    buckets: Vec<serde::de::IgnoredAny>,
-    phase: Option<String>,
-    error_type: Option<String>,
-    code: Option<String>,
-    #[serde(default)]
-    message: String,
-}
-
 impl Evidence {
     /// Lambda did not call the function.
     pub(super) fn not_called(why: &str) -> Self {
@@ -149,54 +116,44 @@ impl Evidence {
     /// Takes note of an invocation of a function whose one target is `one`, or which has many. Gives the token that goes
     /// on, where there is one.
     pub(super) fn note(&mut self, invocation: &Invocation, one: Option<&Target>) -> Option<String> {
-        if invocation.function_error.is_some() {
-            let failure: FunctionFailure = serde_json::from_value(invocation.payload.clone())
-                .unwrap_or(FunctionFailure {
-                    error_type: "Unhandled".to_owned(),
-                    error_message: invocation.payload.to_string(),
-                });
-            self.note_failure(&failure, one);
-            return None;
-        }
-        let body = serde_json::from_value::<Answer>(invocation.payload.clone());
-        let read = body.ok().and_then(|answer| {
-            if let Some(target) = one {
-                let names: Vec<String> = serde_json::from_str(&answer.body).ok()?;
-                let outcome = Outcome::Listed(names.len());
+        match (Answer::read(invocation), one) {
+            (Ok(Answer::Failed(error)), _) => self.note_error(error, one),
+            (Ok(Answer::One(buckets)), Some(target)) => {
+                let outcome = Outcome::Listed(buckets);
                 self.targets.insert(target.account.clone(), outcome);
-                return Some(None);
             }
-            let body: Body = serde_json::from_str(&answer.body).ok()?;
-            for entry in body.accounts {
-                self.note_entry(entry);
+            (Ok(Answer::Many(many)), None) => {
+                for account in many.accounts {
+                    self.note_account(account);
+                }
+                return many.resume;
             }
-            Some(body.resume)
-        });
-        if read.is_none() {
-            self.fault = Some(Fault::Function {
-                error_type: "another answer".to_owned(),
-                message: first_line(&invocation.payload.to_string()),
-            });
+            (Err(_) | Ok(Answer::One(_) | Answer::Many(_)), _) => {
+                self.fault = Some(Fault::Function {
+                    error_type: "another answer".to_owned(),
+                    message: first_line(&invocation.payload.to_string()),
+                });
+            }
         }
-        read.flatten()
+        None
     }
 
-    fn note_failure(&mut self, failure: &FunctionFailure, one: Option<&Target>) {
-        let FunctionFailure {
+    fn note_error(&mut self, error: FunctionError, one: Option<&Target>) {
+        let FunctionError {
             error_type,
             error_message,
-        } = failure;
+        } = error;
         match one {
             Some(target) if OF_THE_TARGET.contains(&error_type.as_str()) => {
-                let failure = Failure::new(error_type, None, None, error_message);
+                let failure = Failure::new(&error_type, None, None, &error_message);
                 let account = target.account.clone();
                 self.targets.insert(account, Outcome::Failed(failure));
             }
-            None if error_type == "AllTargetsFailed" => self.note_groups(error_message),
+            None if error_type == "AllTargetsFailed" => self.note_groups(&error_message),
             _ => {
                 self.fault = Some(Fault::Function {
-                    error_type: error_type.clone(),
-                    message: first_line(error_message),
+                    error_type,
+                    message: first_line(&error_message),
                 });
             }
         }
@@ -223,19 +180,19 @@ impl Evidence {
         }
     }
 
-    fn note_entry(&mut self, entry: Entry) {
-        let outcome = match entry.status.as_str() {
-            "ok" => Outcome::Listed(entry.buckets.len()),
-            "failed" => Outcome::Failed(Failure::new(
-                entry.error_type.as_deref().unwrap_or_default(),
-                entry.phase.as_deref(),
-                entry.code.as_deref(),
-                &entry.message,
+    fn note_account(&mut self, account: Account) {
+        let outcome = match account.outcome {
+            answer::Outcome::Ok { buckets } => Outcome::Listed(buckets.len()),
+            answer::Outcome::Failed(refusal) => Outcome::Failed(Failure::new(
+                &refusal.error_type,
+                refusal.phase.as_deref(),
+                refusal.code.as_deref(),
+                &refusal.message,
             )),
-            // Skipped: the next call tells.
-            _ => return,
+            // The next call tells.
+            answer::Outcome::Skipped => return,
         };
-        self.targets.insert(entry.account_id, outcome);
+        self.targets.insert(account.id, outcome);
     }
 }
 

@@ -511,13 +511,9 @@ fn what_the_forms_come_to() {
     {"accountId":"111111111111","role":"Own","externalId":"audit"}
     ]}
     "#);
-    insta::assert_snapshot!(file(ORGANIZATION), @r#"
-    {"version":1,"concurrency":64,"organization":{"adminAccountId":"111111111111","units":["ou-ab12-11111111","ou-ab12-34cd56ef"],"exclude":["444444444444"],"role":"Reader"}}
-    "#);
+    insta::assert_snapshot!(file(ORGANIZATION), @r#"{"version":1,"concurrency":64,"organization":{"adminAccountId":"111111111111","units":["ou-ab12-11111111","ou-ab12-34cd56ef"],"exclude":["444444444444"],"role":"Reader"}}"#);
     let all = ORGANIZATION.replace("units: [ou-ab12-11111111, ou-ab12-34cd56ef]", "all: true");
-    insta::assert_snapshot!(file(&all), @r#"
-    {"version":1,"concurrency":64,"organization":{"adminAccountId":"111111111111","exclude":["444444444444"],"role":"Reader"}}
-    "#);
+    insta::assert_snapshot!(file(&all), @r#"{"version":1,"concurrency":64,"organization":{"adminAccountId":"111111111111","exclude":["444444444444"],"role":"Reader"}}"#);
     // Where no target relies on it, there need be no `s3-read-role`.
     let head = "admin-account-id: \"111111111111\"\nlambda-execution-role: R\ntargets:\n";
     insta::assert_snapshot!(file(&format!("{head}{own}")), @r#"
