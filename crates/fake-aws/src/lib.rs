@@ -25,6 +25,7 @@
 mod account;
 mod body;
 mod fault;
+mod latency;
 mod organization;
 mod organizations;
 mod query;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     body::Body,
     fault::{Fault, PROXY},
+    latency::wait,
     organization::{Member, Organization},
     record::{Action, Request},
     server::{Reset, World},
@@ -61,15 +62,13 @@ pub(crate) async fn answer(world: &World, request: &Request) -> Result<Response<
             &id,
         ));
     };
-    if !organization.latency.is_zero() {
-        tokio::time::sleep(organization.latency).await;
-    }
+    wait(organization.latency).await;
     let fault = match organization.fault(number, request.action) {
         Fault::None if !world.may_ask_organization() => &Fault::Throttled,
         fault => fault,
     };
     match fault {
-        Fault::Slow(time) => tokio::time::sleep(*time).await,
+        Fault::Slow(time) => wait(*time).await,
         Fault::Hang => std::future::pending().await,
         Fault::Reset => return Err(Reset),
         Fault::Proxy(status) => return Ok(respond(*status, PROXY.to_owned(), &id)),

@@ -8,6 +8,7 @@ use crate::{
     account::escape,
     body::Body,
     fault::{Fault, PROXY},
+    latency::wait,
     record::Request,
     server::{Reset, World},
     session::Session,
@@ -43,12 +44,10 @@ pub(crate) async fn list_buckets(
         }
     }
     let account = &state.account;
-    if !account.list_latency.is_zero() {
-        tokio::time::sleep(account.list_latency).await;
-    }
+    wait(account.list_latency).await;
     let fault = account.on_list.fault(number);
     match fault {
-        Fault::Slow(time) => tokio::time::sleep(*time).await,
+        Fault::Slow(time) => wait(*time).await,
         Fault::Hang => std::future::pending().await,
         Fault::Reset => return Err(Reset),
         Fault::Proxy(status) => {

@@ -11,6 +11,7 @@ use crate::{
     account::escape,
     body::Body,
     fault::{Fault, PROXY},
+    latency::wait,
     record::Request,
     server::{Reset, World},
     session::Session,
@@ -90,15 +91,13 @@ pub(crate) async fn assume_role(
     let account = &state.account;
     let number = state.assumed.fetch_add(1, Ordering::SeqCst);
     let id = format!("sts-{}-{}", role.account, number + 1);
-    if !account.assume_latency.is_zero() {
-        tokio::time::sleep(account.assume_latency).await;
-    }
+    wait(account.assume_latency).await;
     let fault = match account.on_assume.fault(number) {
         Fault::None if !world.may_assume() => &Fault::Throttled,
         fault => fault,
     };
     match fault {
-        Fault::Slow(time) => tokio::time::sleep(*time).await,
+        Fault::Slow(time) => wait(*time).await,
         Fault::Hang => std::future::pending().await,
         Fault::Reset => return Err(Reset),
         Fault::Proxy(status) => return Ok(respond(*status, PROXY.to_owned(), &id)),
