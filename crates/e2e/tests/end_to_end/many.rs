@@ -12,6 +12,36 @@ const PAYMENTS: &str = "000000000032";
 const REFUSING: &str = "000000000033";
 const OTHER: &str = "000000000034";
 
+/// An account, what `doctor` says of it, and the first cause.
+type OfTarget = (String, String, Option<String>);
+
+/// What `doctor` says of each target.
+fn doctor(stage: &Stage, profiles: &[&str], status: i32) -> Vec<OfTarget> {
+    let mut arguments = vec!["doctor", "--env", stage.name, "--json"];
+    for profile in profiles {
+        arguments.extend(["--target-profile", profile]);
+    }
+    let report = stage.copy.xtask(&arguments).expect(status).json();
+    let checks = report["checks"].as_array().expect("checks");
+    let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
+    checks
+        .iter()
+        .filter(|check| check["id"] == "target" || check["status"] != "ok")
+        .map(|check| {
+            (
+                text(&check["account"]).unwrap_or_else(|| check.to_string()),
+                text(&check["status"]).expect("a status"),
+                text(&check["causes"][0]["id"]),
+            )
+        })
+        .collect()
+}
+
+fn of_target(account: &str, status: &str, cause: Option<&str>) -> OfTarget {
+    let cause = cause.map(ToOwned::to_owned);
+    (account.to_owned(), status.to_owned(), cause)
+}
+
 /// Three targets, the last with a role and an external ID of its own.
 const TARGETS: &str = r#"
 targets:
@@ -56,7 +86,7 @@ fn column<'a>(body: &'a Value, key: &str) -> Vec<&'a Value> {
 #[expect(clippy::too_many_lines, reason = "one path, told in its order")]
 async fn a_stage_of_three_targets_of_which_one_refuses() {
     let clock = Clock::start("many");
-    let copy = Copy::of_workspace(ADMIN);
+    let copy = Copy::of_workspace(ADMIN).with_profiles(&[PAYMENTS, REFUSING]);
     write(&copy, TARGETS);
     let stage = Stage::within(copy, "many", ADMIN, PAYMENTS);
     for account in [REFUSING, OTHER] {
@@ -124,6 +154,20 @@ async fn a_stage_of_three_targets_of_which_one_refuses() {
     );
     clock.lap("207, with the hint");
 
+    // Whose policies are readable and whose are not is told apart; one account's fault is no other's.
+    for profiles in [&[][..], &[PAYMENTS, REFUSING]] {
+        assert_eq!(
+            doctor(&stage, profiles, 1),
+            [
+                of_target(PAYMENTS, "ok", None),
+                of_target(REFUSING, "failed", Some("role-missing")),
+                of_target(OTHER, "ok", None),
+            ],
+            "{profiles:?}"
+        );
+    }
+    clock.lap("doctor");
+
     // An event narrows, and never widens.
     let (status, body) = called(
         &stage,
@@ -161,6 +205,10 @@ async fn a_stage_of_three_targets_of_which_one_refuses() {
     assert_eq!(body["complete"], true, "{body}");
     let own = body["accounts"][3]["buckets"].as_array().expect("buckets");
     assert!(own.contains(&json!("many-admin")), "{body}");
+    assert_eq!(
+        doctor(&stage, &[REFUSING], 0),
+        [PAYMENTS, REFUSING, OTHER, ADMIN].map(|account| of_target(account, "ok", None))
+    );
     clock.lap("four accounts, one of them the Admin account");
 
     // Two forms at once cannot start; the stage in the seed's form has no list of targets left.
