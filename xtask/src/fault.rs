@@ -1,13 +1,13 @@
 //! Whose fault a failure is, and how it is told: the exit status is chosen here and nowhere else.
 
-use std::{io, process::ExitCode};
+use std::{collections::HashSet, io, process::ExitCode};
 
 use crate::console;
 
 /// The input is at fault (flags, variables file, template): exit status 2. Every other error is exit status 1.
 ///
 /// The text stands by itself: what, where, why and how to mend it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct InputFault(pub(crate) String);
 
@@ -26,11 +26,14 @@ pub(crate) fn is_of_input(error: &anyhow::Error) -> bool {
 #[error("already told")]
 pub(crate) struct AlreadyTold;
 
-/// Tells all of `faults` but the last, which is the caller's to pass on.
+/// Tells all of `faults` but the last, which is the caller's to pass on. What is at fault in every stage, as a template
+/// is, is told once.
 ///
 /// # Errors
 /// The last of `faults`.
 pub(crate) fn all_told(mut faults: Vec<anyhow::Error>) -> anyhow::Result<()> {
+    let mut told = HashSet::new();
+    faults.retain(|fault| told.insert(fault.to_string()));
     let Some(last) = faults.pop() else {
         return Ok(());
     };

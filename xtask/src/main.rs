@@ -1,73 +1,8 @@
-//! Renders, builds and deploys the function, one stage at a time: `cargo xtask --help`.
-//!
-//! The data flows one way: variables file → [`environment`] → [`rendering`] → [`artifact`] → [`framework`]. Each stage
-//! of it is a type that cannot be had without the one before, so that what was not checked cannot be deployed.
-
-mod answer;
-mod apply;
-mod artifact;
-mod changes;
-mod cli;
-mod commands;
-mod console;
-mod deployed;
-mod diagram;
-mod doctor;
-mod emulator;
-mod environment;
-mod fault;
-mod files;
-mod framework;
-mod generated;
-mod guard;
-mod interrupt;
-mod operator;
-mod parallel;
-mod policy;
-mod process;
-mod rendering;
-mod smoke;
-mod tools;
-mod workspace;
+//! `cargo xtask`. All of it is in the library: cargo builds that while it still generates the code of what it rests on,
+//! which saves a newcomer three seconds.
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use cli::{Cli, Command};
-use workspace::Workspace;
-
 fn main() -> ExitCode {
-    let Cli { workspace, command } = Cli::parse();
-    let outcome =
-        Workspace::locate(workspace.as_deref()).and_then(|workspace| run(&workspace, &command));
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fault::report(&error),
-    }
-}
-
-fn run(workspace: &Workspace, command: &Command) -> anyhow::Result<()> {
-    match command {
-        Command::Render(flags) => commands::render::run(workspace, flags),
-        Command::Roles(flags) => commands::roles::run(workspace, flags),
-        Command::Diagram(flags) => commands::diagram::run(workspace, flags),
-        Command::Check(flags) => commands::check::run(workspace, flags),
-        Command::Doctor(flags) => commands::doctor::run(workspace, flags),
-        Command::Envs(flags) => commands::envs::run(workspace, flags),
-        Command::Build(flags) => commands::build::run(workspace, flags),
-        Command::Package(flags) => commands::package::run(workspace, flags),
-        Command::Diff(flags) => commands::diff::run(workspace, flags),
-        Command::Deploy(flags) => commands::deploy::run(workspace, flags),
-        Command::Invoke(flags) => commands::invoke::run(workspace, flags),
-        Command::Info(flags) => commands::info::run(workspace, flags),
-        Command::Logs(flags) => commands::logs::run(workspace, flags),
-        Command::Rollback(flags) => commands::rollback::run(workspace, flags),
-        Command::Remove(flags) => commands::remove::run(workspace, flags),
-        Command::Test(flags) => commands::test::run(workspace, flags),
-        Command::Bench(flags) => commands::bench::run(workspace, flags),
-        Command::Demo => commands::demo::run(workspace),
-        Command::Emulator => commands::emulator::run(workspace),
-        Command::Setup => commands::setup::run(workspace),
-    }
+    xtask::main()
 }

@@ -18,8 +18,8 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use hmac_sha256::Hash;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::{
     console::{self, Step},
@@ -411,7 +411,7 @@ impl Place {
 
 /// The key of an installation: changes with every byte that decides what is installed.
 fn key(contents: &[(&str, Vec<u8>)]) -> String {
-    let mut hash = Sha256::new();
+    let mut hash = Hash::new();
     hash.update(RECIPE);
     for (name, bytes) in contents {
         hash.update(format!("\n{name} {}\n", bytes.len()));

@@ -364,6 +364,20 @@ fn template_faults_name_file_and_line() {
 
 /// Each valid `fixtures/variables/good/*.yml` with what is rendered from it.
 #[test]
+fn a_fault_of_the_template_is_told_once_for_all_stages() {
+    let workspace = Workspace::new()
+        .with_stage("dev", SEED)
+        .with_stage("prod", SEED);
+    for template in ["{% if %}\n", "{{ undefined_name }}\n"] {
+        workspace.write("templates/serverless.yml.j2", template);
+        let checked = workspace.xtask(&["check"]);
+        assert_eq!(checked.status.code(), Some(2));
+        let told = stderr(&checked);
+        assert_eq!(told.matches("serverless.yml.j2:1").count(), 1, "{told}");
+    }
+}
+
+#[test]
 fn what_is_rendered() {
     insta::glob!("fixtures/variables/good/*.yml", |variables| {
         let workspace = Workspace::new();

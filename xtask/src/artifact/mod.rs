@@ -13,7 +13,7 @@ use std::{fmt::Write, path::PathBuf};
 
 use anyhow::{Context, Result};
 use contract::Selection;
-use sha2::{Digest, Sha256};
+use hmac_sha256::Hash;
 
 pub(crate) use build::Package;
 
@@ -78,7 +78,7 @@ impl Artifact {
         files::write(&path, &bytes)?;
         let artifact = Self {
             path,
-            sha256: hexadecimal(&Sha256::digest(&bytes)),
+            sha256: hexadecimal(&Hash::hash(&bytes)),
             size: bytes.len(),
             executable: built,
             executable_size: executable.len(),

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use hmac_sha256::Hash;
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
 use super::{
     admin::not_in_admin,
@@ -213,7 +213,7 @@ fn same_code(
     let Some(bytes) = files::read_if_there(&path)? else {
         return Ok(None);
     };
-    let hash = BASE64_STANDARD.encode(Sha256::digest(bytes));
+    let hash = BASE64_STANDARD.encode(Hash::hash(&bytes));
     Ok(function
         .code_sha256
         .as_ref()

@@ -13,7 +13,7 @@ use super::{
     diagnostics::Problem,
     keys::{Checked, Key, Need, Rules},
     leaf::{Leaf, Place, Value},
-    plain, suggest, syntax,
+    suggest, syntax,
     tree::{Content, Node, Style, Tree},
     values::{TagKey, TagValue, Tags},
 };
@@ -172,7 +172,7 @@ impl<'a> Checker<'a> {
             Content::Scalar {
                 text,
                 style: Style::Plain,
-            } if plain::is_nothing(text) => {
+            } if yaml::is_nothing(text) => {
                 let title = format!("`{here}` has nothing under it");
                 let problem = if node.is_nothing() {
                     Problem::at(self.key.clone(), title, "nothing under it")

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     check::{Checker, Given},
-    plain, schema,
+    schema,
     tree::Node,
 };
 
@@ -197,7 +197,7 @@ fn form(schema: &Value) -> String {
 }
 
 fn example(name: &str, value: &str) -> String {
-    if plain::misread_as(value).is_some() {
+    if yaml::misread_as(value).is_some() {
         format!("{name}: \"{value}\"")
     } else {
         format!("{name}: {value}")

@@ -11,7 +11,6 @@ use super::{
     check::Checker,
     diagnostics::Problem,
     keys::Checked,
-    plain,
     schedule::Schedule,
     selection, syntax,
     tree::{Content, Node, Style},
@@ -229,7 +228,7 @@ impl Checker<'_> {
         text: &str,
         style: Style,
     ) -> Option<Problem> {
-        if style == Style::Plain && plain::is_nothing(text) {
+        if style == Style::Plain && yaml::is_nothing(text) {
             let title = format!("{} has no value", value.subject);
             let problem = if text.is_empty() {
                 Problem::at(self.key.clone(), title, "nothing after it")
@@ -335,7 +334,7 @@ fn text_value<T: Leaf>(
         let title = format!("{} is not in quotes", value.subject);
         Problem::at(span.clone(), title, "a number to YAML").note(without_quotes(text))
     } else {
-        let misread = plain::misread_as(text)?;
+        let misread = yaml::misread_as(text)?;
         let title = format!("{} is text, but not in quotes", value.subject);
         Problem::at(
             span.clone(),
@@ -370,8 +369,8 @@ fn number_value<T: Leaf>(
     style: Style,
 ) -> Option<Problem> {
     let subject = &value.subject;
-    if !plain::is_whole_number(text) {
-        let title = if plain::misread_as(text) == Some("a number") {
+    if !yaml::is_whole_number(text) {
+        let title = if yaml::misread_as(text) == Some("a number") {
             format!("{subject} is not written as a plain whole number")
         } else {
             format!("{subject} is not a whole number")

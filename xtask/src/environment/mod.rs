@@ -5,7 +5,6 @@ mod diagnostics;
 mod discovery;
 mod keys;
 mod leaf;
-mod plain;
 mod schedule;
 pub(crate) mod schema;
 mod selection;

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
+use yaml::{Event, Events, ScalarStyle, ScanError, Span};
 
 use super::{diagnostics::Problem, syntax};
 
@@ -172,9 +172,8 @@ impl<'a> Builder<'a> {
 
     /// Reads all events, or those before a fault; then what was read is in `root`.
     fn run(&mut self) -> Result<(), ScanError> {
-        let mut parser = Parser::new_from_str(self.text);
         let mut outcome = Ok(());
-        while let Some(event) = parser.next_event() {
+        for event in Events::of(self.text) {
             match event {
                 Ok((event, span)) => {
                     let span = self.offsets.bytes(span);

@@ -6,9 +6,9 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use contract::variable;
-use saphyr_parser::{Event, Parser, ScalarStyle};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_yaml::Value;
+use yaml::{Event, Events, ScalarStyle};
 
 use crate::environment::Environment;
 
@@ -266,7 +266,7 @@ enum Dollars {
 
 /// Refuses what readers of YAML 1.1 and 1.2 would read differently.
 fn refuse_ambiguity(text: &str, dollars: Dollars) -> Result<(), Problem> {
-    for event in Parser::new_from_str(text) {
+    for event in Events::of(text) {
         let (event, span) = event.map_err(|error| Problem {
             what: format!("what it gives is not YAML: {}", error.info()),
             line: Some(error.marker().line()),

@@ -13,15 +13,25 @@ use crate::{environment::Environment, fault::InputFault, files, workspace::Works
 const LARGEST: usize = 1 << 20;
 
 /// A template of the user's.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Template {
+    source: Source,
+    /// With the one template in it, compiled once for all stages; or the fault that it has for each of them.
+    engine: Result<Engine<'static>, InputFault>,
+}
+
+/// A template's text.
+#[derive(Debug)]
+struct Source {
     /// Its path, as a person reads it.
     name: String,
-    source: String,
+    text: String,
 }
 
 impl Template {
     /// The workspace's template of `file`.
+    ///
+    /// A fault in it is one of whatever is rendered by it.
     ///
     /// # Errors
     /// It cannot be read, or is not UTF-8.
@@ -49,13 +59,15 @@ impl Template {
             ))
             .into());
         }
-        let source = String::from_utf8(bytes).map_err(|error| {
+        let text = String::from_utf8(bytes).map_err(|error| {
             InputFault(format!(
                 "`{name}` is not UTF-8 (byte {})",
                 error.utf8_error().valid_up_to()
             ))
         })?;
-        Ok(Self { name, source })
+        let source = Source { name, text };
+        let engine = source.compile();
+        Ok(Self { source, engine })
     }
 
     /// Renders the template: a function of the two alone.
@@ -63,37 +75,11 @@ impl Template {
     /// # Errors
     /// The template has a fault; the message names its file and line.
     pub(super) fn render(&self, context: &Value) -> Result<String, InputFault> {
-        let mut engine = Engine::new();
-        engine.set_undefined_behavior(UndefinedBehavior::Strict);
-        engine.set_syntax(syntax());
-        // JSON's texts are YAML's double-quoted ones: nothing in a value can leave its quotes.
-        engine.set_auto_escape_callback(|_| AutoEscape::Json);
+        let engine = self.engine.as_ref().map_err(Clone::clone)?;
         engine
-            .add_template(&self.name, &self.source)
-            .and_then(|()| engine.get_template(&self.name)?.render(context))
-            .map_err(|error| self.fault(&error))
-    }
-
-    /// A fault that minijinja found, with the line it stands in.
-    fn fault(&self, error: &minijinja::Error) -> InputFault {
-        let what = error.detail().map_or_else(
-            || error.kind().to_string(),
-            |detail| format!("{}: {detail}", error.kind()),
-        );
-        let Some(line) = error.line() else {
-            return InputFault(format!("{what}\n  --> {}", self.name));
-        };
-        let text = self.source.lines().nth(line - 1).unwrap_or_default();
-        let hint = match error.kind() {
-            minijinja::ErrorKind::UndefinedError => {
-                "\nhint: the names that a template can use are listed in README.md, \"The template\""
-            }
-            _ => "",
-        };
-        InputFault(format!(
-            "{what}\n  --> {}:{line}\n   | {text}{hint}",
-            self.name
-        ))
+            .get_template(&self.source.name)
+            .and_then(|template| template.render(context))
+            .map_err(|error| self.source.fault(&error))
     }
 
     /// A fault of what the template gives.
@@ -109,7 +95,43 @@ impl Template {
         });
         InputFault(format!(
             "`{}` does not give what {} asks for: {}{place}\nhint: {}",
-            self.name, environment.source, problem.what, problem.hint
+            self.source.name, environment.source, problem.what, problem.hint
+        ))
+    }
+}
+
+impl Source {
+    fn compile(&self) -> Result<Engine<'static>, InputFault> {
+        let mut engine = Engine::new();
+        engine.set_undefined_behavior(UndefinedBehavior::Strict);
+        engine.set_syntax(syntax());
+        // JSON's texts are YAML's double-quoted ones: nothing in a value can leave its quotes.
+        engine.set_auto_escape_callback(|_| AutoEscape::Json);
+        engine
+            .add_template_owned(self.name.clone(), self.text.clone())
+            .map_err(|error| self.fault(&error))?;
+        Ok(engine)
+    }
+
+    /// A fault that minijinja found, with the line it stands in.
+    fn fault(&self, error: &minijinja::Error) -> InputFault {
+        let what = error.detail().map_or_else(
+            || error.kind().to_string(),
+            |detail| format!("{}: {detail}", error.kind()),
+        );
+        let Some(line) = error.line() else {
+            return InputFault(format!("{what}\n  --> {}", self.name));
+        };
+        let text = self.text.lines().nth(line - 1).unwrap_or_default();
+        let hint = match error.kind() {
+            minijinja::ErrorKind::UndefinedError => {
+                "\nhint: the names that a template can use are listed in README.md, \"The template\""
+            }
+            _ => "",
+        };
+        InputFault(format!(
+            "{what}\n  --> {}:{line}\n   | {text}{hint}",
+            self.name
         ))
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use e2e::Copy;
-use sha2::{Digest, Sha256};
+use hmac_sha256::Hash;
 
 /// Node, which osls and serverless run on.
 pub(crate) fn node() -> PathBuf {
@@ -41,7 +41,7 @@ pub(crate) fn tool(name: &str, file: &str) -> String {
 pub(crate) fn base64_sha256(file: &Path) -> String {
     use base64::{Engine, prelude::BASE64_STANDARD};
 
-    BASE64_STANDARD.encode(Sha256::digest(fs::read(file).expect("an archive")))
+    BASE64_STANDARD.encode(Hash::hash(&fs::read(file).expect("an archive")))
 }
 
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {

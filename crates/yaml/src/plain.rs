@@ -5,7 +5,7 @@
 //! be in quotes (YAML 1.1, "Language-independent types"; YAML 1.2.2, section 10.3).
 
 /// What some YAML reader takes the unquoted `text` for, if not for text.
-pub(super) fn misread_as(text: &str) -> Option<&'static str> {
+pub fn misread_as(text: &str) -> Option<&'static str> {
     // Longer than any word with a meaning, and no beginning of a number: nearly all text.
     if text.len() > "false".len() && text.as_bytes()[0].is_ascii_alphabetic() {
         return None;
@@ -24,12 +24,12 @@ pub(super) fn misread_as(text: &str) -> Option<&'static str> {
 }
 
 /// Whether it means nothing at all to some reader.
-pub(super) fn is_nothing(text: &str) -> bool {
+pub fn is_nothing(text: &str) -> bool {
     matches!(text, "" | "~") || text.eq_ignore_ascii_case("null")
 }
 
 /// A whole number in decimal digits, which every reader takes for the same one.
-pub(super) fn is_whole_number(text: &str) -> bool {
+pub fn is_whole_number(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     text == "0"
         || (!digits.starts_with('0')
