@@ -14,8 +14,7 @@ use crate::{
 /// Every fault of every stage is told in one go. Exit status 2 where an input is at fault, 1 where something generated
 /// is stale.
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Check) -> Result<()> {
-    let deployment = Templates::load(workspace, &[File::Serverless])?;
-    let roles = Templates::load(workspace, &File::ROLES)?;
+    let templates = Templates::load(workspace, &File::ALL)?;
     let environments = match &flags.stage.env {
         Some(stage) => vec![environment::load(workspace, stage)],
         None => super::load_all(workspace)?
@@ -25,13 +24,13 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Check) -> Result<()> {
     };
     let checked = parallel::map(environments, |environment| {
         let environment = environment?;
-        deployment.render(&environment)?;
+        templates.deployment(&environment)?;
         // A stage may be valid and its roles be made in another way.
-        let unmade = Grants::of(&environment).err();
-        if unmade.is_none() {
-            roles.render(&environment)?;
+        let grants = Grants::of(&environment);
+        if let Ok(grants) = &grants {
+            templates.roles(&environment, grants)?;
         }
-        Ok((environment, unmade))
+        Ok((environment, grants.err()))
     });
     let mut faults = Vec::new();
     for checked in checked {

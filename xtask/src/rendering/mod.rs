@@ -45,6 +45,9 @@ impl File {
     /// The files of `cargo xtask roles`. Which of the Target accounts' there are the stage decides.
     pub(crate) const ROLES: [Self; 2] = [Self::AdminRole, Self::TargetRole];
 
+    /// One of each template.
+    pub(crate) const ALL: [Self; 3] = [Self::Serverless, Self::AdminRole, Self::TargetRole];
+
     /// Its path inside `dist/STAGE`.
     pub(crate) fn path(&self) -> String {
         match self {
@@ -99,17 +102,49 @@ impl Templates {
     /// # Errors
     /// A template has a fault, or what it gives is not what the environment asks for; or no roles can be made for the stage.
     pub(crate) fn render(&self, environment: &Environment) -> Result<Vec<Rendered>, InputFault> {
-        let mut rendered = Vec::new();
-        for (file, template) in &self.files {
-            match file {
-                File::Serverless => rendered.push(Rendered::serverless(template, environment)?),
-                role => {
-                    let grants = grants(environment)?;
-                    rendered.extend(Rendered::roles(role, template, environment, &grants)?);
-                }
-            }
+        let mut rendered = self.deployment(environment)?;
+        if self.of_roles().next().is_some() {
+            rendered.extend(self.roles(environment, &grants(environment)?)?);
         }
         Ok(rendered)
+    }
+
+    /// The same for serverless.yml alone, where it is one of them.
+    ///
+    /// # Errors
+    /// As for [`render`](Self::render).
+    pub(crate) fn deployment(
+        &self,
+        environment: &Environment,
+    ) -> Result<Vec<Rendered>, InputFault> {
+        self.files
+            .iter()
+            .filter(|(file, _)| *file == File::Serverless)
+            .map(|(_, template)| Rendered::serverless(template, environment))
+            .collect()
+    }
+
+    /// The same for the roles alone, which should say what `grants` does.
+    ///
+    /// # Errors
+    /// As for [`render`](Self::render).
+    pub(crate) fn roles(
+        &self,
+        environment: &Environment,
+        grants: &Grants,
+    ) -> Result<Vec<Rendered>, InputFault> {
+        let base = Value::from(Serde(Context::of(environment)));
+        let mut rendered = Vec::new();
+        for (file, template) in self.of_roles() {
+            rendered.extend(Rendered::roles(file, template, environment, grants, &base)?);
+        }
+        Ok(rendered)
+    }
+
+    fn of_roles(&self) -> impl Iterator<Item = &(File, Template)> {
+        self.files
+            .iter()
+            .filter(|(file, _)| *file != File::Serverless)
     }
 }
 
@@ -174,11 +209,13 @@ impl Rendered {
     }
 
     /// Every file that a role's template gives for a stage: the Target accounts' gives one for each role that they have.
+    /// `base` is what every template can use.
     fn roles(
         file: &File,
         template: &Template,
         environment: &Environment,
         grants: &Grants,
+        base: &Value,
     ) -> Result<Vec<Self>, InputFault> {
         let all = match file {
             File::AdminRole => vec![(
@@ -195,7 +232,6 @@ impl Rendered {
                 })
                 .collect(),
         };
-        let base = Value::from(Serde(Context::of(environment)));
         all.into_iter()
             .map(|(file, context, role, side)| {
                 // Of the same name, the last wins.
@@ -267,14 +303,12 @@ mod tests {
     fn the_roles_of_every_kind_of_stage() {
         let templates = templates();
         for sample in samples::all() {
-            let mut texts = Vec::new();
-            for (file, template) in &templates.files {
-                let rendered = Rendered::roles(file, template, &sample.environment, &sample.grants)
-                    .unwrap_or_else(|fault| panic!("{}: {fault}", sample.name));
-                for one in rendered {
-                    texts.push(format!("=== {}\n{}", one.file.path(), one.text));
-                }
-            }
+            let texts: Vec<String> = templates
+                .roles(&sample.environment, &sample.grants)
+                .unwrap_or_else(|fault| panic!("{}: {fault}", sample.name))
+                .into_iter()
+                .map(|one| format!("=== {}\n{}", one.file.path(), one.text))
+                .collect();
             insta::assert_snapshot!(format!("roles_{}", sample.name), texts.concat());
         }
     }
@@ -283,8 +317,8 @@ mod tests {
     fn as_many_targets_as_fit_are_rendered() {
         let stage = samples::stage("");
         let grants = Grants::of_selection(&stage, &samples::targets(1_470)).unwrap();
-        let (file, template) = &templates().files[0];
-        let rendered = Rendered::roles(file, template, &stage, &grants)
+        let rendered = templates()
+            .roles(&stage, &grants)
             .unwrap_or_else(|fault| panic!("{fault}"));
         let named = rendered[0].text.matches(":role/MyS3ReadRole\"").count();
         assert_eq!(named, 1_470);
