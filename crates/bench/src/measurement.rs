@@ -33,14 +33,15 @@ pub(crate) struct Measurement {
     pub(crate) warm_ms: Vec<f64>,
 }
 
-/// Starts the process, calls it cold, calls it warm, and ends it.
+/// Starts the process, calls it cold, calls it warm, and ends it. Without `calls` it has its first call alone, and the
+/// figures are those of a start.
 ///
 /// # Errors
 /// It fails, or answers with something else than all the buckets.
 pub(crate) async fn measure(
     setup: &Setup,
     (scenario, contender, round): (Scenario, Contender, u32),
-    calls: WarmCalls,
+    calls: Option<WarmCalls>,
     fake: &mut Fake,
 ) -> Result<Measurement> {
     let measure = async {
@@ -56,6 +57,29 @@ pub(crate) async fn measure(
         let after_cold = function.processor_time()?;
         let cold_counts = fake.take_counts().await?;
 
+        let mut figures = BTreeMap::from([
+            (Figure::Init, milliseconds(started.init)),
+            (Figure::Cold, milliseconds(cold)),
+            (Figure::InitProcessor, milliseconds(after_init)),
+            (
+                Figure::ColdProcessor,
+                milliseconds(after_cold.saturating_sub(after_init)),
+            ),
+            (Figure::ColdAssume, float(cold_counts.assume)),
+            (Figure::ColdList, float(cold_counts.list)),
+            (Figure::ColdConnections, float(cold_counts.connections)),
+        ]);
+        let Some(calls) = calls else {
+            function.end().await?;
+            return Ok(Measurement {
+                scenario,
+                contender,
+                round,
+                figures,
+                warm_ms: Vec::new(),
+            });
+        };
+
         let mut warm = Vec::new();
         while warm.len() < calls.most as usize
             && (warm.len() < calls.least as usize || began.elapsed() < calls.budget)
@@ -65,23 +89,12 @@ pub(crate) async fn measure(
         }
         let after_warm = function.processor_time()?;
         let warm_counts = fake.take_counts().await?;
-        let first_call = after_cold.saturating_sub(after_init);
         let warm_calls = after_warm.saturating_sub(after_cold);
-        let memory = function.peak_memory()?;
+        figures.insert(Figure::Memory, float(function.peak_memory()?) / 1e6);
         function.end().await?;
 
-        let mut figures = BTreeMap::from([
-            (Figure::Init, milliseconds(started.init)),
-            (Figure::Cold, milliseconds(cold)),
-            (Figure::InitProcessor, milliseconds(after_init)),
-            (Figure::ColdProcessor, milliseconds(first_call)),
-            (Figure::Memory, float(memory) / 1e6),
-            (Figure::ColdAssume, float(cold_counts.assume)),
-            (Figure::ColdList, float(cold_counts.list)),
-            (Figure::ColdConnections, float(cold_counts.connections)),
-        ]);
         if let Work::Accounts(count) = scenario.work {
-            let each = milliseconds(first_call) / f64::from(count);
+            let each = figures[&Figure::ColdProcessor] / f64::from(count);
             figures.insert(Figure::ProcessorPerAccount, each);
         }
         let warm_ms: Vec<f64> = warm.into_iter().map(milliseconds).collect();

@@ -12,7 +12,7 @@ use crate::{
 pub(crate) fn whole(summary: &Summary) -> String {
     let mut text = "# Benchmark\n\n".to_owned();
     text += &conditions(summary);
-    text += "\nEach figure is the median over the rounds, with the least and the greatest in brackets. The ratios are \
+    text += "\nEach figure is the median over the processes of all rounds, with the least and the greatest in brackets. The ratios are \
              this function's medians to those of Python (boto3 clients for each call) and of the floor (the same \
              requests from a Rust program without an SDK). CPU is processor time, user and system.\n";
     for scenario in summary.scenarios() {
@@ -192,14 +192,17 @@ fn footing(summary: &Summary, scenario: Scenario) -> String {
         .filter_map(|contender| summary.result(scenario, *contender))
         .map(|result| {
             format!(
-                "{} {} × {}",
+                "{} {} and {}",
                 result.contender.title(scenario.work),
                 result.rounds,
-                result.warm_calls / result.rounds.max(1)
+                result.warm_calls
             )
         })
         .collect();
-    let mut text = format!("\nProcesses and warm calls in each: {}.", counts.join(", "));
+    let mut text = format!(
+        "\nProcesses, and warm calls in all of them: {}.",
+        counts.join(", ")
+    );
     if let Some(limit) = scenario.limit() {
         // Writing to a text cannot fail.
         let _ = write!(

@@ -11,7 +11,7 @@ use crate::{
     machine::Machine,
     measurement::{self, Measurement},
     picture, print, publish, report,
-    scenario::{Contender, Planned, Scenario, WarmCalls, plan},
+    scenario::{Contender, Planned, Scenario, plan},
     setup::Setup,
     summary::Summary,
 };
@@ -71,17 +71,12 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
 /// Reads every program into the page cache, and lets the services render their pages.
 async fn warm_up(setup: &Setup, plan: &[Planned], fakes: &mut Fakes) -> Result<()> {
     print::note("Warming up …");
-    let calls = WarmCalls {
-        most: 0,
-        least: 0,
-        budget: Duration::ZERO,
-    };
     for (index, planned) in plan.iter().enumerate() {
         let scenario = planned.scenario;
         let fake = fakes.of(scenario).await?;
         for contender in Contender::all(scenario.work) {
             if index == 0 || *contender == Contender::Floor {
-                measurement::measure(setup, (scenario, *contender, 0), calls, fake).await?;
+                measurement::measure(setup, (scenario, *contender, 0), None, fake).await?;
             }
         }
     }
@@ -112,15 +107,22 @@ async fn measure(setup: &Setup, plan: &[Planned], fakes: &mut Fakes) -> Result<M
             ));
             let fake = fakes.of(scenario).await?;
             let mut contenders = Contender::all(scenario.work).to_vec();
-            contenders.retain(|contender| {
-                let failed = |failure: &(_, String)| failure.0 == (scenario, *contender);
-                (planned.with_python || !contender.is_python()) && !failures.iter().any(failed)
-            });
+            contenders.retain(|contender| planned.with_python || !contender.is_python());
             let first = round as usize % contenders.len().max(1);
             contenders.rotate_left(first);
-            for contender in contenders {
+            let whole = contenders.iter().map(|one| (*one, Some(planned.warm)));
+            let starts = (0..planned.starts)
+                .flat_map(|_| contenders.iter().filter(|one| !one.is_python()))
+                .map(|one| (*one, None));
+            for (contender, calls) in whole.chain(starts) {
                 let case = (scenario, contender, round);
-                match measurement::measure(setup, case, planned.warm, fake).await {
+                if failures
+                    .iter()
+                    .any(|(failed, _)| *failed == (scenario, contender))
+                {
+                    continue;
+                }
+                match measurement::measure(setup, case, calls, fake).await {
                     Ok(measurement) => measurements.push(measurement),
                     Err(error) => {
                         let told = print::chain(&error);

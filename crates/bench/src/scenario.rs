@@ -165,6 +165,9 @@ pub(crate) struct Planned {
     pub(crate) scenario: Scenario,
     pub(crate) rounds: u32,
     pub(crate) warm: WarmCalls,
+    /// How many more processes of the function and the floor each round starts, for the first call alone. It takes
+    /// milliseconds, and the machine's own doings take some as well: a few of them would say little.
+    pub(crate) starts: u32,
     /// Whether Python takes part: what takes it a minute is left out of a quick run.
     pub(crate) with_python: bool,
 }
@@ -191,6 +194,7 @@ pub(crate) fn plan(quick: bool) -> Vec<Planned> {
                 (true, _) => 1,
             },
             warm,
+            starts: if quick { 1 } else { 8 },
             with_python: true,
         });
     }
@@ -206,6 +210,7 @@ pub(crate) fn plan(quick: bool) -> Vec<Planned> {
             } else {
                 calls(20, 0, 10)
             },
+            starts: 0,
             with_python: !quick || (count, latency) == (10, 20),
         });
     }
