@@ -6,6 +6,10 @@
 //! [`Answers::resume`], says where the next call begins; and as each call answers for at least one target, a chain of
 //! calls comes to its end with each target answered for once.
 //!
+//! A target fails for its own sake alone. One that the deadline cuts short is skipped, and with it what comes after it, and
+//! has its time in the next call. And where others wait for its place, none has more than half of the call: a bunch of
+//! dead ones would otherwise be all that a call gets to ([`FanOutOptions::least_time`]).
+//!
 //! One task polls them all: the work is waiting for the network, and a thread more would only cost memory.
 //!
 //! What is *not* here: what an answer looks like, and so how large it is, which the caller measures; and retries, which
@@ -17,13 +21,13 @@ use std::{
     time::Duration,
 };
 
-use contract::{Concurrency, Target};
+use contract::{AccountId, Concurrency, Target};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::time::Instant;
 
 use crate::{
     Clients, Listing,
-    failure::{Failure, Phase},
+    failure::{Failure, FailureKind, Phase},
     list_buckets_with_prefix,
 };
 
@@ -32,9 +36,13 @@ use crate::{
 pub struct FanOutOptions {
     /// How many accounts are listed at a time. Default 64.
     pub concurrency: Concurrency,
-    /// When the call must have ended; what is under way then fails with
-    /// [`FailureKind::Timeout`](crate::FailureKind::Timeout). Default: none.
+    /// When the call must have ended; what is under way then is skipped, or, where it had its time, fails with
+    /// [`FailureKind::Timeout`]. Default: none.
     pub deadline: Option<Instant>,
+    /// An account's time is half of the call, but no less than this. Where others wait for its place it fails after that,
+    /// and the deadline fails none that had less; but for the first of a call, so that a chain of calls ends. Default 1 s:
+    /// several times what an account takes.
+    pub least_time: Duration,
     /// How long before the deadline no account is started any more, so that those under way can end. At most a quarter
     /// of the time that there is when the call begins. Default 2 s: several times what an account takes with a retry.
     pub stop_starting_before: Duration,
@@ -43,6 +51,9 @@ pub struct FanOutOptions {
     pub response_budget: usize,
     /// Only buckets whose names begin so. Default: all.
     pub prefix: Option<String>,
+    /// The account that the process's own credentials belong to, where that is known: with them no other is listed.
+    /// Default: not known.
+    pub own_account: Option<AccountId>,
 }
 
 impl Default for FanOutOptions {
@@ -50,18 +61,51 @@ impl Default for FanOutOptions {
         Self {
             concurrency: Concurrency::default(),
             deadline: None,
+            least_time: Duration::from_secs(1),
             stop_starting_before: Duration::from_secs(2),
             response_budget: usize::MAX,
             prefix: None,
+            own_account: None,
         }
     }
 }
 
-impl FanOutOptions {
-    /// Until when accounts are started, in a call that begins `now`.
-    fn last_start(&self, now: Instant) -> Option<Instant> {
-        let left = self.deadline?.saturating_duration_since(now);
-        Some(now + left.saturating_sub(self.stop_starting_before.min(left / 4)))
+/// The time of a call that has a deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Schedule {
+    deadline: Instant,
+    /// Until when accounts are started.
+    last_start: Instant,
+    /// What an account may have, where others wait, and must have had for the deadline to be no excuse.
+    fair: Duration,
+    others_wait: bool,
+}
+
+impl Schedule {
+    /// That of a call for so many targets that begins `now`.
+    fn new(options: &FanOutOptions, targets: usize, now: Instant) -> Option<Self> {
+        let deadline = options.deadline?;
+        let left = deadline.saturating_duration_since(now);
+        Some(Self {
+            deadline,
+            last_start: now + left.saturating_sub(options.stop_starting_before.min(left / 4)),
+            fair: options.least_time.max(left / 2),
+            others_wait: targets > options.concurrency.get(),
+        })
+    }
+
+    /// When an account that is started `now` must have ended.
+    fn end(&self, now: Instant) -> Instant {
+        if self.others_wait {
+            self.deadline.min(now + self.fair)
+        } else {
+            self.deadline
+        }
+    }
+
+    /// Whether an account that ends `now` in `failure`, after so long, was only cut short.
+    fn cut_short(&self, failure: &Failure, duration: Duration, now: Instant) -> bool {
+        failure.kind() == FailureKind::Timeout && now >= self.deadline && duration < self.fair
     }
 }
 
@@ -131,7 +175,7 @@ pub async fn fan_out(
     mut measure: impl FnMut(&Target, &Answer) -> usize,
 ) -> Answers {
     let budget = options.response_budget;
-    let last_start = options.last_start(Instant::now());
+    let schedule = Schedule::new(options, targets.len(), Instant::now());
     let mut answers = Vec::with_capacity(targets.len());
     // Finished, but after one that is not.
     let mut waiting: Vec<Option<(Answer, usize)>> = Vec::new();
@@ -149,14 +193,12 @@ pub async fn fan_out(
             // Whatever has finished comes before what would be started now.
             if finished >= budget && next > 0 {
                 reason = Some(SkipReason::ResponseFull);
-            } else if last_start.is_some_and(|last| Instant::now() >= last) && next > 0 {
+            } else if schedule.is_some_and(|time| Instant::now() >= time.last_start) && next > 0 {
                 reason = Some(SkipReason::Deadline);
             } else {
+                let target = &targets[next];
                 in_flight.push(MakingWay::new(answer(
-                    clients,
-                    next,
-                    &targets[next],
-                    options,
+                    clients, next, target, options, schedule,
                 )));
                 next += 1;
             }
@@ -164,6 +206,11 @@ pub async fn fan_out(
         let Some((index, answer)) = in_flight.next().await else {
             break;
         };
+        if matches!(answer.outcome, Outcome::Skipped(_)) {
+            // What comes after it may still end, and is asked for again all the same: the next call begins here.
+            reason = Some(SkipReason::Deadline);
+            continue;
+        }
         let (answer, size) = fit(clients, &targets[index], answer, budget, &mut measure);
         finished = finished.saturating_add(size);
         waiting[index] = Some((answer, size));
@@ -230,16 +277,33 @@ async fn answer(
     index: usize,
     target: &Target,
     options: &FanOutOptions,
+    schedule: Option<Schedule>,
 ) -> (usize, Answer) {
     let started = Instant::now();
-    let listed =
-        list_buckets_with_prefix(clients, target, options.prefix.as_deref(), options.deadline)
-            .await;
-    let answer = Answer {
-        outcome: listed.map_or_else(Outcome::Failed, Outcome::Listed),
-        duration: started.elapsed(),
+    let end = schedule.map(|time| time.end(started));
+    let others = options
+        .own_account
+        .as_ref()
+        .filter(|own| target.role().is_none() && **own != target.account);
+    let listed = match others {
+        Some(own) => Err(clients
+            .failure(Phase::List, target)
+            .not_of_this_account(own.as_str())),
+        None => list_buckets_with_prefix(clients, target, options.prefix.as_deref(), end).await,
     };
-    (index, answer)
+    let duration = started.elapsed();
+    let outcome = match listed {
+        Ok(listing) => Outcome::Listed(listing),
+        Err(failure)
+            if index > 0
+                && schedule
+                    .is_some_and(|time| time.cut_short(&failure, duration, Instant::now())) =>
+        {
+            Outcome::Skipped(SkipReason::Deadline)
+        }
+        Err(failure) => Outcome::Failed(failure),
+    };
+    (index, Answer { outcome, duration })
 }
 
 /// The answer, or what is told of it where it is larger than `budget` alone, and its size.
@@ -322,9 +386,27 @@ mod tests {
                 stop_starting_before: Duration::from_millis(margin),
                 ..FanOutOptions::default()
             };
-            let last = options.last_start(now).unwrap();
+            let last = Schedule::new(&options, 1, now).unwrap().last_start;
             assert_eq!(last, now + Duration::from_millis(start), "{left} {margin}");
         }
-        assert_eq!(FanOutOptions::default().last_start(now), None);
+        assert_eq!(Schedule::new(&FanOutOptions::default(), 1, now), None);
+    }
+
+    #[test]
+    fn an_account_has_a_fair_time_and_where_others_wait_no_more_than_half_of_the_call() {
+        let now = Instant::now();
+        let seconds = Duration::from_secs;
+        for (left, fair) in [(60, 30), (28, 14), (1, 1)] {
+            let options = FanOutOptions {
+                deadline: Some(now + seconds(left)),
+                ..FanOutOptions::default()
+            };
+            let time = |targets| Schedule::new(&options, targets, now).unwrap();
+            assert_eq!(time(65).fair, seconds(fair));
+            assert_eq!(time(65).end(now), now + seconds(fair));
+            assert_eq!(time(64).end(now), now + seconds(left), "nobody waits");
+            let late = now + seconds(left);
+            assert_eq!(time(65).end(late), late);
+        }
     }
 }

@@ -92,7 +92,7 @@ pub(crate) fn hint(circumstances: &Circumstances<'_>) -> Option<String> {
                 .to_owned()
         }
         (FailureKind::ResponseTooLarge, _) => {
-            "fewer buckets, by a prefix, or less about each of them may fit".to_owned()
+            "fewer buckets, by a prefix, or less about each of them may fit; or the account asked for by itself".to_owned()
         }
         (
             FailureKind::UnitNotFound | FailureKind::DuplicateAccount | FailureKind::NoAccounts,

@@ -10,7 +10,9 @@ use std::{
     time::Duration,
 };
 
-use contract::{ConfigurationFault, FunctionConfiguration, Selection, Target, TargetsFile};
+use contract::{
+    AccountId, ConfigurationFault, FunctionConfiguration, Selection, Target, TargetsFile,
+};
 use cross_account::{Clients, Failure, Listing, Timings};
 use serde::Serialize;
 use tokio::time::Instant;
@@ -20,7 +22,7 @@ use crate::{
     error::InvocationError,
     event::{InvalidEvent, Narrowing, Request},
     init_error::{Fault, Faults, InitError},
-    many::Many,
+    many::{Invoked, Many},
     metrics::Metrics,
     milliseconds, panics,
     report::{Report, Summary},
@@ -80,7 +82,8 @@ impl Function {
         }
     }
 
-    /// Does what `event`, a JSON text, asks for, or fails before `deadline`. Writes a few lines to the log, and one of
+    /// Does what `event`, a JSON text, asks for, or fails before `deadline`. `account` is the one that the function is
+    /// deployed in, where that is known. Writes a few lines to the log, and one of
     /// metrics.
     ///
     /// # Errors
@@ -89,13 +92,19 @@ impl Function {
         &self,
         event: &str,
         deadline: Instant,
+        account: Option<AccountId>,
     ) -> Result<Answer, InvocationError> {
         let started = Instant::now();
         let mut metrics = Metrics::default();
         // Boxed: the SDK's futures are some 25 KB, and would be moved about.
-        let outcome = panics::caught(Box::pin(self.answer(event, deadline, &mut metrics)))
-            .await
-            .unwrap_or_else(|panic| Err(panic.into()));
+        let outcome = panics::caught(Box::pin(self.answer(
+            event,
+            deadline,
+            account,
+            &mut metrics,
+        )))
+        .await
+        .unwrap_or_else(|panic| Err(panic.into()));
         metrics.write(&self.name);
         if let Err(error) = &outcome {
             self.log_failure(error, started.elapsed());
@@ -107,6 +116,7 @@ impl Function {
         &self,
         event: &str,
         deadline: Instant,
+        account: Option<AccountId>,
         metrics: &mut Metrics,
     ) -> Result<Answer, InvocationError> {
         let request = Request::read(event, &self.name)?;
@@ -119,10 +129,16 @@ impl Function {
                 selection::select(vec![target.clone()], Roster::List, &request)?;
                 self.list(target, narrowing, deadline, metrics).await
             }
-            Form::Many(many) => many
-                .call(&self.name, &self.clients, &request, deadline, metrics)
-                .await
-                .map(Answer::Report),
+            Form::Many(many) => {
+                let invoked = Invoked {
+                    function: &self.name,
+                    account,
+                    deadline,
+                };
+                many.call(invoked, &self.clients, &request, metrics)
+                    .await
+                    .map(Answer::Report)
+            }
         }
     }
 

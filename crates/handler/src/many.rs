@@ -1,6 +1,6 @@
 //! The form of a stage that has many accounts: each is listed, and the answer tells what became of it.
 
-use contract::{Accounts, Concurrency, Target, TargetsFile};
+use contract::{AccountId, Accounts, Concurrency, Target, TargetsFile};
 use cross_account::{Answer, Clients, FanOutOptions, Outcome};
 use tokio::time::Instant;
 
@@ -22,6 +22,17 @@ pub(crate) struct Many {
     accounts: Accounts,
 }
 
+/// What is known of an invocation.
+#[derive(Debug)]
+pub(crate) struct Invoked<'a> {
+    /// The function's name.
+    pub(crate) function: &'a str,
+    /// The account that the function is deployed in, where that is known: its own credentials are of it.
+    pub(crate) account: Option<AccountId>,
+    /// When the call must have ended.
+    pub(crate) deadline: Instant,
+}
+
 impl From<TargetsFile> for Many {
     fn from(file: TargetsFile) -> Self {
         Self {
@@ -32,21 +43,20 @@ impl From<TargetsFile> for Many {
 }
 
 impl Many {
-    /// Lists the accounts that `request` asks for, as many as `deadline` and the size of the answer allow.
+    /// Lists the accounts that `request` asks for, as many as its deadline and the size of the answer allow.
     ///
     /// # Errors
     /// The request asks for what is not there; the organization cannot be walked; or no account could be listed, unless
     /// the call goes on with an earlier one: the chain of answers then tells of each account, once.
     pub(crate) async fn call(
         &self,
-        function: &str,
+        invoked: Invoked<'_>,
         clients: &Clients,
         request: &Request,
-        deadline: Instant,
         metrics: &mut Metrics,
     ) -> Result<Report, InvocationError> {
         let started = Instant::now();
-        let deadline = deadline::before_answering(deadline, started);
+        let deadline = deadline::before_answering(invoked.deadline, started);
         let (all, roster) = match &self.accounts {
             Accounts::Targets(targets) => (targets.clone(), Roster::List),
             Accounts::Organization(organization) => (
@@ -58,12 +68,13 @@ impl Many {
         };
         let selected = select(all, roster, request)?;
         metrics.summary.targets = selected.targets.len();
-        let plan = Plan::new(function, &request.narrowing, &selected)?;
+        let plan = Plan::new(invoked.function, &request.narrowing, &selected)?;
         let options = FanOutOptions {
             concurrency: self.concurrency,
             deadline: Some(deadline),
             response_budget: plan.budget(),
             prefix: request.narrowing.prefix.clone(),
+            own_account: invoked.account,
             ..FanOutOptions::default()
         };
         let measure = |target: &Target, answer: &Answer| plan.measure(target, answer);

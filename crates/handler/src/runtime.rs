@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use contract::account_of_arn;
 use lambda_runtime::{
     LambdaEvent, LambdaInvocation, Runtime, layers::TracingLayer, service_fn,
     tower::util::MapRequestLayer,
@@ -30,7 +31,8 @@ async fn answer_events(function: Function) -> Result<(), lambda_runtime::Error> 
     let handler = service_fn(async |event: LambdaEvent<Box<RawValue>>| {
         let left = deadline::allowance(event.context.deadline(), SystemTime::now());
         let deadline = Instant::now() + left;
-        function.call(event.payload.get(), deadline).await
+        let account = account_of_arn(&event.context.invoked_function_arn).ok();
+        function.call(event.payload.get(), deadline, account).await
     });
     Runtime::new(handler)
         // Gives every line that is logged meanwhile the request id.
