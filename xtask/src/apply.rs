@@ -1,14 +1,16 @@
 //! One of the stage's roles, deployed with CloudFormation: a change set first, so that what will change is seen before
 //! it does.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use contract::{AccountId, RoleName};
 
 use crate::{
-    cli::{Confirmation, Side},
+    changes::Changes,
+    cli::{self, Side},
     console,
     environment::Environment,
     guard,
-    rendering::{File, Rendered},
+    rendering::{self, File, Rendered},
     workspace::Workspace,
 };
 
@@ -20,8 +22,9 @@ pub(crate) fn role(
     workspace: &Workspace,
     environment: &Environment,
     side: Side,
-    confirmation: &Confirmation,
+    flags: &cli::Roles,
 ) -> Result<()> {
+    let confirmation = &flags.confirmation;
     let (file, caller) = match side {
         Side::Admin => {
             // A fault of the template is told before anybody is asked.
@@ -36,9 +39,13 @@ pub(crate) fn role(
     };
     let rendered = Rendered::of_stage(workspace, environment, file)?;
     guard::confirm(environment, "change the roles of", confirmation)?;
+    let account = &caller.identity.account;
+    let name = role_name(environment, side, account)?;
+    let changes = Changes::of_role(workspace, environment, account, &name, &rendered)?;
+    console::note(changes.to_string().trim_end());
+    guard::confirm_broadening(environment, &changes, flags.allow_broadening)?;
     let template = rendered.write(workspace, environment)?;
     let stack = stack_name(environment, side);
-    let account = &caller.identity.account;
     console::note(&format!(
         "{} → stack {stack} in account {account}",
         workspace.shown(&template)
@@ -54,6 +61,20 @@ pub(crate) fn role(
         }
     }
     caller.operator.execute(&change_set)
+}
+
+/// The role of `side` in the caller's account.
+fn role_name(environment: &Environment, side: Side, account: &AccountId) -> Result<RoleName> {
+    match side {
+        Side::Admin => Ok(environment.variables.lambda_execution_role.clone()),
+        Side::Target => {
+            let grants = rendering::grants(environment)?;
+            let target = grants.target_role_in(account);
+            let target =
+                target.with_context(|| format!("No role is assumed in account {account}"))?;
+            Ok(target.role.full_name()?)
+        }
+    }
 }
 
 /// The name of the stack that holds a role, in whichever account.

@@ -164,6 +164,9 @@ pub(crate) struct Roles {
     /// Deploy one of them into the caller's account with CloudFormation, showing first what will change
     #[arg(long, value_name = "SIDE", conflicts_with_all = ["stdout", "check", "policy"])]
     pub(crate) apply: Option<Side>,
+    /// On a protected stage, do not ask about what broadens access
+    #[arg(long, requires = "apply")]
+    pub(crate) allow_broadening: bool,
     #[command(flatten)]
     pub(crate) confirmation: Confirmation,
 }

@@ -3,13 +3,16 @@
 //! Nothing is judged here; `doctor` and `diff` do that. A thing that AWS does not have, and a thing that it does not
 //! show, are answers and no errors: [`Part`] tells the three apart.
 
-use std::collections::BTreeMap;
+mod configuration;
+
+use std::{collections::BTreeMap, path::Path};
 
 use anyhow::{Context, Result};
 use contract::{AccountId, Region, RoleName};
 use serde::Deserialize;
 use serde_json::Value;
 
+pub(crate) use self::configuration::configuration;
 use crate::{environment::Environment, operator, workspace::Workspace};
 
 /// As whom AWS is asked, and where.
@@ -68,6 +71,15 @@ pub(crate) enum Part<T> {
 }
 
 impl<T> Part<T> {
+    /// What `of` makes of it, where it is there.
+    pub(crate) fn and_then<U>(self, of: impl FnOnce(T) -> Part<U>) -> Part<U> {
+        match self {
+            Self::Ok(value) => of(value),
+            Self::Absent => Part::Absent,
+            Self::Unreadable(why) => Part::Unreadable(why),
+        }
+    }
+
     /// It, where it is there.
     pub(crate) fn ok(&self) -> Option<&T> {
         match self {
@@ -159,6 +171,8 @@ pub(crate) struct Stack {
     pub(crate) status: String,
     /// When it was made, RFC 3339 in UTC.
     pub(crate) created: Option<String>,
+    /// What it tells, by name.
+    pub(crate) outputs: BTreeMap<String, String>,
     /// Its template: a text as it was sent, or an object where that was JSON.
     pub(crate) template: Part<Value>,
 }
@@ -210,6 +224,23 @@ pub(crate) fn invoke(
     let arguments = ["--function", function, "--event", event];
     let answer = ask(workspace, "invoke", access, &arguments)?;
     read(&answer)
+}
+
+/// Copies an object of S3 into `file`.
+///
+/// # Errors
+/// There is none, or it may not be read.
+fn fetch(
+    workspace: &Workspace,
+    access: Access<'_>,
+    bucket: &str,
+    key: &str,
+    file: &Path,
+) -> Result<()> {
+    let file = file.display().to_string();
+    let arguments = ["--bucket", bucket, "--key", key, "--to", &file];
+    ask(workspace, "fetch", access, &arguments)?;
+    Ok(())
 }
 
 /// What the operator answers. What it has to complain of is the error's text, and not printed.

@@ -2,15 +2,19 @@
 //!
 //! It always runs inside `dist/STAGE`, which holds all it needs: a person can run `osls deploy` there as well.
 
+mod packaged;
+
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use contract::{Region, Stage};
+use serde_json::Value;
 
 use crate::{
     artifact::Artifact,
     console::Step,
     environment::Environment,
+    files,
     guard::AdminCaller,
     process::Program,
     rendering::{File, Rendered},
@@ -55,8 +59,18 @@ impl Package {
             region: environment.variables.region.clone(),
             artifact,
         };
+        packaged::check(&package.template()?, environment)?;
         package.lint(workspace)?;
         Ok(package)
+    }
+
+    /// What the CloudFormation template that a deploy would use says.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(crate) fn template(&self) -> Result<Value> {
+        let text = files::read(&self.cloudformation_template())?;
+        serde_json::from_slice(&text).context("The packaged template is not JSON")
     }
 
     /// The CloudFormation template that a deploy would use.

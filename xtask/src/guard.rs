@@ -4,6 +4,7 @@ use anyhow::{Result, bail};
 use contract::Region;
 
 use crate::{
+    changes::Changes,
     cli::Confirmation,
     console::{self, Step},
     deployed::{self, Access, Part, Question},
@@ -134,8 +135,7 @@ fn other_region(
         .filter(|(_, other)| other != region.as_str())
 }
 
-/// The role that the function is to run as must be there, and let Lambda assume it: without it the deployment would fail
-/// halfway. Where it may not be read, that is said, and AWS has the last word.
+/// The role that the function is to run as must be there: without it the deployment would fail halfway. Where it may not be read, that is said, and AWS has the last word.
 ///
 /// # Errors
 /// There is no such role, or it has another path than the stage says.
@@ -203,30 +203,43 @@ pub(crate) fn confirm(
     Ok(())
 }
 
-/// On a protected stage, what broadens access is confirmed by itself.
+/// On a protected stage, what broadens access is confirmed by itself; and so is what may do so, where that cannot be told.
 ///
 /// # Errors
 /// It was not confirmed.
 pub(crate) fn confirm_broadening(
     environment: &Environment,
-    broadens: &[String],
+    changes: &Changes,
     allowed: bool,
 ) -> Result<()> {
     let stage = &environment.stage;
-    if broadens.is_empty() || !environment.variables.protected || allowed {
+    let (what, reasons, question) = match (changes.broadens(), changes.unclear()) {
+        ([], []) => return Ok(()),
+        ([], unclear) => (
+            "Whether this broadens access cannot be told",
+            unclear,
+            "Go on, although this may broaden access? Type `broaden` to do so:",
+        ),
+        (broadens, _) => (
+            "This broadens access",
+            broadens,
+            "Broaden access so? Type `broaden` to go on:",
+        ),
+    };
+    if !environment.variables.protected || allowed {
         return Ok(());
     }
     if !console::is_interactive() {
         return Err(InputFault(format!(
-            "This broadens access on the protected stage `{stage}`, and nobody can be asked here: nothing was deployed\n- {}\n\
+            "{what} on the protected stage `{stage}`, and nobody can be asked here: nothing was changed\n- {}\n\
              hint: add `--allow-broadening` if that is meant",
-            broadens.join("\n- ")
+            reasons.join("\n- ")
         ))
         .into());
     }
-    let answer = console::ask("Broaden access so? Type `broaden` to go on:")?;
+    let answer = console::ask(question)?;
     if answer != "broaden" {
-        bail!("`{answer}` is not `broaden`: nothing was deployed");
+        bail!("`{answer}` is not `broaden`: nothing was changed");
     }
     Ok(())
 }

@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Delete(Delete),
     /// Read what is deployed: roles with their policies, functions, stacks; changes nothing
     Inspect(Inspect),
+    /// Copy an object of S3 into a file
+    Fetch(Fetch),
     /// Invoke a Lambda function, once, and wait for its answer
     Invoke(Invoke),
 }
@@ -120,6 +122,21 @@ pub(crate) struct Parts {
     /// A CloudFormation stack (may be repeated)
     #[arg(long = "stack", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) stacks: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fetch {
+    #[command(flatten)]
+    pub(crate) access: Access,
+    /// The bucket
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) bucket: String,
+    /// The object in it
+    #[arg(long, value_name = "KEY", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) key: String,
+    /// The file; one that is there is overwritten
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: PathBuf,
 }
 
 #[derive(Debug, Args)]

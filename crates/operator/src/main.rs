@@ -13,6 +13,7 @@ mod change_set;
 mod connection;
 mod delete;
 mod failure;
+mod fetch;
 mod files;
 mod inspect;
 mod invoke;
@@ -49,6 +50,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<String> {
         Command::Apply(flags) => serde_json::to_string(&apply::run(flags).await?),
         Command::Delete(flags) => serde_json::to_string(&delete::run(flags).await?),
         Command::Inspect(flags) => serde_json::to_string(&inspect::run(flags).await?),
+        Command::Fetch(flags) => serde_json::to_string(&fetch::run(flags).await?),
         Command::Invoke(flags) => serde_json::to_string(&invoke::run(flags).await?),
     }?)
 }

@@ -99,14 +99,14 @@ pub(super) fn check(archive: &[u8], targets: Option<&str>) -> Result<()> {
 }
 
 /// A file of an archive.
-struct File {
-    name: String,
+pub(super) struct File {
+    pub(super) name: String,
     mode: u32,
-    content: Vec<u8>,
+    pub(super) content: Vec<u8>,
 }
 
 /// Every file of an archive, its checksum verified.
-fn unpack(archive: &[u8]) -> Result<Vec<File>> {
+pub(super) fn unpack(archive: &[u8]) -> Result<Vec<File>> {
     let archive = ZipArchive::from_slice(archive)?;
     let mut entries = archive.entries();
     let mut files = Vec::new();

@@ -107,6 +107,16 @@ fn megabytes(bytes: usize) -> f64 {
     bytes as f64 / 1e6
 }
 
+/// A file of an archive such as `handler.zip`; nothing where it has none of that name.
+///
+/// # Errors
+/// The archive is damaged.
+pub(crate) fn file_in(archive: &[u8], name: &str) -> Result<Option<Vec<u8>>> {
+    let files = archive::unpack(archive).context("The archive cannot be read")?;
+    let file = files.into_iter().find(|file| file.name == name);
+    Ok(file.map(|file| file.content))
+}
+
 /// Bytes as two digits each.
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {

@@ -38,7 +38,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Deploy) -> Result<()> {
     let package = Package::make(workspace, &environment)?;
     let changes = Changes::of(workspace, &package, &environment, &[])?;
     console::note(changes.to_string().trim_end());
-    guard::confirm_broadening(&environment, changes.broadens(), flags.allow_broadening)?;
+    guard::confirm_broadening(&environment, &changes, flags.allow_broadening)?;
     package.deploy(workspace, &caller)?;
     console::note(&format!(
         "deployed {} with sha256 {}",

@@ -13,7 +13,7 @@ use crate::{
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Roles) -> Result<()> {
     let environment = super::load(workspace, &flags.stage)?;
     if let Some(side) = flags.apply {
-        return apply::role(workspace, &environment, side, &flags.confirmation);
+        return apply::role(workspace, &environment, side, flags);
     }
     match flags.policy {
         None => render::put(

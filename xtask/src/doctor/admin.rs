@@ -88,7 +88,7 @@ pub(super) fn examine(
     }
     if let Part::Ok(function) = facts.function()
         && facts.is_admin(environment)
-        && function::asks_for_another(environment, function)
+        && function::asks_for_another(environment, function, &facts.told)
     {
         side.blocked = side.blocked.or(Some(Id::Function));
     }

@@ -1,7 +1,7 @@
 //! What AWS shows: read as the caller, as whoever else may read a Target account's roles, and by calling the function.
 
 use anyhow::Result;
-use contract::{AccountId, Partition, RoleArn, RoleName, Selection};
+use contract::{AccountId, FunctionConfiguration, Partition, RoleArn, Selection};
 
 use super::evidence::Evidence;
 use crate::{
@@ -23,6 +23,8 @@ pub(super) struct Facts {
     own: Deployed,
     /// Seen with other profiles.
     others: Vec<Deployed>,
+    /// What the function is told, seen by the caller.
+    pub(super) told: Part<FunctionConfiguration>,
     /// What calling the function showed; nothing where it was not called.
     pub(super) evidence: Option<Evidence>,
 }
@@ -52,7 +54,7 @@ pub(super) fn gather(
 ) -> Result<Facts> {
     let region = &environment.variables.region;
     let access = |profile| Access { region, profile };
-    let target_roles = target_roles(grants)?;
+    let target_roles = grants.target_role_names()?;
     let step = Step::begin("Asking AWS (the first time, this builds crates/operator)");
     let mut roles = target_roles.clone();
     roles.push(environment.variables.lambda_execution_role.clone());
@@ -78,27 +80,17 @@ pub(super) fn gather(
     let mut facts = Facts {
         own,
         others,
+        told: Part::Absent,
         evidence: None,
     };
     if facts.is_admin(environment) && matches!(facts.function(), Part::Ok(_)) {
+        let stack = facts.own.stacks.values().next().unwrap_or(&Part::Absent);
+        facts.told = deployed::configuration(workspace, access(None), facts.function(), stack);
         let step = Step::begin("Calling the function");
         facts.evidence = Some(call(workspace, environment, access(None)));
         step.done("");
     }
     Ok(facts)
-}
-
-/// The roles that are assumed, each name once.
-fn target_roles(grants: &Grants) -> Result<Vec<RoleName>> {
-    let name = |path: &str, name: &str| format!("{path}{name}").trim_start_matches('/').parse();
-    let mut roles = grants
-        .target_roles
-        .iter()
-        .map(|target| name(&target.role.path, &target.role.name))
-        .collect::<Result<Vec<RoleName>, _>>()?;
-    roles.sort();
-    roles.dedup();
-    Ok(roles)
 }
 
 /// Says so where a profile is of no use.
@@ -206,10 +198,16 @@ fn is_of(deployed: &Deployed, account: &AccountId) -> bool {
 #[cfg(test)]
 impl Facts {
     /// What a test says is deployed.
-    pub(super) fn of(own: Deployed, others: Vec<Deployed>, evidence: Option<Evidence>) -> Self {
+    pub(super) fn of(
+        own: Deployed,
+        others: Vec<Deployed>,
+        told: Part<FunctionConfiguration>,
+        evidence: Option<Evidence>,
+    ) -> Self {
         Self {
             own,
             others,
+            told,
             evidence,
         }
     }

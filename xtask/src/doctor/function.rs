@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use contract::{AccountId, Accounts, FunctionConfiguration, Selection, Target, TargetsFile};
 use hmac_sha256::Hash;
 use serde::Deserialize;
 
@@ -63,7 +64,10 @@ pub(super) fn check(
         let cause = format!("its state is {state}: {why}");
         causes.push(Cause::seen(CauseId::FunctionState, cause));
     }
-    let differences = differences(workspace, environment, function)?;
+    let mut differences = differences(workspace, environment, function)?;
+    if let Part::Ok(told) = &facts.told {
+        differences.extend(other_accounts(told, &environment.function_configuration()));
+    }
     let other = |cause| Cause::seen(CauseId::OtherConfiguration, cause);
     causes.extend(differences.into_iter().map(other));
     let fault = facts
@@ -83,6 +87,13 @@ pub(super) fn check(
         return Ok(Check::failed(Id::Function, found, causes)
             .fix(format!("cargo xtask deploy --env {stage}")));
     }
+    if let (Part::Unreadable(why), Selection::Many(_)) = (&facts.told, environment.selection()) {
+        let found = format!(
+            "which accounts {name} lists cannot be told: {}",
+            why.message
+        );
+        return Ok(Check::unknown(Id::Function, found));
+    }
     let code = match same_code(workspace, environment, function)? {
         None => "",
         Some(true) => ", with this handler.zip",
@@ -96,15 +107,84 @@ pub(super) fn check(
 
 /// Whether the function asks for something else than the stage says, or as another role: a refusal of that says nothing of
 /// what the stage says.
-pub(super) fn asks_for_another(environment: &Environment, function: &Function) -> bool {
+pub(super) fn asks_for_another(
+    environment: &Environment,
+    function: &Function,
+    told: &Part<FunctionConfiguration>,
+) -> bool {
     let role = environment.execution_role_arn().to_string();
-    let should = environment.function_configuration().to_environment();
+    let configuration = environment.function_configuration();
+    let accounts = |configuration: &FunctionConfiguration| {
+        let file = configuration.targets_file();
+        file.map(|file| file.accounts().clone())
+    };
+    let should = configuration.to_environment();
     let is_another = |name: &str| match &function.environment {
         Part::Ok(is) => is.get(name) != should.get(name),
         Part::Absent | Part::Unreadable(_) => false,
     };
     function.role.as_deref() != Some(&role)
         || contract::variable::TARGET.into_iter().any(is_another)
+        || told
+            .ok()
+            .is_some_and(|told| accounts(told) != accounts(&configuration))
+}
+
+/// How the function's list of accounts differs from the stage's, where both have one.
+fn other_accounts(is: &FunctionConfiguration, should: &FunctionConfiguration) -> Option<String> {
+    let (is, should) = (is.targets_file()?, should.targets_file()?);
+    if is == should {
+        return None;
+    }
+    let (Accounts::Targets(is), Accounts::Targets(should)) = (is.accounts(), should.accounts())
+    else {
+        let name = TargetsFile::NAME;
+        return Some(format!(
+            "its {name} selects other accounts than the stage's"
+        ));
+    };
+    let by_account = |targets: &[Target]| -> BTreeMap<_, _> {
+        targets.iter().cloned().map(of_account).collect()
+    };
+    let (is, should) = (by_account(is), by_account(should));
+    let among = |some: Vec<&AccountId>| match some.len() {
+        0..=5 => some
+            .into_iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", "),
+        many => format!("{many} accounts"),
+    };
+    let missing = should.keys().filter(|account| !is.contains_key(account));
+    let more = is.keys().filter(|account| !should.contains_key(account));
+    let another = should
+        .iter()
+        .filter(|&(account, target)| is.get(account).is_some_and(|other| other != target))
+        .map(|(account, _)| account);
+    let parts: Vec<String> = [
+        ("without ", missing.collect()),
+        ("with ", more.collect()),
+        ("otherwise ", another.collect::<Vec<_>>()),
+    ]
+    .into_iter()
+    .filter(|(_, some)| !some.is_empty())
+    .map(|(how, some)| format!("{how}{}", among(some)))
+    .collect();
+    Some(if parts.is_empty() {
+        format!(
+            "its {} is another than the stage's, though of the same accounts",
+            TargetsFile::NAME
+        )
+    } else {
+        format!(
+            "it lists other accounts than the stage says: {}",
+            parts.join("; ")
+        )
+    })
+}
+
+fn of_account(target: Target) -> (AccountId, Target) {
+    (target.account.clone(), target)
 }
 
 /// What a person would set differently in the console than the stage does.

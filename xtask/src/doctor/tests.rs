@@ -1,6 +1,6 @@
 //! What is said of a stage, from what is deployed: the cases that the emulator cannot show are here.
 
-use contract::Stage;
+use contract::{FunctionConfiguration, Stage};
 use serde_json::{Value, json};
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
     report::{Certainty, Check, Id, Report, Status},
 };
 use crate::{
-    deployed::{Deployed, Invocation},
+    deployed::{Deployed, Invocation, Part, Unreadable},
     environment::{self, Environment},
     policy::Grants,
     workspace::Workspace,
@@ -25,6 +25,8 @@ struct World {
     grants: Grants,
     own: Value,
     target: Option<Value>,
+    /// What the function is told of many accounts.
+    told: Part<FunctionConfiguration>,
     invocation: Option<(Option<&'static str>, Value)>,
 }
 
@@ -50,7 +52,7 @@ impl World {
             "environment": {"ok": environment.function_configuration().to_environment()}
         }});
         let stack = json!({"ok": {
-            "status": "UPDATE_COMPLETE", "created": "2026-02-01T00:00:00Z", "template": {"absent": true}
+            "status": "UPDATE_COMPLETE", "created": "2026-02-01T00:00:00Z", "outputs": {}, "template": {"absent": true}
         }});
         let own = json!({
             "caller": caller("111111111111"),
@@ -70,6 +72,7 @@ impl World {
             grants,
             own,
             target: Some(target),
+            told: Part::Absent,
             invocation: Some((None, json!({"statusCode": 200, "body": "[\"a\"]"}))),
         }
     }
@@ -119,7 +122,7 @@ impl World {
             evidence
         });
         let others = self.target.iter().map(read).collect();
-        let facts = Facts::of(read(&self.own), others, evidence);
+        let facts = Facts::of(read(&self.own), others, self.told.clone(), evidence);
         // The templates, and nothing that was built before.
         let root = tempfile::tempdir().unwrap();
         let templates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../templates");
@@ -386,6 +389,65 @@ fn the_function_is_held_against_the_stage() {
             "its variable TARGET_ACCOUNT_ID is 333333333333, and the stage says 222222222222",
         ]
     );
+}
+
+/// A stage of many targets, whose function was deployed with others.
+#[test]
+fn the_functions_list_of_accounts_is_held_against_the_stages() {
+    let many = |targets: &str| {
+        let text = format!(
+            "admin-account-id: \"111111111111\"\nlambda-execution-role: Runs\ns3-read-role: team/Reads\ntargets:\n{targets}"
+        );
+        environment::parse("variables.dev.yml", "dev".parse().unwrap(), text.as_bytes())
+            .unwrap_or_else(|problems| panic!("{}", problems.render(false)))
+    };
+    let target = |account: &str, more: &str| format!("  - account-id: \"{account}\"\n{more}");
+    let first = target("222222222222", "");
+    let mut world = World::new("");
+    world.environment = many(&[first.clone(), target("333333333333", "")].concat());
+    world.grants = Grants::of(&world.environment).unwrap();
+    let name = world.environment.function_name();
+    world.own["functions"][name]["ok"]["environment"]["ok"] = json!({});
+    world.invocation = None;
+    let told = |targets: &str| Part::Ok(many(targets).function_configuration());
+
+    world.told = Part::Ok(world.environment.function_configuration());
+    assert_eq!(world.check(Id::Function).status, Status::Ok);
+    for (deployed, sentence) in [
+        (
+            first.clone(),
+            "it lists other accounts than the stage says: without 333333333333",
+        ),
+        (
+            [first.clone(), target("444444444444", "")].concat(),
+            "it lists other accounts than the stage says: without 333333333333; with 444444444444",
+        ),
+        (
+            [
+                first.clone(),
+                target("333333333333", "    external-id: before\n"),
+            ]
+            .concat(),
+            "it lists other accounts than the stage says: otherwise 333333333333",
+        ),
+        (
+            [target("333333333333", ""), first.clone()].concat(),
+            "its targets.json is another than the stage's, though of the same accounts",
+        ),
+    ] {
+        world.told = told(&deployed);
+        let check = world.check(Id::Function);
+        assert_eq!(check.status, Status::Failed, "{deployed}");
+        assert_eq!(causes(&check), ["other-configuration"]);
+        assert_eq!(check.causes[0].text, sentence);
+    }
+    let why = Unreadable {
+        code: "AccessDenied".to_owned(),
+        message: "no".to_owned(),
+        hint: None,
+    };
+    world.told = Part::Unreadable(why);
+    assert_eq!(world.check(Id::Function).status, Status::Unknown);
 }
 
 #[test]

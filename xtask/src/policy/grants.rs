@@ -3,11 +3,11 @@
 //! A function of the environment alone. What is *not* here: CloudFormation, in whose words the templates say the same and
 //! more, and what is deployed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use contract::{
-    Access, AccountId, Accounts, ExternalId, Organization, OrganizationId, RoleName, Selection,
-    Target, TargetName, Units,
+    Access, AccountId, Accounts, ExternalId, InvalidValue, Organization, OrganizationId, RoleName,
+    Selection, Target, TargetName, Units,
 };
 use serde::Serialize;
 
@@ -263,7 +263,31 @@ impl Grants {
     }
 }
 
+impl Grants {
+    /// The roles that are assumed, in order and each once.
+    ///
+    /// # Errors
+    /// A role's name is none.
+    pub(crate) fn target_role_names(&self) -> Result<Vec<RoleName>, InvalidValue> {
+        let names = self
+            .target_roles
+            .iter()
+            .map(|target| target.role.full_name());
+        let names: BTreeSet<RoleName> = names.collect::<Result<_, _>>()?;
+        Ok(names.into_iter().collect())
+    }
+}
+
 impl RoleGrants {
+    /// Its name with its path.
+    ///
+    /// # Errors
+    /// It is none.
+    pub(crate) fn full_name(&self) -> Result<RoleName, InvalidValue> {
+        let Self { name, path, .. } = self;
+        format!("{path}{name}").trim_start_matches('/').parse()
+    }
+
     /// All that it may do.
     pub(crate) fn all_permissions(&self) -> Document {
         Document::together(self.permissions.values().chain(&self.managed_policies))

@@ -9,8 +9,9 @@ use contract::{
 use super::Grants;
 use crate::environment::{self, Environment};
 
-const SEED: &str = "admin-account-id: \"111111111111\"\nlambda-execution-role: MyLambdaExecutionRole\n\n\
-                    target-account-id: \"222222222222\"\ns3-read-role: MyS3ReadRole\n";
+const ADMIN: &str =
+    "admin-account-id: \"111111111111\"\nlambda-execution-role: MyLambdaExecutionRole\n\n";
+const TARGET: &str = "target-account-id: \"222222222222\"\ns3-read-role: MyS3ReadRole\n";
 
 /// A stage for a test, with what its roles should say.
 pub(crate) struct Sample {
@@ -68,7 +69,12 @@ pub(crate) fn all() -> Vec<Sample> {
 
 /// The seed's stage `dev` with more lines.
 pub(crate) fn stage(more: &str) -> Environment {
-    let text = format!("{SEED}{more}");
+    of_keys(&format!("{TARGET}{more}"))
+}
+
+/// A stage `dev` of the seed's Admin account, with these lines for the rest.
+pub(crate) fn of_keys(keys: &str) -> Environment {
+    let text = format!("{ADMIN}{keys}");
     let source = "environments/variables.dev.yml";
     environment::parse(source, "dev".parse().unwrap(), text.as_bytes())
         .unwrap_or_else(|problems| panic!("{problems}"))

@@ -43,6 +43,8 @@ struct Provider {
     architecture: String,
     stack_name: Option<String>,
     profile: Option<String>,
+    /// An earlier name of `iam.deploymentRole`.
+    cfn_role: Option<String>,
     #[serde(default)]
     iam: Iam,
     #[serde(default)]
@@ -67,6 +69,11 @@ struct Function {
     role: String,
     memory_size: u32,
     timeout: u32,
+    /// These would win over those of the provider and the package.
+    runtime: Option<String>,
+    architecture: Option<String>,
+    package: Option<Value>,
+    image: Option<Value>,
     /// None is needed where the accounts stand in `targets.json`.
     #[serde(default)]
     environment: BTreeMap<String, String>,
@@ -173,6 +180,21 @@ fn agree(read: &Serverless, environment: &Environment) -> Result<(), Problem> {
             read.provider.iam.deployment_role.as_deref().unwrap_or(""),
             &deployment_role,
         ),
+        (
+            "provider.cfnRole",
+            read.provider.cfn_role.as_deref().unwrap_or(""),
+            "",
+        ),
+        (
+            "functions.list_s3.runtime",
+            function.runtime.as_deref().unwrap_or(""),
+            "",
+        ),
+        (
+            "functions.list_s3.architecture",
+            function.architecture.as_deref().unwrap_or(""),
+            "",
+        ),
         // The stack and the function are called after service and stage; roles and logs rely on it.
         (
             "provider.stackName",
@@ -196,6 +218,12 @@ fn agree(read: &Serverless, environment: &Environment) -> Result<(), Problem> {
         }
     }
     agree_on_variables(read, function, environment)?;
+    // The code is that of the package.
+    for (key, value) in [("package", &function.package), ("image", &function.image)] {
+        if value.is_some() {
+            return differs(&format!("functions.list_s3.{key}"), "set", "");
+        }
+    }
     // It would bring other credentials than the guard's.
     if read.use_dotenv {
         return differs("useDotenv", "true", "");

@@ -4,6 +4,8 @@
 //! They may not say more, but for the execution role, which may have statements of its own for what the variables do not
 //! know (a key, a network interface); never such as concern STS or IAM, by which it could come to anything.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::checked::{Problem, cloudformation};
@@ -27,12 +29,36 @@ const HARMLESS: [&str; 4] = [
     "CloudWatchLambdaInsightsExecutionRolePolicy",
 ];
 
+/// What to do about resources that have no business in a role's template.
+const ALONE: &str = "a role's template makes that role and its policies; keep what else there is in a stack of its own";
+
+/// The name of one of AWS's managed policies of which it is known that they allow little; nothing of another.
+pub(crate) fn harmless_policy(arn: &str) -> Option<&str> {
+    let (_, name) = arn.split_once(":iam::aws:policy/")?;
+    HARMLESS.contains(&name).then_some(name)
+}
+
+/// A role as its template makes it.
+#[derive(Debug)]
+pub(crate) struct RenderedRole {
+    /// Its name.
+    pub(crate) name: String,
+    /// Who may assume it.
+    pub(crate) trust: Document,
+    /// What it may do, by the policies that the template holds.
+    pub(crate) permissions: Document,
+    /// AWS's managed policies that it has besides, by their names.
+    pub(crate) attached: BTreeSet<String>,
+    /// The ARN of the policy that bounds what it may do.
+    pub(crate) boundary: Option<String>,
+}
+
 /// # Errors
 /// The text is no CloudFormation template, could be read in two ways, or makes a role that is another, or may do more,
 /// than `grants` says; or one that IAM has no room for.
-pub(super) fn role(text: &str, grants: &RoleGrants, side: Side) -> Result<(), Problem> {
+pub(super) fn role(text: &str, grants: &RoleGrants, side: Side) -> Result<RenderedRole, Problem> {
     let template = cloudformation(text)?;
-    if template.get("Transform").is_some() || text.contains("Fn::Transform") {
+    if template.get("Transform").is_some() || has_key(&template, "Fn::Transform") {
         return Err(problem(
             text,
             "Transform",
@@ -48,20 +74,23 @@ pub(super) fn role(text: &str, grants: &RoleGrants, side: Side) -> Result<(), Pr
         match resource["Type"].as_str().unwrap_or_default() {
             "AWS::IAM::Role" if own.is_none() => own = Some(properties),
             "AWS::IAM::ManagedPolicy" => {
+                refuse_others(text, name, &properties)?;
                 let document = properties["PolicyDocument"].clone();
                 refuse_long(text, name, "a managed policy", &document, limit::MANAGED)?;
                 policies.push(document);
             }
             "AWS::IAM::Policy" | "AWS::IAM::RolePolicy" => {
+                refuse_others(text, name, &properties)?;
                 policies.push(properties["PolicyDocument"].clone());
             }
             other if other.starts_with("AWS::IAM::") => {
-                return Err(problem(
-                    text,
-                    name,
-                    format!("`{name}` is another `{other}` than the role that it is for"),
-                    "a role's template makes that role and its policies; keep what else there is in a stack of its own",
-                ));
+                let what = format!("`{name}` is another `{other}` than the role that it is for");
+                return Err(problem(text, name, what, ALONE));
+            }
+            // A stack, a module, a macro or a function of somebody's.
+            other if is_opaque(other) => {
+                let what = format!("`{name}` is `{other}`, which may make any role");
+                return Err(problem(text, name, what, ALONE));
             }
             _ => {}
         }
@@ -75,7 +104,7 @@ pub(super) fn role(text: &str, grants: &RoleGrants, side: Side) -> Result<(), Pr
         ));
     };
     agree(text, &own, grants)?;
-    check_trust(text, &own, grants)?;
+    let trust = check_trust(text, &own, grants)?;
     let inline = match &own["Policies"] {
         Value::Null => Vec::new(),
         Value::Array(list) => list.clone(),
@@ -93,8 +122,45 @@ pub(super) fn role(text: &str, grants: &RoleGrants, side: Side) -> Result<(), Pr
         limit::INLINE,
     )?;
     policies.extend(inline);
-    check_permissions(text, &policies, grants, side)?;
-    check_attached(text, &own, &template["Resources"], side)
+    let permissions = check_permissions(text, &policies, grants, side)?;
+    let attached = check_attached(text, &own, &template["Resources"], side)?;
+    Ok(RenderedRole {
+        name: grants.name.clone(),
+        trust,
+        permissions,
+        attached,
+        boundary: own["PermissionsBoundary"].as_str().map(ToOwned::to_owned),
+    })
+}
+
+/// Whether one of CloudFormation's types may hold what is not to be seen in the template.
+fn is_opaque(kind: &str) -> bool {
+    kind.starts_with("AWS::CloudFormation::")
+        || kind.starts_with("Custom::")
+        || kind.ends_with("::MODULE")
+}
+
+/// Whether a key of that name is anywhere in it.
+fn has_key(value: &Value, name: &str) -> bool {
+    match value {
+        Value::Object(map) => {
+            map.contains_key(name) || map.values().any(|value| has_key(value, name))
+        }
+        Value::Array(items) => items.iter().any(|value| has_key(value, name)),
+        _ => false,
+    }
+}
+
+/// A policy of the role is nobody else's.
+fn refuse_others(text: &str, name: &str, properties: &Value) -> Result<(), Problem> {
+    let Some(key) = ["Users", "Groups"]
+        .into_iter()
+        .find(|key| properties.get(key).is_some())
+    else {
+        return Ok(());
+    };
+    let what = format!("the policy `{name}` is for `{key}` as well");
+    Err(problem(text, key, what, ALONE))
 }
 
 /// The role's name, path, boundary and description.
@@ -135,7 +201,7 @@ fn agree(text: &str, own: &Value, grants: &RoleGrants) -> Result<(), Problem> {
     Ok(())
 }
 
-fn check_trust(text: &str, own: &Value, grants: &RoleGrants) -> Result<(), Problem> {
+fn check_trust(text: &str, own: &Value, grants: &RoleGrants) -> Result<Document, Problem> {
     let rendered = &own["AssumeRolePolicyDocument"];
     refuse_long(
         text,
@@ -146,7 +212,7 @@ fn check_trust(text: &str, own: &Value, grants: &RoleGrants) -> Result<(), Probl
     )?;
     let trust = document(text, "AssumeRolePolicyDocument", rendered)?;
     match broadening(&grants.trust_policy, &trust).first() {
-        None => Ok(()),
+        None => Ok(trust),
         Some(found) => Err(too_broad(
             text,
             "the trust policy",
@@ -161,12 +227,13 @@ fn check_permissions(
     policies: &[Value],
     grants: &RoleGrants,
     side: Side,
-) -> Result<(), Problem> {
+) -> Result<Document, Problem> {
     let documents: Vec<Document> = policies
         .iter()
         .map(|policy| document(text, "PolicyDocument", policy))
         .collect::<Result<_, _>>()?;
-    let found = broadening(&grants.all_permissions(), &Document::together(&documents));
+    let permissions = Document::together(&documents);
+    let found = broadening(&grants.all_permissions(), &permissions);
     let refused = found.into_iter().find(|found| match side {
         Side::Target => true,
         Side::Admin => concerns_identity(found),
@@ -180,7 +247,7 @@ fn check_permissions(
         }
     };
     match refused {
-        None => Ok(()),
+        None => Ok(permissions),
         Some(found) => Err(too_broad(text, "the role's policy", &found, hint)),
     }
 }
@@ -194,10 +261,15 @@ fn concerns_identity(found: &Broadening) -> bool {
     }
 }
 
-/// Managed policies that the role has by their ARN: what they allow stands elsewhere.
-fn check_attached(text: &str, own: &Value, resources: &Value, side: Side) -> Result<(), Problem> {
+/// Managed policies that the role has by their ARN: what they allow stands elsewhere. Those that are AWS's.
+fn check_attached(
+    text: &str,
+    own: &Value,
+    resources: &Value,
+    side: Side,
+) -> Result<BTreeSet<String>, Problem> {
     let attached = match &own["ManagedPolicyArns"] {
-        Value::Null => return Ok(()),
+        Value::Null => return Ok(BTreeSet::new()),
         Value::Array(list) => list.clone(),
         other => vec![other.clone()],
     };
@@ -206,16 +278,21 @@ fn check_attached(text: &str, own: &Value, resources: &Value, side: Side) -> Res
         let name = reference.as_ref().and_then(|value| value["Ref"].as_str());
         name.is_some_and(|name| resources[name]["Type"] == "AWS::IAM::ManagedPolicy")
     };
-    let is_harmless = |arn: &str| {
-        let name = arn.split_once(":iam::aws:policy/").map(|(_, name)| name);
-        side == Side::Admin && name.is_some_and(|name| HARMLESS.contains(&name))
+    let mut harmless = BTreeSet::new();
+    let mut other = None;
+    for arn in &attached {
+        let arn = arn.as_str().unwrap_or_default();
+        match harmless_policy(arn).filter(|_| side == Side::Admin) {
+            Some(name) => {
+                harmless.insert(name.to_owned());
+            }
+            None if is_own(arn) => {}
+            None => other = other.or(Some(arn)),
+        }
+    }
+    let Some(arn) = other else {
+        return Ok(harmless);
     };
-    let of = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let other = attached
-        .iter()
-        .map(of)
-        .find(|arn| !is_own(arn) && !is_harmless(arn));
-    let Some(arn) = other else { return Ok(()) };
     let what =
         format!("the role has the managed policy `{arn}`: what that allows cannot be checked here");
     let hint = match side {

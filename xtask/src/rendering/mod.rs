@@ -19,6 +19,7 @@ use minijinja::{
     value::{Serde, merge_maps},
 };
 
+pub(crate) use self::checked_role::{RenderedRole, harmless_policy};
 use self::{checked_role::Side, context::Context, role_context::RoleContext, template::Template};
 use crate::{
     environment::Environment,
@@ -56,6 +57,11 @@ impl File {
             Self::TargetRole => "roles/target.yml".to_owned(),
             Self::TargetRoleOf(account) => format!("roles/target-{account}.yml"),
         }
+    }
+
+    /// The path of its template inside the workspace.
+    pub(crate) fn template_path(&self) -> String {
+        format!("templates/{}", self.template())
     }
 
     /// The path of its template inside `templates`.
@@ -191,10 +197,12 @@ fn target_files(grants: &Grants) -> Vec<(File, &TargetRole)> {
 }
 
 /// A rendered file of a stage: read back, and found to say what the stage's variables say.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Rendered {
     file: File,
     text: String,
+    /// What the text says of a role, where it makes one.
+    role: Option<RenderedRole>,
 }
 
 impl Rendered {
@@ -205,6 +213,7 @@ impl Rendered {
         Ok(Self {
             file: File::Serverless,
             text,
+            role: None,
         })
     }
 
@@ -237,9 +246,13 @@ impl Rendered {
                 // Of the same name, the last wins.
                 let context = merge_maps([base.clone(), Value::from(Serde(context))]);
                 let text = template.render(&context)?;
-                checked_role::role(&text, role, side)
+                let role = checked_role::role(&text, role, side)
                     .map_err(|problem| template.gives(environment, &text, &problem))?;
-                Ok(Self { file, text })
+                Ok(Self {
+                    file,
+                    text,
+                    role: Some(role),
+                })
             })
             .collect()
     }
@@ -262,6 +275,20 @@ impl Rendered {
                 let [file] = &asked;
                 format!("the stage `{}` has no {}", environment.stage, file.path())
             })
+    }
+
+    /// Whether it is that file.
+    pub(crate) fn is(&self, file: &File) -> bool {
+        self.file == *file
+    }
+
+    /// The role that it makes.
+    ///
+    /// # Errors
+    /// It makes none: it is serverless.yml.
+    pub(crate) fn role(&self) -> Result<&RenderedRole> {
+        let role = self.role.as_ref();
+        role.with_context(|| format!("{} makes no role", self.file.path()))
     }
 
     /// The whole file.

@@ -194,6 +194,19 @@ async fn a_stage_of_three_targets_of_which_one_refuses() {
         &format!("{TARGETS}  - account-id: \"{ADMIN}\"\n    name: Admin\n"),
     );
     let _ = apply(ADMIN, "admin");
+    // The roles are there already: that the function lists another account is told by what it is deployed with.
+    let broader = stage.xtask("diff").ok();
+    let told = broader.stdout();
+    assert!(
+        told.starts_with(
+            "Broadens access:\n  ! the function lists another account, 100000000031\n\n"
+        ),
+        "{broader}"
+    );
+    assert!(
+        told.contains("\n+{\"accountId\":\"100000000031\""),
+        "{broader}"
+    );
     let deployed = stage.xtask("deploy").ok();
     // In the Admin account lies the Framework's own bucket, too.
     assert!(

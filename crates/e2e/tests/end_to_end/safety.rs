@@ -92,7 +92,9 @@ async fn a_deployment_is_seen_before_it_happens_and_can_be_undone() {
     assert!(
         broader
             .stdout()
-            .starts_with("Broadens access:\n  ! the function no longer passes an external ID\n"),
+            .starts_with(
+                "Broadens access:\n  ! the function passes no external ID any more in account 000000000042\n"
+            ),
         "{broader}"
     );
     assert!(broader.stdout().contains("EXTERNAL_ID"), "{broader}");

@@ -118,6 +118,16 @@ impl Answer {
         }
     }
 
+    /// A refusal in S3's protocol.
+    pub(crate) fn refused_by_s3(code: &str, message: &str) -> Self {
+        Self {
+            status: "403 Forbidden",
+            ..Self::ok(format!(
+                "<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+            ))
+        }
+    }
+
     /// A refusal in Lambda's protocol.
     pub(crate) fn refused_by_lambda(status: &'static str, code: &str) -> Self {
         Self {

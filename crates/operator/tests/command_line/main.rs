@@ -5,6 +5,7 @@
 
 mod apply;
 mod fake_aws;
+mod fetch;
 mod inspect;
 mod invoke;
 
