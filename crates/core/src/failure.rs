@@ -173,7 +173,7 @@ impl FailureKind {
                 "The request could not be made, as the endpoint is invalid"
             }
             Self::ResponseTooLarge => {
-                "The account's part of the answer alone is larger than the answer may be"
+                "The account's part of the answer is larger than what is left when all others are skipped"
             }
             Self::OrganizationDenied => {
                 "Organizations refused to show the accounts, or the Admin account is in no organization"

@@ -289,13 +289,13 @@ pub(crate) mod tests {
             .unwrap();
         let function = function(&aws.endpoint());
         let deadline = Instant::now() + Duration::from_secs(10);
-        let answer = function.call("{}", deadline).await.unwrap();
+        let answer = function.call("{}", deadline, None).await.unwrap();
         let answer = serde_json::to_string(&answer).unwrap();
         assert_eq!(answer, r#"{"statusCode":200,"body":"[\"a\"]"}"#);
 
         // Well past: the timer's resolution is a millisecond, and a warm call may take less.
         let past = Instant::now().checked_sub(Duration::from_secs(1)).unwrap();
-        let error = function.call("{}", past).await.unwrap_err();
+        let error = function.call("{}", past, None).await.unwrap_err();
         assert_eq!(error.error_type(), "Timeout");
         let shown = format!("{function:?} {error:?}");
         assert!(!shown.contains("very-secret-example"), "{shown}");

@@ -20,7 +20,7 @@ pub(super) fn check(template: &Value, environment: &Environment) -> Result<(), I
         .map(|resource| &resource["Properties"])
         .filter(|properties| properties["FunctionName"] == name.as_str());
     let Some(function) = functions.next() else {
-        return Err(fault(format!("there is no function `{name}` any more")));
+        return Err(fault(&format!("there is no function `{name}` any more")));
     };
     let architecture = environment.variables.function.architecture.as_str();
     for (key, must) in [
@@ -33,14 +33,14 @@ pub(super) fn check(template: &Value, environment: &Environment) -> Result<(), I
     ] {
         let is = &function[key];
         if *is != must {
-            return Err(fault(format!(
+            return Err(fault(&format!(
                 "`{key}` of the function is {is}, where the stage's variables make it {must}"
             )));
         }
     }
     let code = function["Code"]["S3Key"].as_str().unwrap_or_default();
     if !code.ends_with("/handler.zip") {
-        return Err(fault(format!(
+        return Err(fault(&format!(
             "the function's code is `{code}`, and not `handler.zip`"
         )));
     }
@@ -52,7 +52,7 @@ pub(super) fn check(template: &Value, environment: &Environment) -> Result<(), I
             .map_or(Value::Null, |value| value.as_str().into());
         let is = &is[name];
         if *is != must {
-            return Err(fault(format!(
+            return Err(fault(&format!(
                 "the function's variable {name} is {is}, where the stage's variables make it {must}"
             )));
         }
@@ -60,7 +60,7 @@ pub(super) fn check(template: &Value, environment: &Environment) -> Result<(), I
     Ok(())
 }
 
-fn fault(what: String) -> InputFault {
+fn fault(what: &str) -> InputFault {
     let template = File::Serverless.template_path();
     InputFault(format!(
         "In the packaged CloudFormation template {what}\n\
@@ -142,7 +142,7 @@ mod tests {
             let mut template = packaged();
             let place = format!("/Resources/ListUnderscores3LambdaFunction/Properties{key}");
             *template.pointer_mut(&place).unwrap() = value;
-            let fault = check(&template, &stage).err().expect(key).to_string();
+            let fault = check(&template, &stage).expect_err(key).to_string();
             assert!(fault.contains(told) && fault.contains("hint: "), "{fault}");
         }
     }
