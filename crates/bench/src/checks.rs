@@ -2,7 +2,7 @@
 
 use crate::{
     figure::Figure,
-    scenario::{Contender, Scenario, Work},
+    scenario::{CONCURRENCY, Contender, Scenario, Work},
     summary::Summary,
 };
 
@@ -73,8 +73,8 @@ impl std::fmt::Display for Expected {
 }
 
 /// A session for each account in the first call and none after; a page for each account in every call (10,000 buckets
-/// are one). Connections are counted for one account alone: of many, the HTTP client may open one that turns out not to
-/// be needed.
+/// are one). The HTTP client may open a connection that turns out not to be needed: at most one for each request that is
+/// under way.
 fn expected(scenario: Scenario) -> Vec<(Figure, Expected)> {
     let accounts = scenario.account_count();
     let mut expected = vec![
@@ -83,12 +83,15 @@ fn expected(scenario: Scenario) -> Vec<(Figure, Expected)> {
         (Figure::WarmAssume, Expected::Exactly(0)),
         (Figure::WarmList, Expected::Exactly(accounts)),
     ];
-    if let Work::Buckets(_) = scenario.work {
-        expected.extend([
-            (Figure::ColdConnections, Expected::AtMost(2)),
-            (Figure::WarmConnections, Expected::Exactly(0)),
-        ]);
-    }
+    let at_once = accounts.min(CONCURRENCY);
+    let warm = match scenario.work {
+        Work::Buckets(_) => Expected::Exactly(0),
+        Work::Accounts(_) => Expected::AtMost(at_once),
+    };
+    expected.extend([
+        (Figure::ColdConnections, Expected::AtMost(2 * at_once)),
+        (Figure::WarmConnections, warm),
+    ]);
     expected
 }
 
@@ -178,12 +181,16 @@ mod tests {
     }
 
     #[test]
-    fn the_connections_of_many_accounts_are_not_judged() {
+    fn many_accounts_share_as_many_connections_as_there_are_requests_at_once() {
         let mut summary = summary(Scenario::accounts(100, 0));
-        let figures = &mut summary.results[0].figures;
-        figures.get_mut(&Figure::ColdConnections).unwrap().max = 70.0;
-        figures.get_mut(&Figure::WarmConnections).unwrap().max = 1.0;
+        figures_of(&mut summary, Figure::ColdConnections).max = 70.0;
+        figures_of(&mut summary, Figure::WarmConnections).max = 1.0;
         assert_eq!(violations(&summary), [""; 0]);
+        figures_of(&mut summary, Figure::ColdConnections).max = 200.0;
+        figures_of(&mut summary, Figure::WarmConnections).max = 100.0;
+        assert_eq!(violations(&summary).len(), 2);
+        figures_of(&mut summary, Figure::ColdConnections).max = 64.0;
+        figures_of(&mut summary, Figure::WarmConnections).max = 0.0;
         figures_of(&mut summary, Figure::WarmAssume).max = 1.0;
         assert_eq!(violations(&summary).len(), 1);
     }

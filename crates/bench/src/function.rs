@@ -177,7 +177,7 @@ impl Function {
 
 /// What Lambda sets for a function (Lambda developer guide, "Defined runtime environment variables"), with credentials
 /// that are nobody's.
-const ENVIRONMENT: [(&str, &str); 12] = [
+const ENVIRONMENT: [(&str, &str); 15] = [
     ("AWS_LAMBDA_FUNCTION_NAME", "list"),
     ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
     ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
@@ -190,6 +190,10 @@ const ENVIRONMENT: [(&str, &str); 12] = [
     ),
     ("AWS_SESSION_TOKEN", "nobodys-session-token"),
     ("AWS_EC2_METADATA_DISABLED", "true"),
+    // No setting of a person's: boto3 would find their home without `HOME`.
+    ("AWS_CONFIG_FILE", "/dev/null"),
+    ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+    ("HOME", "/nonexistent"),
     ("LANG", "en_US.UTF-8"),
     ("PATH", "/usr/local/bin:/usr/bin:/bin"),
     // Lambda's own file system is read-only there.

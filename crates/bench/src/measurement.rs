@@ -100,9 +100,12 @@ pub(crate) async fn measure(
         let warm_ms: Vec<f64> = warm.into_iter().map(milliseconds).collect();
         if let (Some(p50), Some(p99)) = (median(&warm_ms), quantile(&warm_ms, 0.99)) {
             let count = float(warm_ms.len() as u64);
+            // Of fewer it would be the greatest, or nearly so.
+            if warm_ms.len() >= 100 {
+                figures.insert(Figure::WarmP99, p99);
+            }
             figures.extend([
                 (Figure::WarmP50, p50),
-                (Figure::WarmP99, p99),
                 (Figure::WarmProcessor, milliseconds(warm_calls) / count),
                 (Figure::WarmAssume, float(warm_counts.assume) / count),
                 (Figure::WarmList, float(warm_counts.list) / count),

@@ -12,7 +12,7 @@ use crate::{
 pub(crate) fn whole(summary: &Summary) -> String {
     let mut text = "# Benchmark\n\n".to_owned();
     text += &conditions(summary);
-    text += "\nEach figure is the median over the processes of all rounds, with the least and the greatest in brackets. The ratios are \
+    text += "\nEach figure is the median over the processes that it was measured in, with the least and the greatest in brackets. The ratios are \
              this function's medians to those of Python (boto3 clients for each call) and of the floor (the same \
              requests from a Rust program without an SDK). CPU is processor time, user and system.\n";
     for scenario in summary.scenarios() {
@@ -200,7 +200,7 @@ fn footing(summary: &Summary, scenario: Scenario) -> String {
         })
         .collect();
     let mut text = format!(
-        "\nProcesses, and warm calls in all of them: {}.",
+        "\nProcesses, with those that are started for their first call alone, and warm calls in all of them: {}.",
         counts.join(", ")
     );
     if let Some(limit) = scenario.limit() {

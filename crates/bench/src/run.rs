@@ -11,7 +11,7 @@ use crate::{
     machine::Machine,
     measurement::{self, Measurement},
     picture, print, publish, report,
-    scenario::{Contender, Planned, Scenario, plan},
+    scenario::{Contender, Planned, Scenario, WarmCalls, plan},
     setup::Setup,
     summary::Summary,
 };
@@ -110,11 +110,7 @@ async fn measure(setup: &Setup, plan: &[Planned], fakes: &mut Fakes) -> Result<M
             contenders.retain(|contender| planned.with_python || !contender.is_python());
             let first = round as usize % contenders.len().max(1);
             contenders.rotate_left(first);
-            let whole = contenders.iter().map(|one| (*one, Some(planned.warm)));
-            let starts = (0..planned.starts)
-                .flat_map(|_| contenders.iter().filter(|one| !one.is_python()))
-                .map(|one| (*one, None));
-            for (contender, calls) in whole.chain(starts) {
+            for (contender, calls) in processes(&contenders, planned) {
                 let case = (scenario, contender, round);
                 if failures
                     .iter()
@@ -137,6 +133,21 @@ async fn measure(setup: &Setup, plan: &[Planned], fakes: &mut Fakes) -> Result<M
         measurements,
         failures: failures.into_iter().map(|(_, told)| told).collect(),
     })
+}
+
+/// The processes of a round, in order: each contender's, and after each of them its share of those that are started for
+/// their first call alone, so that these, too, come after all kinds of others.
+fn processes(contenders: &[Contender], planned: &Planned) -> Vec<(Contender, Option<WarmCalls>)> {
+    let mut processes = Vec::new();
+    for (index, contender) in contenders.iter().enumerate() {
+        processes.push((*contender, Some(planned.warm)));
+        let until = |index: usize| planned.starts as usize * index / contenders.len();
+        for _ in until(index)..until(index + 1) {
+            let native = contenders.iter().filter(|one| !one.is_python());
+            processes.extend(native.map(|one| (*one, None)));
+        }
+    }
+    processes
 }
 
 /// What came of all rounds.
@@ -165,5 +176,37 @@ impl Fakes {
             self.0.len() - 1
         };
         Ok(&mut self.0[index])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_contender_is_measured_once_and_the_starts_come_after_all_of_them() {
+        for planned in plan(false) {
+            let contenders = Contender::all(planned.scenario.work);
+            let processes = processes(contenders, &planned);
+            for contender in contenders {
+                let of = |calls: bool| {
+                    let of = |(one, some): &&(Contender, Option<WarmCalls>)| {
+                        one == contender && some.is_some() == calls
+                    };
+                    processes.iter().filter(of).count()
+                };
+                assert_eq!(of(true), 1);
+                let starts = if contender.is_python() {
+                    0
+                } else {
+                    planned.starts as usize
+                };
+                assert_eq!(of(false), starts);
+            }
+            let follows = |pair: &[(Contender, Option<WarmCalls>)]| {
+                pair[0].0.is_python() && pair[1].1.is_none()
+            };
+            assert_eq!(processes.windows(2).any(follows), planned.starts > 0);
+        }
     }
 }

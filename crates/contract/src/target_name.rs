@@ -35,6 +35,22 @@ impl FromStr for TargetName {
     }
 }
 
+impl TargetName {
+    /// The name that comes nearest to one that somebody else has given: with spaces for what may not be in it, and cut to
+    /// its length. `None` where nothing is left.
+    pub fn nearest(text: &str) -> Option<Self> {
+        let allowed = |character| {
+            if is_allowed(character) {
+                character
+            } else {
+                ' '
+            }
+        };
+        let name: String = text.trim().chars().map(allowed).take(128).collect();
+        name.trim().parse().ok()
+    }
+}
+
 fn is_allowed(character: char) -> bool {
     character.is_alphanumeric()
         || character == ' '
@@ -44,6 +60,23 @@ fn is_allowed(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_nearest_to_anybodys_name() {
+        let nearest = |text| TargetName::nearest(text).map(|name| name.as_str().to_owned());
+        let long = "ü".repeat(200);
+        for (text, name) in [
+            ("Payments", "Payments"),
+            (" Payments ", "Payments"),
+            ("O'Brien {a}", "O Brien  a"),
+            (&long, &"ü".repeat(128)),
+        ] {
+            assert_eq!(nearest(text).as_deref(), Some(name), "{text}");
+        }
+        for nothing in ["", " ", "'", "\n\t"] {
+            assert_eq!(nearest(nothing), None);
+        }
+    }
 
     #[test]
     fn what_a_person_may_write() {

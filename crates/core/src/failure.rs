@@ -80,7 +80,7 @@ pub enum FailureKind {
     InvalidResponse,
     /// The request could not even be made: the endpoint, for example, is no URL.
     InvalidConfiguration,
-    /// The account was listed, but its part of the answer alone is larger than the answer may be.
+    /// The account was listed, but its part of the answer is larger than what is left when all others are skipped.
     ResponseTooLarge,
     /// Organizations refused to show the accounts, or the Admin account is in no organization.
     OrganizationDenied,

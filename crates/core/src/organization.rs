@@ -155,7 +155,7 @@ struct Walk<'a> {
 struct Member {
     id: AccountId,
     is_active: bool,
-    /// What the organization calls it, where a target can be called so.
+    /// What the organization calls it, or nearly so.
     name: Option<TargetName>,
 }
 
@@ -320,7 +320,7 @@ impl Walk<'_> {
                     .await
                     .map_err(|error| failure().sdk(&error))?;
                 let request_id = page.request_id().map(ToOwned::to_owned);
-                let items = items(page.accounts, member);
+                let items = items(page.accounts, page.next_token.as_deref(), member);
                 Page::new(items, page.next_token, request_id, failure)
             }
         })
@@ -343,7 +343,7 @@ impl Walk<'_> {
                     .await
                     .map_err(|error| failure().sdk(&error))?;
                 let request_id = page.request_id().map(ToOwned::to_owned);
-                let items = items(page.accounts, member);
+                let items = items(page.accounts, page.next_token.as_deref(), member);
                 Page::new(items, page.next_token, request_id, failure)
             }
         })
@@ -368,7 +368,7 @@ impl Walk<'_> {
                     .await
                     .map_err(|error| failure().sdk(&error))?;
                 let request_id = page.request_id().map(ToOwned::to_owned);
-                let items = items(page.children, nested_unit);
+                let items = items(page.children, page.next_token.as_deref(), nested_unit);
                 Page::new(items, page.next_token, request_id, failure)
             }
         })
@@ -464,12 +464,16 @@ impl RequestId for Answered {
     }
 }
 
-/// The items of an answer. The SDK reads an empty body as an answer that has none; Organizations sends an empty list.
+/// The items of an answer. The SDK reads an empty body as an answer that has none, where Organizations sends an empty list;
+/// but with a token the list may be left out: such a page is empty.
 fn items<T, U>(
     items: Option<Vec<T>>,
+    next_token: Option<&str>,
     item: impl Fn(T) -> Result<U, &'static str>,
 ) -> Result<Vec<U>, &'static str> {
+    let goes_on = next_token.is_some_and(|token| !token.is_empty());
     items
+        .or_else(|| goes_on.then(Vec::new))
         .ok_or("it holds no list")?
         .into_iter()
         .map(item)
@@ -490,7 +494,7 @@ fn member(account: Account) -> Result<Member, &'static str> {
             .parse()
             .map_err(|_| "it has an account without a valid id")?,
         is_active: state == "ACTIVE",
-        name: account.name.and_then(|name| name.parse().ok()),
+        name: account.name.as_deref().and_then(TargetName::nearest),
     })
 }
 

@@ -172,6 +172,10 @@ fn page(
         _ => (range, None),
     };
     let mut page = json!({ name: items[shown] });
+    // The list may be left out (Organizations API reference: no response element is required).
+    if *fault == Fault::EmptyPage && number % 2 == 1 {
+        page = json!({});
+    }
     if let Some(next) = next {
         page["NextToken"] = next.into();
     }

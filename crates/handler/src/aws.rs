@@ -78,8 +78,10 @@ fn roots(lookup: impl Fn(&str) -> Option<String>) -> Result<Roots, Configuration
         lookup(variable)
             .filter(|value| !value.is_empty())
             .map(|value| match variable {
-                // A list, as PATH is.
-                SSL_CERT_DIR => split_paths(&value).collect(),
+                // A list, as PATH is; a separator at an end is common, and names nothing.
+                SSL_CERT_DIR => split_paths(&value)
+                    .filter(|folder| !folder.as_os_str().is_empty())
+                    .collect(),
                 _ => vec![value.into()],
             })
             .unwrap_or_default()
@@ -220,6 +222,9 @@ mod tests {
             ("SSL_CERT_FILE", "Cargo.toml"),
         ];
         assert!(fault(&both).contains("SSL_CERT_FILE"));
+        assert!(
+            fault(&[("SSL_CERT_DIR", ":/nonexistent:")]).contains("certificates `/nonexistent`")
+        );
         assert!(
             read(&[
                 ("AWS_CA_BUNDLE", ""),
