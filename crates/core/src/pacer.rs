@@ -3,8 +3,8 @@
 //! STS counts the requests of the calling account in a region, whatever the target. So where it throttles one request,
 //! it throttles all that come as fast, and each target backing off by itself would only try the quota again and again.
 //! Every attempt of `AssumeRole` therefore passes here. At first nothing is held back; after STS has throttled, requests
-//! start one by one with a pause between them, which doubles with each further refusal and shrinks with each answer,
-//! until there is none. Organizations counts the requests of all its callers alike, and has a pacer of its own.
+//! start one by one with a pause between them, which doubles with each further refusal and shrinks with each answer and
+//! with time, until there is none: a process may be idle for minutes, and the quota is of the second. Organizations counts the requests of all its callers alike, and has a pacer of its own.
 //!
 //! Not the SDK's adaptive retry mode: it takes the rate of the last half second for the quota, and throttled within the
 //! first one goes down to one request in two seconds (aws-smithy-runtime 1.16, `ClientRateLimiter`).
@@ -29,6 +29,9 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 /// requests are refused then.
 const AFTER_AN_ANSWER: f64 = 0.98;
 
+/// In this time half of the pause is gone, whatever is answered.
+const HALF_LIFE: Duration = Duration::from_secs(2);
+
 /// Holds back requests while there are too many.
 #[derive(Debug, Default)]
 pub(crate) struct Pacer {
@@ -39,15 +42,33 @@ pub(crate) struct Pacer {
 
 #[derive(Debug, Default)]
 struct Pace {
+    /// What it would be, had no time passed since then.
     pause: Duration,
     slowed: Option<Instant>,
+}
+
+impl Pace {
+    fn pause(&self, now: Instant) -> Duration {
+        let Some(slowed) = self.slowed else {
+            return Duration::ZERO;
+        };
+        let age = now.saturating_duration_since(slowed);
+        let left = (-age.as_secs_f64() / HALF_LIFE.as_secs_f64()).exp2();
+        let pause = self.pause.mul_f64(left);
+        if pause < SHORTEST_PAUSE {
+            Duration::ZERO
+        } else {
+            pause
+        }
+    }
 }
 
 impl Pacer {
     /// Waits until a request may start, and returns when that is.
     pub(crate) async fn turn(&self) -> Instant {
-        if self.lock().pause.is_zero() {
-            return Instant::now();
+        let now = Instant::now();
+        if self.lock().pause(now).is_zero() {
+            return now;
         }
         let mut next = self.next.lock().await;
         if let Some(next) = *next {
@@ -55,7 +76,7 @@ impl Pacer {
         }
         let now = Instant::now();
         // Jitter: other processes of this account are told to slow down at the same time.
-        let pause = self.lock().pause.mul_f64(0.5 + fastrand::f64());
+        let pause = self.lock().pause(now).mul_f64(0.5 + fastrand::f64());
         *next = Some(now + pause);
         now
     }
@@ -65,8 +86,9 @@ impl Pacer {
     pub(crate) fn throttled(&self, started: Instant) {
         let mut pace = self.lock();
         if pace.slowed.is_none_or(|slowed| started >= slowed) {
-            pace.pause = (pace.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
-            pace.slowed = Some(Instant::now());
+            let now = Instant::now();
+            pace.pause = (pace.pause(now) * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+            pace.slowed = Some(now);
             tracing::debug!(pause = ?pace.pause, "throttled: asking more slowly");
         }
     }
@@ -74,12 +96,7 @@ impl Pacer {
     /// A request was answered.
     pub(crate) fn answered(&self) {
         let mut pace = self.lock();
-        if !pace.pause.is_zero() {
-            pace.pause = pace.pause.mul_f64(AFTER_AN_ANSWER);
-            if pace.pause < SHORTEST_PAUSE {
-                pace.pause = Duration::ZERO;
-            }
-        }
+        pace.pause = pace.pause.mul_f64(AFTER_AN_ANSWER);
     }
 
     fn lock(&self) -> MutexGuard<'_, Pace> {
@@ -91,8 +108,31 @@ impl Pacer {
 mod tests {
     use super::*;
 
+    /// As it was set, whatever time has passed since.
     fn pause(pacer: &Pacer) -> Duration {
-        pacer.lock().pause
+        let pace = pacer.lock();
+        pace.slowed
+            .map_or(Duration::ZERO, |slowed| pace.pause(slowed))
+    }
+
+    #[test]
+    fn time_brings_the_pace_back() {
+        let pacer = Pacer::default();
+        for _ in 0..20 {
+            pacer.throttled(Instant::now());
+        }
+        let slowed = pacer.lock().slowed.unwrap();
+        for (half_lives, pause) in [
+            (0, LONGEST_PAUSE),
+            (1, LONGEST_PAUSE / 2),
+            (20, Duration::ZERO),
+        ] {
+            assert_eq!(pacer.lock().pause(slowed + half_lives * HALF_LIFE), pause);
+        }
+        // So the next refusal begins anew.
+        pacer.lock().slowed = Some(slowed - 20 * HALF_LIFE);
+        pacer.throttled(Instant::now());
+        assert_eq!(pause(&pacer), FIRST_PAUSE);
     }
 
     #[test]
@@ -104,7 +144,9 @@ mod tests {
         }
         assert_eq!(pause(&pacer), FIRST_PAUSE);
         pacer.throttled(Instant::now());
-        assert_eq!(pause(&pacer), 2 * FIRST_PAUSE);
+        // Less what has passed meanwhile.
+        let twice = pause(&pacer).as_secs_f64() / FIRST_PAUSE.as_secs_f64();
+        assert!((1.9..=2.0).contains(&twice), "{twice}");
         for _ in 0..20 {
             pacer.throttled(Instant::now());
         }

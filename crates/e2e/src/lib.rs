@@ -11,7 +11,6 @@
 )]
 
 use std::{
-    collections::BTreeMap,
     env,
     fs::{self, File},
     io::{BufRead, BufReader},
@@ -181,43 +180,51 @@ impl Emulator {
     }
 }
 
-/// A copy of the workspace's files, with stages of its own.
+/// A copy of the workspace's files in a temporary folder, with stages of its own.
 #[derive(Debug)]
 pub struct Copy {
-    folder: Folder,
+    folder: TempDir,
     account: String,
     target: Option<PathBuf>,
     variables: Vec<(&'static str, String)>,
 }
 
 impl Copy {
-    /// The copy that tests share, each with a stage of its own, where all commands run as `account`. To cargo a workspace in
-    /// another folder is another program: in one and the same the function is linked once, for all tests of all runs.
-    pub fn shared(account: &str) -> Self {
-        static MIRRORED: OnceLock<File> = OnceLock::new();
-        let folder = target_folder().join("e2e");
-        // One run at a time; the lock ends with this process.
-        MIRRORED.get_or_init(|| {
-            let lock = File::create(target_folder().join("e2e.lock")).expect("a lock file");
-            lock.lock().expect("a lock");
-            mirror(&folder);
-            lock
-        });
-        Self::within(Folder::Shared(folder), account)
-    }
-
-    /// A copy in a temporary folder, for tests that change more than a stage.
-    pub fn of_its_own(account: &str) -> Self {
+    /// A copy whose commands run as `account`, which shares the workspace's target folder: nothing is built twice. To cargo
+    /// a workspace is the same in another folder, if its files are as old.
+    pub fn of_workspace(account: &str) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("e2e-")
             .tempdir()
             .expect("a temporary folder");
-        mirror(folder.path());
-        Self::within(Folder::Own(folder), account)
-    }
-
-    /// Builds go to the workspace's target folder: nothing is built twice.
-    fn within(folder: Folder, account: &str) -> Self {
+        let listed = Command::new("git")
+            .args([
+                "ls-files",
+                "-z",
+                "--cached",
+                "--others",
+                "--exclude-standard",
+            ])
+            .current_dir(sources())
+            .output()
+            .expect("git lists the workspace's files");
+        assert!(
+            listed.status.success(),
+            "{}",
+            String::from_utf8_lossy(&listed.stderr)
+        );
+        for name in String::from_utf8(listed.stdout)
+            .expect("names in UTF-8")
+            .split_terminator('\0')
+        {
+            let from = sources().join(name);
+            if from.is_file() {
+                let to = folder.path().join(name);
+                fs::create_dir_all(to.parent().expect("a file has a folder")).expect("a folder");
+                fs::copy(&from, &to).expect("a copy");
+                keep_time(&from, &to);
+            }
+        }
         Self {
             folder,
             account: account.to_owned(),
@@ -232,17 +239,13 @@ impl Copy {
         let profiles = accounts.iter().map(|account| {
             format!("[{account}]\naws_access_key_id = {account}\naws_secret_access_key = test\n")
         });
-        for (name, file, text) in [
-            (
-                "AWS_SHARED_CREDENTIALS_FILE",
-                "credentials",
-                profiles.collect(),
-            ),
-            ("AWS_CONFIG_FILE", "config", String::new()),
+        self.write("credentials", &profiles.collect::<String>());
+        self.write("config", "");
+        for (name, file) in [
+            ("AWS_SHARED_CREDENTIALS_FILE", "credentials"),
+            ("AWS_CONFIG_FILE", "config"),
         ] {
-            let file = format!("{file}-{}", self.account);
-            self.write(&file, &text);
-            let path = self.path(&file).display().to_string();
+            let path = self.path(file).display().to_string();
             self.variables.push((name, path));
         }
         self
@@ -257,7 +260,7 @@ impl Copy {
 
     /// A path inside the copy.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.as_ref().join(name)
+        self.folder.path().join(name)
     }
 
     /// A file of the copy.
@@ -288,12 +291,12 @@ impl Copy {
 
     /// Runs `cargo xtask …` on the copy, as another account.
     pub fn xtask_as(&self, account: &str, arguments: &[&str]) -> Run {
-        let workspace = self.folder.as_ref().as_os_str();
+        let workspace = self.folder.path().as_os_str();
         let mut command = Command::new(xtask_binary());
         command
             .args(["--workspace".as_ref(), workspace])
             .args(arguments)
-            .current_dir(&self.folder);
+            .current_dir(self.folder.path());
         self.finish(command, account, format!("xtask {}", arguments.join(" ")))
     }
 
@@ -318,7 +321,7 @@ impl Copy {
         let file = self.path("input");
         fs::write(&file, input).expect("written");
         let mut command = Command::new(program);
-        command.args(arguments).current_dir(&self.folder);
+        command.args(arguments).current_dir(self.folder.path());
         let mut command = bare(command, &Emulator::shared().environment(&self.account));
         let output = command.stdin(File::open(file).expect("there")).output();
         Run {
@@ -340,71 +343,11 @@ impl Copy {
     }
 }
 
-/// Where a copy lies.
-#[derive(Debug)]
-enum Folder {
-    Shared(PathBuf),
-    /// Removed with the copy.
-    Own(TempDir),
-}
-
-impl AsRef<Path> for Folder {
-    fn as_ref(&self) -> &Path {
-        match self {
-            Self::Shared(folder) => folder,
-            Self::Own(folder) => folder.path(),
-        }
-    }
-}
-
-/// Makes `folder` hold the workspace's files and nothing else. A file that is the same already keeps its time, by which cargo
-/// knows what to build.
-fn mirror(folder: &Path) {
-    let listed = Command::new("git")
-        .args([
-            "ls-files",
-            "-z",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-        ])
-        .current_dir(sources())
-        .output()
-        .expect("git lists the workspace's files");
-    assert!(
-        listed.status.success(),
-        "{}",
-        String::from_utf8_lossy(&listed.stderr)
-    );
-    let names = String::from_utf8(listed.stdout).expect("names in UTF-8");
-    let files: BTreeMap<PathBuf, PathBuf> = names
-        .split_terminator('\0')
-        .map(|name| (folder.join(name), sources().join(name)))
-        .filter(|(_, from)| from.is_file())
-        .collect();
-    if folder.exists() {
-        remove_all_but(folder, &|file| files.contains_key(file));
-    }
-    for (to, from) in &files {
-        let bytes = fs::read(from).expect("a file of the workspace");
-        if fs::read(to).is_ok_and(|there| there == bytes) {
-            continue;
-        }
-        fs::create_dir_all(to.parent().expect("a file has a folder")).expect("a folder");
-        fs::copy(from, to).expect("a copy");
-    }
-}
-
-/// Removes the files below `folder` that are not to be kept.
-fn remove_all_but(folder: &Path, keep: &impl Fn(&Path) -> bool) {
-    for entry in fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() && !path.is_symlink() {
-            remove_all_but(&path, keep);
-        } else if !keep(&path) {
-            fs::remove_file(&path).expect("removed");
-        }
-    }
+fn keep_time(from: &Path, to: &Path) {
+    let time = fs::metadata(from).and_then(|metadata| metadata.modified());
+    let file = File::options().write(true).open(to);
+    file.and_then(|file| file.set_modified(time?))
+        .expect("the time of a file");
 }
 
 /// A command that has ended.

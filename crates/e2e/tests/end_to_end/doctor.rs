@@ -181,7 +181,7 @@ fn ids(report: &Value, status: &str) -> Vec<String> {
 #[tokio::test]
 async fn each_fault_of_a_role_fails_its_check_with_its_cause() {
     let clock = Clock::start("doctor");
-    let copy = Copy::shared(ADMIN).with_profiles(&[TARGET]);
+    let copy = Copy::of_workspace(ADMIN).with_profiles(&[TARGET]);
     copy.write_stage("doctor", ADMIN, TARGET, VARIABLES);
     let doctor = Doctor {
         stage: Stage::within(copy, "doctor", ADMIN, TARGET),

@@ -320,7 +320,7 @@ fn every_reader_of_yaml_reads_the_same() {
     let python = PathBuf::from(tool("cfn-lint", "bin/python"));
     let by_python = "import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.stdin)))";
 
-    let copy = Copy::of_its_own("100000000020");
+    let copy = Copy::of_workspace("100000000020");
     let mut read = 0;
     for entry in fs::read_dir(copy.path("xtask/tests/fixtures/variables/good")).expect("files") {
         let variables = fs::read(entry.expect("an entry").path()).expect("a file");
@@ -345,7 +345,7 @@ fn every_reader_of_yaml_reads_the_same() {
 /// The roles of every valid file of the tests: both trusts, boundaries, organizations, targets with roles of their own.
 #[test]
 fn the_role_templates_have_no_findings() {
-    let copy = Copy::of_its_own("100000000011");
+    let copy = Copy::of_workspace("100000000011");
     let mut templates = Vec::new();
     let files = fs::read_dir(copy.path("xtask/tests/fixtures/variables/good")).expect("files");
     for (index, entry) in files.enumerate() {
@@ -370,8 +370,8 @@ fn two_clones_in_two_folders_build_the_same_archive() {
     let clock = Clock::start("reproducible");
     // The second builds everything anew, into a target folder of its own.
     let copies = [
-        Copy::shared("100000000013"),
-        Copy::of_its_own("100000000014").with_own_target(),
+        Copy::of_workspace("100000000013"),
+        Copy::of_workspace("100000000014").with_own_target(),
     ];
     let hashes: Vec<String> = copies
         .iter()
@@ -454,7 +454,7 @@ async fn expired_credentials_are_told_as_such() {
 #[test]
 fn the_demo_prints_the_targets_buckets_and_leaves_nothing_behind() {
     let clock = Clock::start("demo");
-    let copy = Copy::shared("100000000018");
+    let copy = Copy::of_workspace("100000000018");
     let demo = copy.xtask(&["demo"]).ok();
     clock.lap("done");
     let stdout = demo.stdout();

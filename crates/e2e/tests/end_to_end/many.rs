@@ -86,7 +86,7 @@ fn column<'a>(body: &'a Value, key: &str) -> Vec<&'a Value> {
 #[expect(clippy::too_many_lines, reason = "one path, told in its order")]
 async fn a_stage_of_three_targets_of_which_one_refuses() {
     let clock = Clock::start("many");
-    let copy = Copy::shared(ADMIN).with_profiles(&[PAYMENTS, REFUSING]);
+    let copy = Copy::of_workspace(ADMIN).with_profiles(&[PAYMENTS, REFUSING]);
     write(&copy, TARGETS);
     let stage = Stage::within(copy, "many", ADMIN, PAYMENTS);
     for account in [REFUSING, OTHER] {

@@ -32,7 +32,7 @@ pub(crate) fn claim(account: &'static str) {
 
 impl Stage {
     pub(crate) fn new(name: &'static str, admin: &'static str, target: &'static str) -> Self {
-        let copy = Copy::shared(admin);
+        let copy = Copy::of_workspace(admin);
         copy.write_stage(name, admin, target, "");
         Self::within(copy, name, admin, target)
     }

@@ -22,7 +22,12 @@ pub(crate) fn osls() -> String {
 /// A file of a pinned tool, where `cargo xtask setup` says that it is.
 pub(crate) fn tool(name: &str, file: &str) -> String {
     static TOOLS: OnceLock<String> = OnceLock::new();
-    let tools = TOOLS.get_or_init(|| Copy::shared("000000000000").xtask(&["setup"]).ok().stdout());
+    let tools = TOOLS.get_or_init(|| {
+        Copy::of_workspace("000000000000")
+            .xtask(&["setup"])
+            .ok()
+            .stdout()
+    });
     let row = tools
         .lines()
         .find(|row| row.split_whitespace().next() == Some(name));
