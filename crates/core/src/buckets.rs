@@ -49,6 +49,11 @@ impl Buckets {
         self.places.len()
     }
 
+    /// How long their names are together, in bytes.
+    pub(crate) fn name_bytes(&self) -> usize {
+        self.places.iter().map(|place| place.name.len()).sum()
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()

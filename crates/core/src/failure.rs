@@ -549,6 +549,14 @@ impl FailureBuilder {
         })
     }
 
+    /// The names of the account's buckets have more than `most` bytes.
+    pub(crate) fn names_too_large(self, most: usize) -> Failure {
+        let explanation = format!(
+            "their names alone take more than the {most} bytes that the answer has for them"
+        );
+        self.build(What::new(FailureKind::ResponseTooLarge, explanation))
+    }
+
     /// The account's part of the answer has `size` bytes, and the whole may have `most`.
     pub(crate) fn response_too_large(self, size: usize, most: usize) -> Failure {
         let explanation = format!("they take {size} bytes of an answer that may have {most}");

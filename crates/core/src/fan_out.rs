@@ -26,9 +26,9 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::time::Instant;
 
 use crate::{
-    Clients, Listing,
+    Clients, Listing, Wanted,
     failure::{Failure, FailureKind, Phase},
-    list_buckets_with_prefix,
+    list_target,
 };
 
 /// How a call for many targets goes about it.
@@ -49,6 +49,10 @@ pub struct FanOutOptions {
     /// How large the answers together may be, in the unit of the caller's measure; what is skipped does not count.
     /// Default: no limit.
     pub response_budget: usize,
+    /// How many bytes the names of an account's buckets may have together. One with more fails with
+    /// [`FailureKind::ResponseTooLarge`] as soon as that is known: its other pages are not asked for, and take no memory.
+    /// Default: no limit.
+    pub most_name_bytes: usize,
     /// Only buckets whose names begin so. Default: all.
     pub prefix: Option<String>,
     /// The account that the process's own credentials belong to, where that is known: with them no other is listed.
@@ -64,6 +68,7 @@ impl Default for FanOutOptions {
             least_time: Duration::from_secs(1),
             stop_starting_before: Duration::from_secs(2),
             response_budget: usize::MAX,
+            most_name_bytes: usize::MAX,
             prefix: None,
             own_account: None,
         }
@@ -289,7 +294,13 @@ async fn answer(
         Some(own) => Err(clients
             .failure(Phase::List, target)
             .not_of_this_account(own.as_str())),
-        None => list_buckets_with_prefix(clients, target, options.prefix.as_deref(), end).await,
+        None => {
+            let wanted = Wanted {
+                prefix: options.prefix.as_deref(),
+                most_name_bytes: options.most_name_bytes,
+            };
+            list_target(clients, target, wanted, end).await
+        }
     };
     let duration = started.elapsed();
     let outcome = match listed {

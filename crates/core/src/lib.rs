@@ -123,16 +123,44 @@ pub async fn list_buckets_with_prefix(
     prefix: Option<&str>,
     deadline: Option<Instant>,
 ) -> Result<Listing, Failure> {
+    let wanted = Wanted {
+        prefix,
+        most_name_bytes: usize::MAX,
+    };
+    list_target(clients, target, wanted, deadline).await
+}
+
+/// What is wanted of an account.
+#[derive(Debug, Clone, Copy)]
+struct Wanted<'a> {
+    /// How the buckets' names begin.
+    prefix: Option<&'a str>,
+    /// How long their names may be together.
+    most_name_bytes: usize,
+}
+
+async fn list_target(
+    clients: &Clients,
+    target: &Target,
+    wanted: Wanted<'_>,
+    deadline: Option<Instant>,
+) -> Result<Listing, Failure> {
+    // What there was when the first session ended.
+    let mut before = Buckets::default();
     let mut timings = Timings::default();
     let mut first = true;
     loop {
         let started = Instant::now();
-        let (session, origin) = within(deadline, clients.session(target))
+        let session = within(deadline, clients.session(target))
             .await
             .unwrap_or_else(|Late| {
                 let phase = target.role().map_or(Phase::List, |_| Phase::Assume);
                 Err(clients.failure(phase, target).deadline())
-            })?;
+            });
+        let (session, origin) = match session {
+            Ok(session) => session,
+            Err(failure) => return Err(failure.with_partial(before)),
+        };
         if origin == Origin::Assumed {
             *timings.assume.get_or_insert_default() += started.elapsed();
         }
@@ -141,7 +169,7 @@ pub async fn list_buckets_with_prefix(
         let mut buckets = Buckets::default();
         let listed = within(
             deadline,
-            list(clients, target, &session, prefix, &mut buckets),
+            list(clients, target, &session, wanted, &mut buckets),
         )
         .await
         .unwrap_or_else(|Late| Err(clients.failure(Phase::List, target).deadline()));
@@ -165,8 +193,14 @@ pub async fn list_buckets_with_prefix(
             clients.discard(target, &session);
         }
         if !(session_is_over && first) {
-            return Err(failure.with_partial(buckets));
+            let most = if buckets.len() < before.len() {
+                before
+            } else {
+                buckets
+            };
+            return Err(failure.with_partial(most));
         }
+        before = buckets;
         tracing::debug!(account = %target.account, kind = %failure.kind(), "the session is over: assuming the role again");
         first = false;
     }

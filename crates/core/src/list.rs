@@ -6,7 +6,7 @@ use aws_sdk_s3::config::{Builder, IdentityCache};
 use contract::Target;
 
 use crate::{
-    Clients,
+    Clients, Wanted,
     buckets::{Bucket, Buckets},
     failure::{Failure, Phase},
     page::PageBuckets,
@@ -22,14 +22,15 @@ const PAGE_SIZE: i32 = 10_000;
 /// How many empty pages in a row are followed. One may happen; a service that sends them for ever must not hold us.
 const MOST_EMPTY_PAGES: u32 = 100;
 
-/// Appends every bucket of the account, or every one whose name begins with `prefix`, to `buckets`, and returns the number of pages.
+/// Appends every bucket of the account that is wanted to `buckets`, and returns the number of pages. An account whose names
+/// are too long together is given up when they are, and not when memory is.
 ///
 /// The pages are followed by hand: the SDK's paginator drops a call's own credentials.
 pub(crate) async fn list(
     clients: &Clients,
     target: &Target,
     session: &Session,
-    prefix: Option<&str>,
+    wanted: Wanted<'_>,
     buckets: &mut Buckets,
 ) -> Result<u32, Failure> {
     let region = clients.regional(target);
@@ -44,7 +45,7 @@ pub(crate) async fn list(
             .s3
             .list_buckets()
             .max_buckets(PAGE_SIZE)
-            .set_prefix(prefix.map(ToOwned::to_owned))
+            .set_prefix(wanted.prefix.map(ToOwned::to_owned))
             .set_continuation_token(token)
             .customize()
             .interceptor(page_buckets.clone())
@@ -68,6 +69,10 @@ pub(crate) async fn list(
             buckets.extend(found.iter());
         }
 
+        let most = wanted.most_name_bytes;
+        if buckets.name_bytes() > most {
+            return Err(failure().names_too_large(most));
+        }
         let Some(next) = page
             .continuation_token
             .take()

@@ -271,6 +271,45 @@ async fn what_had_come_before_a_failure_is_kept() {
 }
 
 #[tokio::test]
+async fn what_had_come_before_a_session_ended_is_kept_whatever_the_next_one_comes_to() {
+    let account = || {
+        Account::new()
+            .buckets(25)
+            .page_cap(10)
+            .on_list([Fault::None, Fault::Expired])
+    };
+    let fake = fake([
+        account().always_on_list(Fault::Denied),
+        account()
+            .on_assume([Fault::None])
+            .always_on_assume(Fault::Denied),
+    ]);
+    let clients = clients_with(&fake, &PATIENT);
+    let answers = fan_out(&clients, &targets(2), &at_a_time(2), free).await;
+    assert_eq!(words(&answers), ["ListBucketsDenied", "AssumeRoleDenied"]);
+    for answer in &answers.answers {
+        let Outcome::Failed(failure) = &answer.outcome else {
+            panic!("{answer:?}");
+        };
+        assert_eq!(failure.partial().len(), 10, "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_has_no_room_is_given_up_before_its_last_page() {
+    let fake = everyone(Account::new().buckets(100).page_cap(10));
+    let clients = clients_with(&fake, &PATIENT);
+    let options = FanOutOptions {
+        response_budget: 10,
+        most_name_bytes: 200,
+        ..at_a_time(1)
+    };
+    let answers = fan_out(&clients, &targets(1), &options, buckets).await;
+    assert_eq!(words(&answers), ["ResponseTooLarge"]);
+    assert!(fake.counts().list < 10, "{:?}", fake.counts());
+}
+
+#[tokio::test]
 async fn the_deadline_ends_a_call_and_a_chain_of_calls_reaches_all() {
     let fake = everyone(Account::new().list_latency(Duration::from_millis(20)));
     let clients = clients_with(&fake, &PATIENT);

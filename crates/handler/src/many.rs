@@ -73,6 +73,7 @@ impl Many {
             concurrency: self.concurrency,
             deadline: Some(deadline),
             response_budget: plan.budget(),
+            most_name_bytes: plan.budget(),
             prefix: request.narrowing.prefix.clone(),
             own_account: invoked.account,
             ..FanOutOptions::default()
