@@ -290,17 +290,15 @@ async fn answer(
         .own_account
         .as_ref()
         .filter(|own| target.role().is_none() && **own != target.account);
-    let listed = match others {
-        Some(own) => Err(clients
-            .failure(Phase::List, target)
-            .not_of_this_account(own.as_str())),
-        None => {
-            let wanted = Wanted {
-                prefix: options.prefix.as_deref(),
-                most_name_bytes: options.most_name_bytes,
-            };
-            list_target(clients, target, wanted, end).await
-        }
+    let listed = if let Some(own) = others {
+        let failure = clients.failure(Phase::List, target);
+        Err(failure.not_of_this_account(own.as_str()))
+    } else {
+        let wanted = Wanted {
+            prefix: options.prefix.as_deref(),
+            most_name_bytes: options.most_name_bytes,
+        };
+        list_target(clients, target, wanted, end).await
     };
     let duration = started.elapsed();
     let outcome = match listed {

@@ -29,7 +29,7 @@
 //!   ([`Access::Own`](contract::Access::Own)).
 //! - Nothing is listed for another account than the target's. A session says whose it is, and is refused where it is
 //!   another's. The process's own credentials say so only where their source names their account, which a Lambda's
-//!   environment does not: who makes such a target answers for its account. (A function's ARN holds it, too.)
+//!   environment does not: who makes such a target says so ([`FanOutOptions::own_account`]).
 //! - Nothing printed by `Debug` or `Display` holds a secret: an SDK error, which may carry the raw answer of STS, never
 //!   leaves this crate.
 //!

@@ -18,7 +18,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use crate::token;
+use crate::{seen::Seen, token};
 
 /// What a call is asked to do, in terms of the stage's accounts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub(crate) struct Position {
     pub(crate) from: AccountId,
     /// How many came before it in the chain.
     pub(crate) at: usize,
+    /// Which those were.
+    pub(crate) seen: Seen,
 }
 
 /// Something that an event says cannot be.
@@ -438,6 +440,7 @@ mod tests {
         let position = Position {
             from: "222222222222".parse().unwrap(),
             at: 1,
+            seen: Seen::default(),
         };
         let token = token::write("list", position.clone(), &narrowing);
         for same in [

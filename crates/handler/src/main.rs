@@ -22,6 +22,7 @@ mod panics;
 mod report;
 mod response;
 mod runtime;
+mod seen;
 mod selection;
 mod token;
 

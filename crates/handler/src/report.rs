@@ -137,6 +137,7 @@ impl<'a> Plan<'a> {
         let position = Position {
             from: target.account.clone(),
             at: self.selected.before + index,
+            seen: (self.selected.seen).and(targets.iter().take(index).map(|one| &one.account)),
         };
         token::write(self.function, position, self.narrowing)
     }
@@ -306,6 +307,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::seen::Seen;
 
     fn id(number: usize) -> String {
         format!("{number:012}")
@@ -323,6 +325,7 @@ mod tests {
         Selected {
             targets: (0..count).map(|number| target(number, None)).collect(),
             before: 0,
+            seen: Seen::default(),
         }
     }
 
@@ -369,6 +372,7 @@ mod tests {
         let selected = Selected {
             targets: vec![target(1, Some("Größe & Co.")), target(2, None)],
             before: 7,
+            seen: Seen::default(),
         };
         let narrowing = Narrowing {
             detail: true,
@@ -390,6 +394,7 @@ mod tests {
             resume: Some(1),
         });
         let from = "000000000002".parse().unwrap();
+        let seen = Seen::default().and([&"000000000001".parse().unwrap()]);
         assert_eq!(
             body(&report),
             json!({
@@ -408,7 +413,7 @@ mod tests {
                     },
                     {"accountId": "000000000002", "status": "skipped", "reason": "response-full"},
                 ],
-                "resume": token::write("list", Position { from, at: 8 }, &narrowing),
+                "resume": token::write("list", Position { from, at: 8, seen }, &narrowing),
             })
         );
         assert!(text(&report).starts_with(r#"{"statusCode":207,"body":"{\"complete\":false,"#));
@@ -478,7 +483,11 @@ mod tests {
             before in 0..10_000_usize,
         ) {
             let targets: Vec<Target> = (0..names.len()).map(|number| target(number, name.as_deref())).collect();
-            let selected = Selected { targets, before };
+            let selected = Selected {
+                targets,
+                before,
+                seen: Seen::default(),
+            };
             let narrowing = Narrowing { prefix: Some("a".to_owned()), ..Narrowing::default() };
             let plan = Plan::new("list", &narrowing, &selected).unwrap();
             let reached = reached.index(names.len()) + 1;

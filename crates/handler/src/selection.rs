@@ -6,7 +6,10 @@ use std::collections::{BTreeSet, HashSet};
 
 use contract::{AccountId, Target};
 
-use crate::event::{InvalidEvent, Position, Request};
+use crate::{
+    event::{InvalidEvent, Position, Request},
+    seen::Seen,
+};
 
 /// How many accounts an error names.
 const MOST_NAMED: usize = 10;
@@ -27,6 +30,8 @@ pub(crate) struct Selected {
     pub(crate) targets: Vec<Target>,
     /// How many of the chain of calls came before them.
     pub(crate) before: usize,
+    /// Which those were.
+    pub(crate) seen: Seen,
 }
 
 /// What `request` asks for, of `all` that the stage has.
@@ -38,37 +43,44 @@ pub(crate) fn select(
     roster: Roster<'_>,
     request: &Request,
 ) -> Result<Selected, InvalidEvent> {
-    let is_left = |account: &AccountId| match (&roster, &request.resume) {
-        (Roster::Organization { .. }, Some(Position { from, .. })) => account >= from,
-        _ => true,
-    };
+    // Of an organization one that was named and there when the chain began may have been closed since.
+    let may_be_gone = matches!(roster, Roster::Organization { .. }) && request.resume.is_some();
     let mut targets = all;
     if let Some(accounts) = &request.narrowing.accounts {
         let known: HashSet<&AccountId> = targets.iter().map(|target| &target.account).collect();
         let unknown: Vec<&AccountId> = accounts
             .iter()
-            .filter(|account| !known.contains(account) && is_left(account))
+            .filter(|account| !known.contains(account) && !may_be_gone)
             .collect();
         if !unknown.is_empty() {
             return Err(unknown_accounts(&unknown, roster));
         }
         targets.retain(|target| accounts.contains(&target.account));
     }
-    let Some(Position { from, at }) = &request.resume else {
-        return Ok(Selected { targets, before: 0 });
+    let Some(Position { from, at, seen }) = &request.resume else {
+        return Ok(Selected {
+            targets,
+            before: 0,
+            seen: Seen::default(),
+        });
     };
     let reached = match roster {
         Roster::List => targets
             .iter()
             .position(|target| target.account == *from)
-            .filter(|reached| reached == at)
+            .filter(|reached| reached == at && all_of(&targets[..*reached]) == *seen)
             .ok_or_else(|| changed(from))?,
         Roster::Organization { .. } => targets.partition_point(|target| target.account < *from),
     };
     Ok(Selected {
         targets: targets.split_off(reached),
         before: *at,
+        seen: *seen,
     })
+}
+
+fn all_of(targets: &[Target]) -> Seen {
+    Seen::default().and(targets.iter().map(|target| &target.account))
 }
 
 /// The stage's list is not what it was when the token was given: to go on could pass over an account.
@@ -135,8 +147,21 @@ mod tests {
                 accounts: accounts.map(|list| list.iter().map(|text| id(text)).collect()),
                 ..Narrowing::default()
             },
-            resume: resume.map(|(from, at)| Position { from: id(from), at }),
+            resume: resume.map(|(from, at)| Position {
+                from: id(from),
+                at,
+                seen: Seen::default(),
+            }),
         }
+    }
+
+    /// The token of a chain that has been through `before`.
+    fn after(before: &[&str], accounts: Option<&[&str]>, from: &str) -> Request {
+        let mut request = request(accounts, Some((from, before.len())));
+        if let Some(position) = &mut request.resume {
+            position.seen = all_of(&targets(before));
+        }
+        request
     }
 
     fn organization(all: &[&str], request: &Request) -> Result<Selected, InvalidEvent> {
@@ -150,8 +175,8 @@ mod tests {
     }
 
     fn expect(selected: Result<Selected, InvalidEvent>, ids: &[&str], before: usize) {
-        let targets = targets(ids);
-        assert_eq!(selected.unwrap(), Selected { targets, before });
+        let selected = selected.unwrap();
+        assert_eq!((selected.targets, selected.before), (targets(ids), before));
     }
 
     #[test]
@@ -184,15 +209,22 @@ mod tests {
 
     #[test]
     fn a_list_goes_on_where_it_was_left_and_nowhere_else() {
-        let token = request(None, Some(("1", 1)));
+        let token = after(&["3"], None, "1");
         expect(list(&["3", "1", "2"], &token), &["1", "2"], 1);
         expect(list(&["3", "1", "4"], &token), &["1", "4"], 1);
-        // Gone, moved back, and moved forward.
-        for all in [&["3", "2"][..], &["3", "4", "1", "2"], &["1", "2"]] {
+        // Gone, moved back, moved forward, and after another one.
+        for all in [
+            &["3", "2"][..],
+            &["3", "4", "1", "2"],
+            &["1", "2"],
+            &["4", "1", "2"],
+        ] {
             let error = list(all, &token).unwrap_err().to_string();
             assert!(error.contains("account 000000000001"), "{error}");
         }
-        let narrowed = request(Some(&["2", "3"]), Some(("2", 1)));
+        let exchanged = after(&["3", "1"], None, "2");
+        assert!(list(&["1", "3", "2"], &exchanged).is_err());
+        let narrowed = after(&["3"], Some(&["2", "3"]), "2");
         expect(list(&["3", "1", "2"], &narrowed), &["2"], 1);
     }
 
@@ -202,9 +234,11 @@ mod tests {
         expect(organization(&["1", "5", "7"], &token), &["5", "7"], 3);
         expect(organization(&["1", "4", "7"], &token), &["7"], 3);
         expect(organization(&["1"], &token), &[], 3);
-        // Of those named, the ones that were done may be gone.
+        // Those named may be gone, before and after.
         let narrowed = request(Some(&["1", "5", "7"]), Some(("5", 1)));
         expect(organization(&["5", "6", "7"], &narrowed), &["5", "7"], 1);
-        assert!(organization(&["1", "5"], &narrowed).is_err());
+        expect(organization(&["1", "5"], &narrowed), &["5"], 1);
+        let first = request(Some(&["1", "5", "7"]), None);
+        assert!(organization(&["1", "5"], &first).is_err());
     }
 }

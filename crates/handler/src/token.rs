@@ -8,10 +8,13 @@ use aws_smithy_types::base64;
 use contract::AccountId;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Narrowing, Position, Request, check_prefix};
+use crate::{
+    event::{Narrowing, Position, Request, check_prefix},
+    seen::Seen,
+};
 
 /// The version of the form; another one is refused.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Why a text is no token of this function; continues "`resume` …".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +39,7 @@ struct Token {
     function: String,
     from: AccountId,
     at: usize,
+    seen: Seen,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     accounts: Option<Vec<AccountId>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,6 +60,7 @@ pub(crate) fn write(function: &str, position: Position, narrowing: &Narrowing) -
         function: function.to_owned(),
         from: position.from,
         at: position.at,
+        seen: position.seen,
         accounts: accounts.map(|accounts| accounts.into_iter().collect()),
         prefix,
         detail,
@@ -96,6 +101,7 @@ pub(crate) fn read(text: &str, function: &str) -> Result<Request, InvalidToken> 
         resume: Some(Position {
             from: token.from,
             at: token.at,
+            seen: token.seen,
         }),
     })
 }
@@ -115,12 +121,13 @@ mod tests {
         let prefix = proptest::option::of("[a-zA-Z0-9._-]{1,255}");
         (accounts, prefix, any::<bool>(), account(), any::<usize>()).prop_map(
             |(accounts, prefix, detail, from, at)| {
+                let seen = Seen::default().and([&from]);
                 let narrowing = Narrowing {
                     accounts,
                     prefix,
                     detail,
                 };
-                (narrowing, Position { from, at })
+                (narrowing, Position { from, at, seen })
             },
         )
     }
@@ -132,10 +139,15 @@ mod tests {
     #[test]
     fn the_token_of_a_call_that_is_not_narrowed_is_small() {
         let from = "222222222222".parse().unwrap();
-        let token = write("list", Position { from, at: 17 }, &Narrowing::default());
+        let position = Position {
+            from,
+            at: 17,
+            seen: Seen::default(),
+        };
+        let token = write("list", position, &Narrowing::default());
         assert_eq!(
             base64::decode(&token).unwrap(),
-            br#"{"v":1,"function":"list","from":"222222222222","at":17}"#
+            br#"{"v":2,"function":"list","from":"222222222222","at":17,"seen":"811c9dc5"}"#
         );
     }
 
@@ -148,39 +160,47 @@ mod tests {
             ("null", Garbage),
             ("{}", Garbage),
             (r#"{"v":"1"}"#, Garbage),
-            (r#"{"v":1}"#, Garbage),
+            (r#"{"v":2}"#, Garbage),
             (r#"{"v":0}"#, Version),
-            (r#"{"v":2,"function":"list","what":"ever"}"#, Version),
+            (r#"{"v":3,"function":"list","what":"ever"}"#, Version),
             (
-                r#"{"v":1,"function":"list","from":"22222222222","at":1}"#,
+                r#"{"v":2,"function":"list","from":"22222222222","at":1,"seen":"811c9dc5"}"#,
                 Garbage,
             ),
             (
-                r#"{"v":1,"function":"list","from":"222222222222","at":-1}"#,
+                r#"{"v":2,"function":"list","from":"222222222222","at":-1,"seen":"811c9dc5"}"#,
                 Garbage,
             ),
             (
-                r#"{"v":1,"function":"list","from":"222222222222","at":1,"role":"Admin"}"#,
+                r#"{"v":2,"function":"list","from":"222222222222","at":1}"#,
                 Garbage,
             ),
             (
-                r#"{"v":1,"function":"list","from":"222222222222","at":1,"accounts":[]}"#,
+                r#"{"v":2,"function":"list","from":"222222222222","at":1,"seen":"811"}"#,
                 Garbage,
             ),
             (
-                r#"{"v":1,"function":"list","from":"222222222222","at":1,"accounts":["*"]}"#,
+                r#"{"v":2,"function":"list","from":"222222222222","at":1,"seen":"811c9dc5","role":"Admin"}"#,
                 Garbage,
             ),
             (
-                r#"{"v":1,"function":"list","from":"222222222222","at":1,"prefix":""}"#,
+                r#"{"v":2,"function":"list","from":"222222222222","at":1,"seen":"811c9dc5","accounts":[]}"#,
                 Garbage,
             ),
             (
-                r#"{"v":1,"function":"list","from":"222222222222","at":1,"prefix":"a b"}"#,
+                r#"{"v":2,"function":"list","from":"222222222222","at":1,"seen":"811c9dc5","accounts":["*"]}"#,
                 Garbage,
             ),
             (
-                r#"{"v":1,"function":"a\nb","from":"222222222222","at":1}"#,
+                r#"{"v":2,"function":"list","from":"222222222222","at":1,"seen":"811c9dc5","prefix":""}"#,
+                Garbage,
+            ),
+            (
+                r#"{"v":2,"function":"list","from":"222222222222","at":1,"seen":"811c9dc5","prefix":"a b"}"#,
+                Garbage,
+            ),
+            (
+                r#"{"v":2,"function":"a\nb","from":"222222222222","at":1,"seen":"811c9dc5"}"#,
                 Foreign("ab".to_owned()),
             ),
         ] {

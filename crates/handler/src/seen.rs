@@ -1,0 +1,88 @@
+//! Which accounts a chain of calls has been through, in eight characters.
+
+use contract::AccountId;
+use serde::{Deserialize, Serialize};
+
+/// A checksum of accounts in their order, by which a token notices that the stage's list is not what it was.
+///
+/// FNV-1a of 32 bits (RFC 9923), which is the same in every build. It guards against a deployment between two calls and not
+/// against a forger: a token is no permission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub(crate) struct Seen(u32);
+
+impl Default for Seen {
+    /// Of no account.
+    fn default() -> Self {
+        Self(0x811c_9dc5)
+    }
+}
+
+impl Seen {
+    /// These as well.
+    pub(crate) fn and<'a>(self, accounts: impl IntoIterator<Item = &'a AccountId>) -> Self {
+        let bytes = accounts
+            .into_iter()
+            .flat_map(|account| account.as_str().bytes());
+        Self(bytes.fold(self.0, |hash, byte| {
+            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+        }))
+    }
+}
+
+impl From<Seen> for String {
+    fn from(seen: Seen) -> Self {
+        format!("{:08x}", seen.0)
+    }
+}
+
+impl TryFrom<String> for Seen {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match u32::from_str_radix(&text, 16) {
+            Ok(hash) if String::from(Self(hash)) == text => Ok(Self(hash)),
+            _ => Err("eight hexadecimal digits"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(ids: &[&str]) -> Seen {
+        let ids: Vec<AccountId> = ids.iter().map(|id| id.parse().unwrap()).collect();
+        Seen::default().and(&ids)
+    }
+
+    #[test]
+    fn each_account_and_the_order_count() {
+        let [one, two] = ["000000000001", "000000000002"];
+        let all = [
+            of(&[]),
+            of(&[one]),
+            of(&[two]),
+            of(&[one, two]),
+            of(&[two, one]),
+        ];
+        for (index, seen) in all.iter().enumerate() {
+            assert!(!all[..index].contains(seen));
+        }
+        assert_eq!(
+            of(&[one]).and(&["000000000002".parse().unwrap()]),
+            of(&[one, two])
+        );
+    }
+
+    #[test]
+    fn it_is_written_in_eight_digits_and_in_every_build_the_same() {
+        assert_eq!(String::from(of(&[])), "811c9dc5");
+        let written = String::from(of(&["222222222222"]));
+        assert_eq!(written.len(), 8);
+        assert_eq!(Seen::try_from(written), Ok(of(&["222222222222"])));
+        for other in ["", "811c9dc", "+11c9dc5", "811C9DC5", "0811c9dc5"] {
+            assert!(Seen::try_from(other.to_owned()).is_err(), "{other}");
+        }
+    }
+}
