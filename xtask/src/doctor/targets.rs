@@ -238,6 +238,7 @@ impl Side<'_> {
                 if matches!(side, Admin::Unknown) {
                     causes.push(self.execution_role_may_lack_it());
                 }
+                causes.extend(self.another_organization());
                 causes.push(not_yet_consistent());
                 causes.push(self.control_policy());
                 let found = "STS refuses, and all that is visible allows it: cannot tell why";
@@ -476,6 +477,7 @@ impl Side<'_> {
             self.mended_by_trust(external_id),
         ];
         guesses.insert(if is_recreated { 0 } else { guesses.len() }, stale);
+        guesses.extend(self.another_organization());
         if matches!(admin, Admin::Unknown) {
             guesses.push(self.execution_role_may_lack_it());
         }
@@ -486,6 +488,19 @@ impl Side<'_> {
         guesses.push(self.control_policy());
         guesses.push(not_yet_consistent());
         guesses
+    }
+
+    /// That the stage's `organization-id` is the accounts' is taken for granted, where it stands in both roles.
+    fn another_organization(&self) -> Option<Cause> {
+        let id = self.environment.variables.organization_id.as_ref()?;
+        let account = &self.arn.account;
+        Some(Cause::possible(
+            CauseId::ConditionNotMet,
+            format!(
+                "account {account} or the Admin account may belong to another organization than {id}, which the stage \
+                 says (`organization-id`): `aws organizations describe-organization` tells it in either"
+            ),
+        ))
     }
 
     /// The trust in an earlier execution role, and whether the one that there is was made after the deployment.

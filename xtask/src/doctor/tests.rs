@@ -283,6 +283,18 @@ fn a_refusal_of_what_all_policies_allow_has_causes_that_cannot_be_seen() {
     let (status, causes) = World::new("").refused("AccessDenied: no").target();
     assert_eq!(status, Status::Failed);
     assert_eq!(causes, ["not-yet-consistent", "control-policy"]);
+    // Both roles have the organization from the variables file, and nobody has asked which it is.
+    let mut world = World::new("organization-id: o-a1b2c3d4e5\n").refused("AccessDenied: no");
+    let expected = ["condition-not-met", "not-yet-consistent", "control-policy"];
+    assert_eq!(world.target().1, expected);
+    world = world.hidden();
+    assert!(
+        world
+            .target()
+            .1
+            .iter()
+            .any(|cause| *cause == "condition-not-met")
+    );
 }
 
 #[test]

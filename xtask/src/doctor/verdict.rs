@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     deployed::{Part, Role, Unreadable},
-    policy::{Answer, Document, Effect, Mismatch, Request, Set, evaluate},
+    policy::{Answer, Document, Effect, Mismatch, Request, Set, Statement, evaluate},
 };
 
 /// What policies say of a request.
@@ -53,17 +53,45 @@ pub(super) enum Reason {
 /// The policies of a role, read once for any number of requests.
 #[derive(Debug)]
 pub(super) struct Policies {
-    /// With their names.
-    own: Vec<(String, Document)>,
+    own: Vec<Policy>,
     /// Why others cannot be judged.
     unread: BTreeSet<String>,
     boundary: Option<Boundary>,
 }
 
+/// A policy, its two effects apart: of several policies, one that allows is enough, and one that denies.
+#[derive(Debug)]
+struct Policy {
+    name: String,
+    /// What it allows, whatever it denies.
+    allows: Document,
+    /// The policy, which besides allows everything: what it still says is what it denies.
+    denials: Document,
+}
+
+impl Policy {
+    fn new(name: String, policy: Document) -> Self {
+        let mut allows = policy.clone();
+        allows
+            .statements
+            .retain(|statement| statement.effect == Effect::Allow);
+        let mut denials = policy;
+        // The last, as statements without a name are called by their number.
+        denials
+            .statements
+            .push(Statement::allow("Everything", ["*"]).on(["*"]));
+        Self {
+            name,
+            allows,
+            denials,
+        }
+    }
+}
+
 /// A permissions boundary.
 #[derive(Debug)]
 enum Boundary {
-    Read(String, Document),
+    Read(Policy),
     /// Why it cannot be judged.
     Unread(String),
 }
@@ -103,7 +131,7 @@ impl Policies {
             let name = format!("permissions boundary `{}`", boundary.arn);
             match &boundary.document {
                 Part::Ok(value) => match Document::from_json(value) {
-                    Ok(document) => Boundary::Read(boundary.arn.clone(), document),
+                    Ok(document) => Boundary::Read(Policy::new(boundary.arn.clone(), document)),
                     Err(fault) => {
                         Boundary::Unread(format!("{name}, which cannot be understood: {fault}"))
                     }
@@ -119,7 +147,7 @@ impl Policies {
 
     fn add(&mut self, name: String, value: &Value) {
         match Document::from_json(value) {
-            Ok(document) => self.own.push((name, document)),
+            Ok(document) => self.own.push(Policy::new(name, document)),
             Err(fault) => {
                 let what = format!("{name}, which cannot be understood: {fault}");
                 self.unread.insert(what);
@@ -134,7 +162,7 @@ impl Policies {
 
     /// What they say together of the same thing, asked for in several ways: one that is allowed is enough.
     pub(super) fn verdict(&self, requests: &[Request<'_>]) -> Verdict {
-        let own = together(&self.own, requests, self.unread.clone());
+        let own = together(&self.own, requests, &self.unread);
         match (own, self.bounds(requests)) {
             (Verdict::Refused(mut reasons), Verdict::Refused(more)) => {
                 reasons.extend(more);
@@ -156,10 +184,11 @@ impl Policies {
         match &self.boundary {
             None => Verdict::Allowed,
             Some(Boundary::Unread(what)) => Verdict::Unclear(BTreeSet::from([what.clone()])),
-            Some(Boundary::Read(arn, document)) => {
-                let one = [(arn.clone(), document.clone())];
-                match together(&one, requests, BTreeSet::new()) {
-                    Verdict::Refused(_) => Verdict::Refused(vec![Reason::Boundary(arn.clone())]),
+            Some(Boundary::Read(policy)) => {
+                match together(std::slice::from_ref(policy), requests, &BTreeSet::new()) {
+                    Verdict::Refused(_) => {
+                        Verdict::Refused(vec![Reason::Boundary(policy.name.clone())])
+                    }
                     other => other,
                 }
             }
@@ -200,43 +229,57 @@ pub(super) fn of_trust(policy: &Value, request: &Request<'_>) -> Verdict {
     }
 }
 
-fn together(
-    policies: &[(String, Document)],
-    requests: &[Request<'_>],
-    mut unclear: BTreeSet<String>,
-) -> Verdict {
+/// What policies say together, of which those that are `unread` may say anything.
+fn together(policies: &[Policy], requests: &[Request<'_>], unread: &BTreeSet<String>) -> Verdict {
     let mut allowed = false;
+    let mut may_allow = unread.clone();
+    let mut may_deny = unread.clone();
     let mut conditions = Vec::new();
-    for (name, document) in policies {
+    for policy in policies {
+        let Policy { name, .. } = policy;
+        let named = |what: BTreeSet<String>| {
+            let named = move |what| format!("{what} ({name})");
+            what.into_iter().map(named)
+        };
         for request in requests {
-            match evaluate(document, request) {
-                Answer::Yes => allowed = true,
+            match evaluate(&policy.denials, request) {
                 Answer::Denied(statement) => {
                     return Verdict::Refused(vec![Reason::Denied {
                         policy: name.clone(),
                         statement,
                     }]);
                 }
+                Answer::CannotTell(what) => may_deny.extend(named(what)),
+                Answer::Yes | Answer::No(_) => {}
+            }
+            match evaluate(&policy.allows, request) {
+                Answer::Yes => allowed = true,
+                Answer::CannotTell(what) => may_allow.extend(named(what)),
                 Answer::No(misses) => {
                     let nearly = misses.iter().filter(|miss| {
                         let is_condition = |one: &Mismatch| matches!(one, Mismatch::Condition(_));
                         !miss.because.is_empty() && miss.because.iter().all(is_condition)
                     });
                     let mismatches = nearly.flat_map(|miss| &miss.because);
-                    conditions.extend(mismatches.filter_map(|one| reason(one, document)));
+                    conditions.extend(mismatches.filter_map(|one| reason(one, &policy.allows)));
                 }
-                Answer::CannotTell(what) => {
-                    unclear.extend(what.into_iter().map(|what| format!("{what} ({name})")));
-                }
+                Answer::Denied(_) => {}
             }
         }
     }
-    if !unclear.is_empty() {
-        Verdict::Unclear(unclear)
-    } else if allowed {
-        Verdict::Allowed
-    } else {
+    if allowed {
+        // What else might allow it does not matter any more.
+        if may_deny.is_empty() {
+            Verdict::Allowed
+        } else {
+            Verdict::Unclear(may_deny)
+        }
+    } else if may_allow.is_empty() {
+        // Nor does what might deny it.
         Verdict::Refused(some(conditions))
+    } else {
+        may_allow.extend(may_deny);
+        Verdict::Unclear(may_allow)
     }
 }
 
@@ -394,6 +437,34 @@ mod tests {
         };
         hidden.attached_policies = Part::Ok([("arn:x".to_owned(), Part::Unreadable(why))].into());
         assert!(matches!(listing(&hidden), Verdict::Unclear(_)));
+    }
+
+    #[test]
+    fn what_is_allowed_outright_only_a_denial_makes_unclear() {
+        let nowhere = json!({"NotIpAddress": {"aws:SourceIp": "192.0.2.0/24"}});
+        let also = |role: &Role, effect: &str| {
+            let mut role = role.clone();
+            let statement =
+                json!({"Effect": effect, "Action": "s3:*", "Resource": "*", "Condition": nowhere});
+            let other = [(
+                "arn:x".to_owned(),
+                Part::Ok(json!({"Statement": statement})),
+            )];
+            role.attached_policies = Part::Ok(other.into());
+            listing(&role)
+        };
+        let mut none = role();
+        none.inline_policies = Part::Ok([].into());
+        let unclear =
+            Verdict::Unclear(BTreeSet::from(["aws:SourceIp (policy `arn:x`)".to_owned()]));
+        assert_eq!(also(&role(), "Allow"), Verdict::Allowed);
+        assert_eq!(also(&role(), "Deny"), unclear);
+        assert_eq!(also(&none, "Allow"), unclear);
+        // What nothing can allow is refused, whatever denies it.
+        assert_eq!(
+            also(&none, "Deny"),
+            Verdict::Refused(vec![Reason::NoStatement])
+        );
     }
 
     #[test]
