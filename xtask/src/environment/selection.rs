@@ -50,6 +50,7 @@ pub(super) fn rules(given: &Given<'_>, checker: &mut Checker<'_>) {
         refuse_duplicates(&targets, checker);
         refuse_other_partitions(&targets, given, checker);
         refuse_external_id_of_own(&targets, given, checker);
+        refuse_execution_role(&targets, given, checker);
     }
 }
 
@@ -233,6 +234,41 @@ fn refuse_external_id_of_own(
                     .help("remove it, or add the `role` that is to be assumed there"),
             );
         }
+    }
+}
+
+/// In the Admin account the execution role's name is taken, whatever the path and the case (IAM API reference, `CreateRole`).
+fn refuse_execution_role(
+    targets: &[TargetEntry<'_>],
+    given: &Given<'_>,
+    checker: &mut Checker<'_>,
+) {
+    let (Some(admin), Some(execution_role)) = (admin(given), given.get("lambda-execution-role"))
+    else {
+        return;
+    };
+    let name = |node: &Node| {
+        let word = node.word()?;
+        Some(word.rsplit('/').next().unwrap_or(word).to_ascii_lowercase())
+    };
+    for target in targets {
+        let Some(role) = target.get("role") else {
+            continue;
+        };
+        let is_same = name(role).is_some() && name(role) == name(execution_role.value);
+        if target.word("account-id") != Some(admin) || !is_same {
+            continue;
+        }
+        let title = format!(
+            "`{}.role` has the name of the execution role, in the same account",
+            target.path()
+        );
+        checker.problems.push(
+            Problem::at(role.span.clone(), title, "the role to assume")
+                .also(execution_role.value.span.clone(), "the role that assumes it")
+                .note("an account has no two roles of one name, whatever their paths")
+                .help("leave `role` out: the Admin account is then listed with the execution role's own credentials; or name another"),
+        );
     }
 }
 
