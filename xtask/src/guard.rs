@@ -106,19 +106,29 @@ pub(crate) fn caller(workspace: &Workspace, environment: &Environment) -> Result
             environment.source
         ));
     }
-    if let Some(partition) =
-        operator::partition_of(&identity.arn).filter(|partition| *partition != region.partition())
-    {
-        bail!(
-            "You are in partition {partition}, and region {region} of stage `{}` lies in {}: nothing was done\n\
-             hint: use credentials of partition {}, or set `region` in {}",
-            environment.stage,
-            region.partition(),
-            region.partition(),
-            environment.source
-        );
-    }
+    require_partition(environment, &identity.arn)?;
     Ok(Caller { identity, operator })
+}
+
+/// Who is called `arn` is in the partition of the stage's region: no role of another one can be assumed.
+fn require_partition(environment: &Environment, arn: &str) -> Result<()> {
+    let region = &environment.variables.region;
+    let wanted = region.partition();
+    match operator::partition_of(arn) {
+        Some(partition) if partition == wanted => Ok(()),
+        Some(partition) => bail!(
+            "You are in partition {partition}, and region {region} of stage `{}` lies in {wanted}: nothing was done\n\
+             hint: use credentials of partition {wanted}, or set `region` in {}",
+            environment.stage,
+            environment.source
+        ),
+        None => bail!(
+            "You are {arn}, an ARN that names no partition that is known, and region {region} of stage `{}` lies in {wanted}: \
+             nothing was done\n\
+             hint: use credentials of partition {wanted}",
+            environment.stage
+        ),
+    }
 }
 
 /// The variable by which the caller's environment names another region than the stage's, and that region.
@@ -247,6 +257,31 @@ pub(crate) fn confirm_broadening(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::environment;
+
+    #[test]
+    fn the_partition_of_who_asks_is_known_and_the_regions() {
+        let text = "admin-account-id: \"111111111111\"\nlambda-execution-role: Runs\n\
+                    target-account-id: \"222222222222\"\ns3-read-role: Reads\n";
+        let stage = "dev".parse().unwrap();
+        let environment = environment::parse("variables.dev.yml", stage, text.as_bytes()).unwrap();
+        let refused = |partition: &str| {
+            let arn = format!("arn:{partition}:iam::111111111111:user/me");
+            let outcome = require_partition(&environment, &arn);
+            outcome.err().map(|error| error.to_string())
+        };
+        assert_eq!(refused("aws"), None);
+        let another = refused("aws-cn").unwrap();
+        assert!(
+            another.starts_with("You are in partition aws-cn, and region us-east-1"),
+            "{another}"
+        );
+        let unknown = refused("aws-mars").unwrap();
+        assert!(
+            unknown.contains("an ARN that names no partition that is known"),
+            "{unknown}"
+        );
+    }
 
     #[test]
     fn another_region_in_the_environment_is_seen() {

@@ -213,7 +213,7 @@ pub(crate) fn plan(quick: bool) -> Vec<Planned> {
             warm: if quick {
                 calls(3, 1, 1)
             } else {
-                calls(20, 1, 10)
+                calls(20, 0, 10)
             },
             starts: 0,
             with_python: !quick || (count, latency) == (10, 20),

@@ -108,9 +108,10 @@ impl Schedule {
         }
     }
 
-    /// Whether an account that ends `now` in `failure`, after so long, was only cut short.
-    fn cut_short(&self, failure: &Failure, duration: Duration, now: Instant) -> bool {
-        failure.kind() == FailureKind::Timeout && now >= self.deadline && duration < self.fair
+    /// Whether an account that was `started` then, and ends `now` in `failure`, was only cut short.
+    fn cut_short(&self, failure: &Failure, started: Instant, now: Instant) -> bool {
+        let is_late = now >= self.deadline && failure.kind() == FailureKind::Timeout;
+        is_late && started + self.fair > self.deadline
     }
 }
 
@@ -306,7 +307,7 @@ async fn answer(
         Err(failure)
             if index > 0
                 && schedule
-                    .is_some_and(|time| time.cut_short(&failure, duration, Instant::now())) =>
+                    .is_some_and(|time| time.cut_short(&failure, started, Instant::now())) =>
         {
             Outcome::Skipped(SkipReason::Deadline)
         }

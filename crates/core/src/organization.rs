@@ -5,13 +5,14 @@
 //! the other two for `units`.
 //!
 //! Organizations answers a few requests a second, so the walk keeps [`AT_A_TIME`] of them under way and slows down for
-//! all when it is throttled; and what it found is [kept](FRESH) for the calls that follow.
+//! all when it is throttled; and what it found is [kept](FRESH) for the calls that follow. So is what a walk has found that
+//! its call left no time to end: the next call goes on there, or else one with little time would never have the accounts.
 //!
 //! The walk is no snapshot: an account that moves from one unit to another meanwhile may be seen twice, which counts
 //! once, or not at all.
 
 use std::{
-    collections::{BTreeMap, HashSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::OnceLock,
     time::{Duration, SystemTime},
 };
@@ -60,8 +61,9 @@ const MOST_EMPTY_PAGES: u32 = 100;
 /// The order is by account id, so that a chain of calls, each of which begins with the first account that the one before
 /// did not reach, misses none but those that join or leave meanwhile.
 ///
-/// `deadline` is when the call must have ended. An organization is walked from its beginning by each call that has no
-/// accounts to use, 20 accounts a request and all of them one page after the other: thousands take some ten seconds.
+/// `deadline` is when the call must have ended. An organization is walked by each call that has no accounts to use, 20
+/// accounts a request and all of them one page after the other: thousands take some ten seconds. Where that is too long
+/// for one call, it fails, and the next one goes on where it was, unless five minutes have passed since the beginning.
 ///
 /// # Errors
 /// A [`Failure`] of [`Phase::Organization`](crate::Phase::Organization) and the Admin account: nothing was listed. Among
@@ -94,8 +96,15 @@ pub(crate) struct Directory {
 
 struct Known {
     organization: Organization,
-    targets: Vec<Target>,
+    /// When the walk began.
     since: SystemTime,
+    walked: Walked,
+}
+
+enum Walked {
+    /// The walk was given up, and can go on.
+    Partly(SoFar),
+    Whole(Vec<Target>),
 }
 
 impl Directory {
@@ -120,20 +129,41 @@ impl Directory {
 
     async fn targets(&self, walk: &Walk<'_>) -> Result<Vec<Target>, Failure> {
         let mut known = self.known.lock().await;
-        if let Some(known) = &*known
-            && known.organization == *walk.organization
-            && self.is_fresh(known.since)
-        {
-            return Ok(known.targets.clone());
-        }
-        let since = self.clock.now();
-        let targets = walk.targets().await?;
-        *known = Some(Known {
-            organization: walk.organization.clone(),
-            targets: targets.clone(),
-            since,
+        known.take_if(|known| {
+            known.organization != *walk.organization || !self.is_fresh(known.since)
         });
-        Ok(targets)
+        let goes_on = known.is_some();
+        match self.go_on(walk, &mut known).await {
+            // The token is no longer good: Organizations does not say how long one is.
+            Err(failure) if goes_on && failure.kind() == FailureKind::RequestRejected => {
+                self.go_on(walk, &mut known).await
+            }
+            targets => targets,
+        }
+    }
+
+    /// Goes on with the walk that is known, or begins one. What it has found is in `known` even if this is dropped.
+    async fn go_on(
+        &self,
+        walk: &Walk<'_>,
+        known: &mut Option<Known>,
+    ) -> Result<Vec<Target>, Failure> {
+        let begin = || Known {
+            organization: walk.organization.clone(),
+            since: self.clock.now(),
+            walked: Walked::Partly(walk.begin()),
+        };
+        let walked = &mut known.get_or_insert_with(begin).walked;
+        let targets = match walked {
+            Walked::Whole(targets) => return Ok(targets.clone()),
+            Walked::Partly(so_far) => walk.targets(so_far).await,
+        };
+        match &targets {
+            Ok(targets) => *walked = Walked::Whole(targets.clone()),
+            Err(failure) if may_go_on(failure.kind()) => {}
+            Err(_) => *known = None,
+        }
+        targets
     }
 
     /// Not so where the clock has gone back.
@@ -159,7 +189,7 @@ struct Member {
     name: Option<TargetName>,
 }
 
-/// What was found below one of the configured units.
+/// What was found below one of the configured units, or in all of the organization.
 #[derive(Default)]
 struct Branch {
     /// The units of it, itself included.
@@ -167,17 +197,41 @@ struct Branch {
     members: Vec<Member>,
 }
 
-/// A request still to make: for the branch of this number, in this unit.
-struct Job {
-    branch: usize,
-    unit: UnitId,
-    wanted: Wanted,
+/// How far a walk has come: what it has found, and what it has still to ask.
+#[derive(Default)]
+struct SoFar {
+    /// One for each of the configured units, in their order.
+    branches: Vec<Branch>,
+    /// In the order in which they were found. `None` is one that has been read to its end.
+    lists: Vec<Option<List>>,
 }
 
-#[derive(Clone, Copy)]
+/// A list being read, page by page.
+struct List {
+    /// The number of the branch that it belongs to.
+    branch: usize,
+    next: Question,
+    /// The tokens that have led to a page of it.
+    seen: HashSet<String>,
+    empty_pages: u32,
+}
+
+/// A request for a page.
+#[derive(Clone)]
+struct Question {
+    wanted: Wanted,
+    token: Option<String>,
+}
+
+/// The list that a page is of.
+#[derive(Clone)]
 enum Wanted {
-    Units,
-    Members,
+    /// Every account of the organization.
+    All,
+    /// The accounts that lie in the unit itself.
+    Members(UnitId),
+    /// The units that lie in the unit itself.
+    Units(UnitId),
 }
 
 enum Found {
@@ -190,17 +244,38 @@ impl Walk<'_> {
         FailureBuilder::of_organization(&self.organization.admin, self.clients.region().clone())
     }
 
-    async fn targets(&self) -> Result<Vec<Target>, Failure> {
-        let units: Vec<&UnitId> = match &self.organization.units {
-            Units::All => {
-                let members = self.all().await?;
-                return self.select([&members]);
+    /// The configured units.
+    fn units(&self) -> Option<&BTreeSet<UnitId>> {
+        match &self.organization.units {
+            Units::All => None,
+            Units::Some(units) => Some(units),
+        }
+    }
+
+    /// A walk down from each of the units, or through all accounts.
+    fn begin(&self) -> SoFar {
+        let mut so_far = SoFar::default();
+        match self.units() {
+            None => {
+                so_far.branches.push(Branch::default());
+                so_far.read(0, Wanted::All);
             }
-            Units::Some(units) => units.iter().collect(),
-        };
-        let branches = self.branches(&units).await?;
-        self.refuse_nested(&units, &branches)?;
-        self.select(branches.iter().map(|branch| &branch.members))
+            Some(units) => {
+                for (number, unit) in units.iter().enumerate() {
+                    so_far.branches.push(Branch::default());
+                    so_far.enter(number, unit);
+                }
+            }
+        }
+        so_far
+    }
+
+    async fn targets(&self, so_far: &mut SoFar) -> Result<Vec<Target>, Failure> {
+        self.read(so_far).await?;
+        if let Some(units) = self.units() {
+            self.refuse_nested(units, &so_far.branches)?;
+        }
+        self.select(so_far.branches.iter().map(|branch| &branch.members))
     }
 
     /// The targets among `members`.
@@ -234,14 +309,14 @@ impl Walk<'_> {
     }
 
     /// Refuses an account that two of the units select, the one of which lies in the other.
-    fn refuse_nested(&self, units: &[&UnitId], branches: &[Branch]) -> Result<(), Failure> {
+    fn refuse_nested(&self, units: &BTreeSet<UnitId>, branches: &[Branch]) -> Result<(), Failure> {
         let inner = units.iter().zip(branches);
         let nested = inner.flat_map(|(inner, branch)| {
             units
                 .iter()
                 .zip(branches)
-                .filter(move |(outer, around)| *outer != inner && around.units.contains(*inner))
-                .map(move |(outer, _)| (*outer, *inner, branch))
+                .filter(move |(outer, around)| *outer != inner && around.units.contains(inner))
+                .map(move |(outer, _)| (outer, inner, branch))
         });
         let first = nested
             .flat_map(|(outer, inner, branch)| {
@@ -258,195 +333,102 @@ impl Walk<'_> {
         }
     }
 
-    /// Walks down from each of the units.
-    async fn branches(&self, units: &[&UnitId]) -> Result<Vec<Branch>, Failure> {
-        let mut branches: Vec<_> = units.iter().map(|_| Branch::default()).collect();
-        let mut jobs = VecDeque::new();
-        for (number, unit) in units.iter().enumerate() {
-            branches[number].enter(number, unit, &mut jobs);
-        }
+    /// Reads every list to its end, each page of which is in `so_far` as soon as it is there.
+    async fn read(&self, so_far: &mut SoFar) -> Result<(), Failure> {
         let mut under_way = FuturesUnordered::new();
+        let ask = |number, question: &Question| Box::pin(self.ask(number, question.clone()));
+        let mut next = 0;
         loop {
             while under_way.len() < AT_A_TIME
-                && let Some(job) = jobs.pop_front()
+                && let Some(list) = so_far.lists.get(next)
             {
-                let is_configured = units.contains(&&job.unit);
-                under_way.push(Box::pin(self.find(job, is_configured)));
+                under_way.extend(list.iter().map(|list| ask(next, &list.next)));
+                next += 1;
             }
-            let Some(found) = under_way.next().await else {
-                return Ok(branches);
+            let Some((number, page)) = under_way.next().await else {
+                return Ok(());
             };
-            let (number, found) = found?;
-            let branch = &mut branches[number];
-            match found {
-                Found::Units(nested) => {
-                    for unit in nested {
-                        branch.enter(number, &unit, &mut jobs);
-                    }
-                }
-                Found::Members(members) => branch.members.extend(members),
-            }
+            let goes_on = so_far.answered(number, page?, |wanted| self.failure_of(wanted))?;
+            under_way.extend(goes_on.map(|question| ask(number, question)));
         }
     }
 
-    async fn find(&self, job: Job, is_configured: bool) -> Result<(usize, Found), Failure> {
-        let Job {
-            branch,
-            unit,
-            wanted,
-        } = job;
-        let found = match wanted {
-            Wanted::Units => self.nested_units(&unit).await.map(Found::Units),
-            Wanted::Members => self.members(&unit).await.map(Found::Members),
+    /// A page of the list of this number.
+    async fn ask(&self, number: usize, question: Question) -> (usize, Result<Page, Failure>) {
+        let pacer = &self.clients.directory.pacer;
+        let page = attempts(pacer, self.clients.limits(), || self.page(&question)).await;
+        let page = match page {
+            // Deleted after its parent has named it: only an empty unit can be.
+            Err(failure)
+                if failure.kind() == FailureKind::UnitNotFound && !self.names(&question) =>
+            {
+                Ok(Page::empty())
+            }
+            page => page,
+        };
+        (number, page)
+    }
+
+    /// Whether `question` is about a unit that is configured.
+    fn names(&self, question: &Question) -> bool {
+        let (Wanted::Members(unit) | Wanted::Units(unit)) = &question.wanted else {
+            return false;
+        };
+        self.units().is_some_and(|units| units.contains(unit))
+    }
+
+    /// What failed to give a page of `wanted`.
+    fn failure_of(&self, wanted: &Wanted) -> FailureBuilder {
+        let failure = self.failure();
+        match wanted {
+            Wanted::All => failure.needing("organizations:ListAccounts"),
+            Wanted::Members(unit) => failure
+                .in_unit(unit)
+                .needing("organizations:ListAccountsForParent"),
+            Wanted::Units(unit) => failure.in_unit(unit).needing("organizations:ListChildren"),
+        }
+    }
+
+    /// One attempt. An answer that is not what it should be is one that failed.
+    async fn page(&self, Question { wanted, token }: &Question) -> Result<Page, Failure> {
+        let failure = || self.failure_of(wanted);
+        let token = token.clone();
+        let (found, next_token, request_id) = match wanted {
+            Wanted::All => {
+                let request = self.client.list_accounts().max_results(PAGE_SIZE);
+                let answer = request.set_next_token(token).send().await;
+                let answer = answer.map_err(|error| failure().sdk(&error))?;
+                let request_id = Answered::of(&answer);
+                let next_token = answer.next_token.filter(|token| !token.is_empty());
+                let members = items(answer.accounts, next_token.as_deref(), member);
+                (members.map(Found::Members), next_token, request_id)
+            }
+            Wanted::Members(unit) => {
+                let request = self.client.list_accounts_for_parent();
+                let request = request.parent_id(unit.as_str()).max_results(PAGE_SIZE);
+                let answer = request.set_next_token(token).send().await;
+                let answer = answer.map_err(|error| failure().sdk(&error))?;
+                let request_id = Answered::of(&answer);
+                let next_token = answer.next_token.filter(|token| !token.is_empty());
+                let members = items(answer.accounts, next_token.as_deref(), member);
+                (members.map(Found::Members), next_token, request_id)
+            }
+            Wanted::Units(unit) => {
+                let request = self.client.list_children().parent_id(unit.as_str());
+                let request = request
+                    .child_type(ChildType::OrganizationalUnit)
+                    .max_results(PAGE_SIZE);
+                let answer = request.set_next_token(token).send().await;
+                let answer = answer.map_err(|error| failure().sdk(&error))?;
+                let request_id = Answered::of(&answer);
+                let next_token = answer.next_token.filter(|token| !token.is_empty());
+                let units = items(answer.children, next_token.as_deref(), nested_unit);
+                (units.map(Found::Units), next_token, request_id)
+            }
         };
         match found {
-            // Deleted after its parent has named it: only an empty unit can be.
-            Err(failure) if failure.kind() == FailureKind::UnitNotFound && !is_configured => {
-                Ok((branch, Found::Members(Vec::new())))
-            }
-            found => Ok((branch, found?)),
-        }
-    }
-
-    /// Every account of the organization.
-    async fn all(&self) -> Result<Vec<Member>, Failure> {
-        let failure = || self.failure().needing("organizations:ListAccounts");
-        let request = self.client.list_accounts().max_results(PAGE_SIZE);
-        self.pages(failure, |token| {
-            let request = request.clone().set_next_token(token);
-            async move {
-                let page = request
-                    .send()
-                    .await
-                    .map_err(|error| failure().sdk(&error))?;
-                let request_id = page.request_id().map(ToOwned::to_owned);
-                let items = items(page.accounts, page.next_token.as_deref(), member);
-                Page::new(items, page.next_token, request_id, failure)
-            }
-        })
-        .await
-    }
-
-    /// The accounts that lie in `unit` itself.
-    async fn members(&self, unit: &UnitId) -> Result<Vec<Member>, Failure> {
-        let failure = || {
-            let failure = self.failure().in_unit(unit);
-            failure.needing("organizations:ListAccountsForParent")
-        };
-        let request = self.client.list_accounts_for_parent();
-        let request = request.parent_id(unit.as_str()).max_results(PAGE_SIZE);
-        self.pages(failure, |token| {
-            let request = request.clone().set_next_token(token);
-            async move {
-                let page = request
-                    .send()
-                    .await
-                    .map_err(|error| failure().sdk(&error))?;
-                let request_id = page.request_id().map(ToOwned::to_owned);
-                let items = items(page.accounts, page.next_token.as_deref(), member);
-                Page::new(items, page.next_token, request_id, failure)
-            }
-        })
-        .await
-    }
-
-    /// The units that lie in `unit` itself.
-    async fn nested_units(&self, unit: &UnitId) -> Result<Vec<UnitId>, Failure> {
-        let failure = || {
-            let failure = self.failure().in_unit(unit);
-            failure.needing("organizations:ListChildren")
-        };
-        let request = self.client.list_children().parent_id(unit.as_str());
-        let request = request
-            .child_type(ChildType::OrganizationalUnit)
-            .max_results(PAGE_SIZE);
-        self.pages(failure, |token| {
-            let request = request.clone().set_next_token(token);
-            async move {
-                let page = request
-                    .send()
-                    .await
-                    .map_err(|error| failure().sdk(&error))?;
-                let request_id = page.request_id().map(ToOwned::to_owned);
-                let items = items(page.children, page.next_token.as_deref(), nested_unit);
-                Page::new(items, page.next_token, request_id, failure)
-            }
-        })
-        .await
-    }
-
-    /// What all pages hold.
-    async fn pages<T, F>(
-        &self,
-        failure: impl Fn() -> FailureBuilder,
-        mut ask: impl FnMut(Option<String>) -> F,
-    ) -> Result<Vec<T>, Failure>
-    where
-        F: Future<Output = Result<Page<T>, Failure>>,
-    {
-        let pacer = &self.clients.directory.pacer;
-        let mut all = Vec::new();
-        let mut empty_pages = 0;
-        let mut seen = HashSet::new();
-        let mut token: Option<String> = None;
-        loop {
-            let page = attempts(pacer, self.clients.limits(), || ask(token.clone())).await?;
-            let invalid = |what| failure().invalid_response(what, &page.request_id);
-            empty_pages = if page.items.is_empty() {
-                empty_pages + 1
-            } else {
-                0
-            };
-            all.extend(page.items);
-
-            let Some(next) = page.next_token.filter(|next| !next.is_empty()) else {
-                return Ok(all);
-            };
-            if empty_pages > MOST_EMPTY_PAGES {
-                return Err(invalid("one empty page follows the other"));
-            }
-            if !seen.insert(next.clone()) {
-                return Err(invalid(
-                    "it repeats a token, so following it would never end",
-                ));
-            }
-            token = Some(next);
-        }
-    }
-}
-
-impl Branch {
-    /// What is to be asked of `unit`, unless that was done.
-    fn enter(&mut self, branch: usize, unit: &UnitId, jobs: &mut VecDeque<Job>) {
-        if self.units.insert(unit.clone()) {
-            jobs.extend([Wanted::Units, Wanted::Members].map(|wanted| Job {
-                branch,
-                unit: unit.clone(),
-                wanted,
-            }));
-        }
-    }
-}
-
-/// One answer of a list operation.
-struct Page<T> {
-    items: Vec<T>,
-    next_token: Option<String>,
-    request_id: Answered,
-}
-
-impl<T> Page<T> {
-    /// A failure where the answer is not what it should be: an attempt that failed.
-    fn new(
-        items: Result<Vec<T>, &'static str>,
-        next_token: Option<String>,
-        request_id: Option<String>,
-        failure: impl Fn() -> FailureBuilder,
-    ) -> Result<Self, Failure> {
-        let request_id = Answered(request_id);
-        match items {
-            Ok(items) => Ok(Self {
-                items,
+            Ok(found) => Ok(Page {
+                found,
                 next_token,
                 request_id,
             }),
@@ -455,13 +437,116 @@ impl<T> Page<T> {
     }
 }
 
+impl SoFar {
+    /// What is to be asked of `unit`, unless that was done.
+    fn enter(&mut self, branch: usize, unit: &UnitId) {
+        if self.branches[branch].units.insert(unit.clone()) {
+            self.read(branch, Wanted::Units(unit.clone()));
+            self.read(branch, Wanted::Members(unit.clone()));
+        }
+    }
+
+    /// A list to read.
+    fn read(&mut self, branch: usize, wanted: Wanted) {
+        self.lists.push(Some(List {
+            branch,
+            next: Question {
+                wanted,
+                token: None,
+            },
+            seen: HashSet::new(),
+            empty_pages: 0,
+        }));
+    }
+
+    /// Takes in a page of the list of this number, and gives what is to be asked for the next one.
+    fn answered(
+        &mut self,
+        number: usize,
+        page: Page,
+        failure: impl Fn(&Wanted) -> FailureBuilder,
+    ) -> Result<Option<&Question>, Failure> {
+        let Some(list) = &mut self.lists[number] else {
+            return Ok(None);
+        };
+        let branch = list.branch;
+        let goes_on = list
+            .go_on(&page)
+            .map_err(|what| failure(&list.next.wanted).invalid_response(what, &page.request_id))?;
+        if !goes_on {
+            self.lists[number] = None;
+        }
+        match page.found {
+            Found::Units(nested) => {
+                for unit in nested {
+                    self.enter(branch, &unit);
+                }
+            }
+            Found::Members(members) => self.branches[branch].members.extend(members),
+        }
+        Ok(self.lists[number].as_ref().map(|list| &list.next))
+    }
+}
+
+impl List {
+    /// Whether another page follows `page`.
+    fn go_on(&mut self, page: &Page) -> Result<bool, &'static str> {
+        let Some(token) = &page.next_token else {
+            return Ok(false);
+        };
+        self.empty_pages = match &page.found {
+            Found::Units(units) if units.is_empty() => self.empty_pages + 1,
+            Found::Members(members) if members.is_empty() => self.empty_pages + 1,
+            _ => 0,
+        };
+        if self.empty_pages > MOST_EMPTY_PAGES {
+            return Err("one empty page follows the other");
+        }
+        if !self.seen.insert(token.clone()) {
+            return Err("it repeats a token, so following it would never end");
+        }
+        self.next.token = Some(token.clone());
+        Ok(true)
+    }
+}
+
+/// One answer of a list operation.
+struct Page {
+    found: Found,
+    next_token: Option<String>,
+    request_id: Answered,
+}
+
+impl Page {
+    /// The last one of a list, without items.
+    fn empty() -> Self {
+        Self {
+            found: Found::Members(Vec::new()),
+            next_token: None,
+            request_id: Answered(None),
+        }
+    }
+}
+
 /// The id of an answered request.
 struct Answered(Option<String>);
+
+impl Answered {
+    fn of(answer: &impl RequestId) -> Self {
+        Self(answer.request_id().map(ToOwned::to_owned))
+    }
+}
 
 impl RequestId for Answered {
     fn request_id(&self) -> Option<&str> {
         self.0.as_deref()
     }
+}
+
+/// Whether a walk that failed so can go on from where it was: what will pass by itself, and tells nothing of the answers
+/// that there were.
+fn may_go_on(kind: FailureKind) -> bool {
+    kind.is_retryable() && kind != FailureKind::InvalidResponse
 }
 
 /// The items of an answer. The SDK reads an empty body as an answer that has none, where Organizations sends an empty list;
@@ -471,9 +556,8 @@ fn items<T, U>(
     next_token: Option<&str>,
     item: impl Fn(T) -> Result<U, &'static str>,
 ) -> Result<Vec<U>, &'static str> {
-    let goes_on = next_token.is_some_and(|token| !token.is_empty());
     items
-        .or_else(|| goes_on.then(Vec::new))
+        .or_else(|| next_token.map(|_| Vec::new()))
         .ok_or("it holds no list")?
         .into_iter()
         .map(item)

@@ -296,6 +296,23 @@ async fn the_pages_before_a_failure_are_kept() {
 }
 
 #[tokio::test]
+async fn of_the_pages_before_and_after_a_session_ended_the_more_are_kept() {
+    // What S3 gives: pages of 10 before the session is over, and of the session after that.
+    for (before, after) in [(1, 0), (1, 2), (2, 1), (0, 1)] {
+        let pages = |number| std::iter::repeat_n(Fault::None, number);
+        let faults = pages(before).chain([Fault::Expired]).chain(pages(after));
+        let account = Account::new()
+            .buckets(45)
+            .page_cap(10)
+            .on_list(faults)
+            .always_on_list(Fault::Denied);
+        let failure = failure(account).await;
+        assert_eq!(failure.kind(), FailureKind::ListBucketsDenied);
+        assert_eq!(failure.partial().len(), 10 * before.max(after));
+    }
+}
+
+#[tokio::test]
 async fn nobody_listens() {
     let endpoint = {
         let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -314,7 +314,7 @@ async fn the_deadline_ends_a_call_and_a_chain_of_calls_reaches_all() {
     let fake = everyone(Account::new().list_latency(Duration::from_millis(20)));
     let clients = clients_with(&fake, &PATIENT);
     let options = || FanOutOptions {
-        deadline: Some(Instant::now() + Duration::from_millis(300)),
+        deadline: Some(Instant::now() + Duration::from_millis(400)),
         ..at_a_time(2)
     };
     let started = Instant::now();
@@ -337,10 +337,10 @@ async fn the_deadline_ends_a_call_and_a_chain_of_calls_reaches_all() {
 /// Slow ones, of which each call cuts some short.
 #[tokio::test]
 async fn what_the_deadline_cuts_short_has_its_time_in_the_next_call() {
-    let fake = everyone(Account::new().list_latency(Duration::from_millis(150)));
+    let fake = everyone(Account::new().list_latency(Duration::from_millis(400)));
     let clients = clients_with(&fake, &PATIENT);
     let options = || FanOutOptions {
-        deadline: Some(Instant::now() + Duration::from_millis(400)),
+        deadline: Some(Instant::now() + Duration::from_secs(1)),
         stop_starting_before: Duration::ZERO,
         ..at_a_time(3)
     };

@@ -14,7 +14,7 @@ use std::{
 };
 
 use aws_smithy_async::test_util::ManualTimeSource;
-use common::{PATIENT, SECRETS, clients, clients_at, clients_with};
+use common::{PATIENT, SECRETS, clients, clients_at, clients_with, config};
 use contract::{Organization, Target, Units};
 use cross_account::{
     Clients, Failure, FailureKind, FanOutOptions, Limits, Outcome, Phase, fan_out,
@@ -532,6 +532,143 @@ async fn one_walk_serves_all_who_wait_and_one_who_gives_up_holds_up_nobody() {
     );
     insta::assert_snapshot!(report(&first.unwrap_err()));
     assert_eq!(second.unwrap().len(), 6);
+}
+
+/// Calls with so little time that each ends at the first request that hangs, until one has the accounts: how many did not,
+/// and the accounts.
+async fn in_little_time(clients: &Clients, organization: &Organization) -> (u64, Vec<String>) {
+    for without in 0..200 {
+        let soon = Instant::now() + Duration::from_millis(150);
+        match organization_targets(clients, organization, Some(soon)).await {
+            Ok(targets) => {
+                let ids = targets.iter().map(|target| target.account.to_string());
+                return (without, ids.collect());
+            }
+            Err(failure) => assert_eq!(failure.kind(), FailureKind::Timeout, "{failure}"),
+        }
+    }
+    panic!("200 calls came to nothing");
+}
+
+#[tokio::test]
+async fn a_walk_that_is_too_long_for_a_call_goes_on_in_the_next() {
+    // Two units with one nested in each, all of 10 accounts: 44 requests by units and 40 by accounts, and a few more.
+    let organization = (0..40).fold(
+        [(1, 0), (2, 0), (3, 1), (4, 2)].into_iter().fold(
+            Fake::new(),
+            |organization, (number, parent)| {
+                let parent = match parent {
+                    0 => ROOT.to_owned(),
+                    parent => unit(parent),
+                };
+                organization.unit(&unit(number), &parent)
+            },
+        ),
+        |organization, number| organization.account(&id(number), &unit(1 + number % 4)),
+    );
+    // One request in eight hangs, for longer than any call has.
+    let faults = (1..=400).map(|number| match number % 8 {
+        0 => Fault::Hang,
+        _ => Fault::None,
+    });
+    for (configured, at_a_time) in [(all(), 1), (units([1, 2]), 4)] {
+        let fake = start(organization.clone().page_cap(1).on_request(faults.clone()));
+        let (without, found) = in_little_time(&clients(&fake), &configured).await;
+        assert_eq!(found, (0..40).map(id).collect::<Vec<_>>());
+        assert!(without > 2, "{without}");
+        // Asked again is what was under way when a call ended, and nothing else.
+        let asked = fake.counts().organization;
+        assert!(asked <= 44 + without * at_a_time, "{asked}, {without}");
+    }
+}
+
+/// Four accounts, each on a page of its own.
+fn four() -> Fake {
+    (0..4).fold(Fake::new().page_cap(1), |organization, number| {
+        organization.account(&id(number), ROOT)
+    })
+}
+
+/// What the call asks for that follows one whose third page met `fault`: whether each request goes on with a token.
+/// `meanwhile` says what else happens, and what the call selects.
+async fn after(
+    fault: Fault,
+    meanwhile: impl FnOnce(&FakeAws, &ManualTimeSource) -> Organization,
+) -> Vec<bool> {
+    let fake = start(four().on_request([Fault::None, Fault::None, fault]));
+    let clock = ManualTimeSource::new(SystemTime::now());
+    let config = config(&fake.endpoint()).time_source(clock.clone()).build();
+    let clients = Clients::with_limits(&config, &once()).unwrap();
+    let soon = Instant::now() + Duration::from_secs(2);
+    let first = organization_targets(&clients, &all(), Some(soon)).await;
+    first.unwrap_err();
+    assert_eq!(fake.counts().organization, 3);
+    fake.reset_counts();
+    let configured = meanwhile(&fake, &clock);
+    let expected = [0, 1, 2, 3]
+        .map(id)
+        .into_iter()
+        .filter(|id| !configured.exclude.contains(&id.parse().unwrap()));
+    assert_eq!(
+        ids(&clients, &configured).await,
+        expected.collect::<Vec<_>>()
+    );
+    asked(&fake).into_iter().map(|(.., later)| later).collect()
+}
+
+#[tokio::test]
+async fn a_walk_goes_on_after_what_passes_and_begins_anew_after_anything_else() {
+    for fault in [
+        Fault::Hang,
+        Fault::Throttled,
+        Fault::Internal,
+        Fault::Reset,
+        Fault::Expired,
+    ] {
+        let asked = after(fault.clone(), |_, _| all()).await;
+        assert_eq!(asked, [true, true], "{fault:?}");
+    }
+    for fault in [Fault::Denied, Fault::RepeatToken, Fault::Garbage] {
+        let asked = after(fault.clone(), |_, _| all()).await;
+        assert_eq!(asked, [false, true, true, true], "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_walk_had_found_is_kept_as_long_as_what_one_has_found() {
+    let at_age = |seconds| {
+        after(Fault::Throttled, move |_, clock| {
+            clock.advance(Duration::from_secs(seconds));
+            all()
+        })
+    };
+    assert_eq!(at_age(299).await, [true, true]);
+    assert_eq!(at_age(300).await, [false, true, true, true]);
+    let other = |_: &FakeAws, _: &ManualTimeSource| without(all(), [id(1).as_str()]);
+    assert_eq!(
+        after(Fault::Throttled, other).await,
+        [false, true, true, true]
+    );
+}
+
+#[tokio::test]
+async fn a_token_that_is_no_longer_taken_begins_the_walk_anew_in_the_same_call() {
+    let invalid = || Fault::Error {
+        status: 400,
+        code: "InvalidInputException",
+        message: "You specified an invalid value for one or more of the request parameters.",
+    };
+    let asked = after(Fault::Throttled, |fake, _| {
+        fake.set_organization(Some(four().on_request([invalid()])));
+        all()
+    })
+    .await;
+    assert_eq!(asked, [true, false, true, true, true]);
+
+    // But once, and not where the first page is refused.
+    let fake = start(four().always_on_request(invalid()));
+    failure(&clients(&fake), &all()).await;
+    assert_eq!(fake.counts().organization, 1);
 }
 
 #[tokio::test]

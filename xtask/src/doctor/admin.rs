@@ -321,7 +321,10 @@ pub(super) fn of_trust_reason(reason: &Reason, who: &str) -> Cause {
         }
         Reason::Condition { key, asks } => Cause::seen(
             CauseId::ConditionNotMet,
-            format!("a condition of its trust policy does not hold: {key} {asks}"),
+            format!(
+                "a condition of its trust policy {}: {key} {asks}",
+                not_met(key)
+            ),
         ),
         Reason::Denied { policy, statement } => Cause::seen(
             CauseId::ExplicitDeny,
@@ -330,6 +333,15 @@ pub(super) fn of_trust_reason(reason: &Reason, who: &str) -> Cause {
             ),
         ),
         Reason::Boundary(arn) => boundary(arn),
+    }
+}
+
+/// What is known of a condition that is not met: of an organization it is what the stage says, and that may be wrong.
+fn not_met(key: &str) -> &'static str {
+    if key.to_ascii_lowercase().ends_with("orgid") {
+        "asks for another than `organization-id`"
+    } else {
+        "does not hold"
     }
 }
 
@@ -349,7 +361,10 @@ pub(super) fn of_permission_reason(reason: &Reason, what: &str) -> Cause {
         ),
         Reason::Condition { key, asks } => Cause::seen(
             CauseId::ConditionNotMet,
-            format!("what allows {what} has a condition that does not hold: {key} {asks}"),
+            format!(
+                "what allows {what} has a condition that {}: {key} {asks}",
+                not_met(key)
+            ),
         ),
         Reason::Denied { policy, statement } => Cause::seen(
             CauseId::ExplicitDeny,
@@ -446,7 +461,8 @@ fn requests(statement: &Statement) -> Vec<Asked> {
     all
 }
 
-/// The conditions of what should be deployed, as facts: they hold where the stage is right.
+/// The conditions of what should be deployed, as facts: they hold where the stage is right. Whether it is, of its
+/// organization, nobody asks AWS: where STS refuses, that is among the causes.
 fn facts_of(statement: &Statement) -> policy::Facts {
     let mut facts = policy::Facts::default();
     for condition in &statement.conditions {

@@ -3,6 +3,8 @@
 //! Two sources: what calling the function showed, and what the account's policies say, where they can be read. A refusal
 //! that the Admin account's side explains says nothing of this one.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use contract::{
     Access, AccountId, Accounts, ExternalId, Organization, Region, RoleArn, Selection, SessionName,
     Target,
@@ -20,6 +22,9 @@ use crate::{
     environment::Environment,
     policy::{self, Caller, Grants, Request, RoleGrants, TargetAccounts, TargetRole},
 };
+
+/// What IAM needs at most to make a role known everywhere, and some more.
+const CONSISTENT_AFTER: Duration = Duration::from_mins(5);
 
 /// The roles that the targets are listed by, as far as they are known.
 pub(super) fn roles(environment: &Environment, targets: &[Target]) -> Vec<RoleArn> {
@@ -151,7 +156,8 @@ enum Visible {
 enum Admin {
     Allows,
     Blocks(Id),
-    Unknown,
+    /// Nothing for certain: why.
+    Unknown(String),
 }
 
 impl Side<'_> {
@@ -216,6 +222,7 @@ impl Side<'_> {
         match (visible, self.admin()) {
             (Visible::Refuses(mut causes, more), _) => {
                 causes.extend(more);
+                causes.extend(self.another_organization());
                 let found = format!("STS does not let {} be assumed", self.arn.role);
                 Check::failed(Id::Target, found, causes).fix(self.deploy())
             }
@@ -234,22 +241,17 @@ impl Side<'_> {
                 ),
             ),
             (Visible::Allows, side) => {
-                let mut causes = Vec::new();
-                if matches!(side, Admin::Unknown) {
-                    causes.push(self.execution_role_may_lack_it());
-                }
-                causes.extend(self.another_organization());
-                causes.push(not_yet_consistent());
-                causes.push(self.control_policy());
+                let causes = ranked(told, self.invisible(&side));
                 let found = "STS refuses, and all that is visible allows it: cannot tell why";
-                Check::failed(Id::Target, found, ranked(told, causes))
+                Check::failed(Id::Target, found, causes)
             }
             (Visible::Unclear(what), side) => {
                 let cause = format!("a condition may not hold: it depends on {what}");
-                let mut causes = vec![Cause::possible(CauseId::ConditionNotMet, cause)];
-                if matches!(side, Admin::Unknown) {
-                    causes.push(self.execution_role_may_lack_it());
-                }
+                let cause = Cause::possible(CauseId::ConditionNotMet, cause);
+                let is_likely = told.is_none();
+                let mut causes = vec![if is_likely { cause.likely() } else { cause }];
+                causes.extend(self.execution_role_may_lack_it(&side));
+                causes.extend(self.another_organization());
                 causes.push(self.control_policy());
                 let found = "STS refuses: cannot tell why";
                 Check::failed(Id::Target, found, ranked(told, causes)).fix(self.deploy())
@@ -449,6 +451,22 @@ impl Side<'_> {
             .collect()
     }
 
+    /// What it may be where STS refuses and all that is visible allows it, the likeliest first.
+    fn invisible(&self, admin: &Admin) -> Vec<Cause> {
+        let mut causes = Vec::from_iter(self.execution_role_may_lack_it(admin));
+        let is_new = self.is_new();
+        if is_new {
+            causes.push(not_yet_consistent());
+        }
+        causes.extend(self.another_organization());
+        causes.push(self.control_policy());
+        if !is_new {
+            // A policy may have been changed long after the role was made.
+            causes.push(not_yet_consistent());
+        }
+        causes
+    }
+
     /// What it may be where STS refuses and the account shows nothing, the likeliest first.
     fn guesses(&self, admin: &Admin) -> Vec<Cause> {
         let RoleArn { account, role, .. } = &self.arn;
@@ -477,10 +495,8 @@ impl Side<'_> {
             self.mended_by_trust(external_id),
         ];
         guesses.insert(if is_recreated { 0 } else { guesses.len() }, stale);
+        guesses.extend(self.execution_role_may_lack_it(admin));
         guesses.extend(self.another_organization());
-        if matches!(admin, Admin::Unknown) {
-            guesses.push(self.execution_role_may_lack_it());
-        }
         guesses.push(Cause::possible(
             CauseId::ExplicitDeny,
             "its trust policy may deny it by another statement",
@@ -490,17 +506,26 @@ impl Side<'_> {
         guesses
     }
 
-    /// That the stage's `organization-id` is the accounts' is taken for granted, where it stands in both roles.
+    /// That both accounts are of the stage's organization is taken for granted: nobody asks them.
     fn another_organization(&self) -> Option<Cause> {
-        let id = self.environment.variables.organization_id.as_ref()?;
-        let account = &self.arn.account;
+        let variables = &self.environment.variables;
+        let id = variables.organization_id.as_ref()?;
         Some(Cause::possible(
             CauseId::ConditionNotMet,
             format!(
-                "account {account} or the Admin account may belong to another organization than {id}, which the stage \
-                 says (`organization-id`): `aws organizations describe-organization` tells it in either"
+                "the organization of account {} or of account {} may be another than `organization-id` says ({id}): \
+                 `aws organizations describe-organization` tells it, with credentials of either",
+                variables.admin_account_id, self.arn.account
             ),
         ))
+    }
+
+    /// Whether one of the two roles was made so lately that IAM may not have made it known everywhere.
+    fn is_new(&self) -> bool {
+        let since = before(SystemTime::now(), CONSISTENT_AFTER);
+        [self.arn.clone(), self.environment.execution_role_arn()]
+            .iter()
+            .any(|arn| matches!(self.facts.role(arn), Seen::Role(role) if role.created > since))
     }
 
     /// The trust in an earlier execution role, and whether the one that there is was made after the deployment.
@@ -523,14 +548,15 @@ impl Side<'_> {
         (self.mended_by_trust(cause), is_recreated)
     }
 
-    fn execution_role_may_lack_it(&self) -> Cause {
-        Cause::possible(
-            CauseId::PermissionMissing,
-            format!(
-                "the execution role may lack sts:AssumeRole on {}: its policies were not read",
-                self.arn
-            ),
-        )
+    fn execution_role_may_lack_it(&self, admin: &Admin) -> Option<Cause> {
+        let Admin::Unknown(why) = admin else {
+            return None;
+        };
+        let text = format!(
+            "the execution role may lack sts:AssumeRole on {}: {why}",
+            self.arn
+        );
+        Some(Cause::possible(CauseId::PermissionMissing, text))
     }
 
     fn control_policy(&self) -> Cause {
@@ -576,7 +602,10 @@ impl Side<'_> {
             (Some(id), _) => Admin::Blocks(id),
             (None, Some(Verdict::Allowed)) => Admin::Allows,
             (None, Some(Verdict::Refused(_))) => Admin::Blocks(Id::AssumePermission),
-            (None, Some(Verdict::Unclear(_)) | None) => Admin::Unknown,
+            (None, Some(Verdict::Unclear(what))) => {
+                Admin::Unknown(format!("it depends on {}", admin::listed(what)))
+            }
+            (None, None) => Admin::Unknown("its policies were not read".to_owned()),
         }
     }
 
@@ -664,10 +693,45 @@ fn told(message: &str) -> Option<Cause> {
     ))
 }
 
-/// What AWS has told, if anything, before the guesses; without it the first of them is the likeliest.
+/// A time some while before `now`, as the operator writes times: RFC 3339 in UTC, which is sorted as text is.
+fn before(now: SystemTime, some_while: Duration) -> String {
+    const DAY: u64 = 24 * 60 * 60;
+    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let seconds = since.saturating_sub(some_while).as_secs();
+    let (year, month, day) = date(seconds / DAY);
+    let (hour, minute, second) = (seconds % DAY / 3600, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// Year, month and day, `days` after 1970-01-01.
+fn date(mut days: u64) -> (u64, u64, u64) {
+    let is_leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
+    let mut year = 1970;
+    while days >= 365 + u64::from(is_leap(year)) {
+        days -= 365 + u64::from(is_leap(year));
+        year += 1;
+    }
+    let february = 28 + u64::from(is_leap(year));
+    let mut month = 1;
+    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    (year, month, days + 1)
+}
+
+/// What AWS has told, if anything, before the guesses; without it the first of them is the likeliest, unless it is one
+/// that nothing speaks for: of an organization that may be another.
 fn ranked(told: Option<Cause>, mut guesses: Vec<Cause>) -> Vec<Cause> {
     let Some(mut told) = told else {
-        if let Some(first) = guesses.first_mut() {
+        if let Some(first) = guesses.first_mut()
+            && first.id != CauseId::ConditionNotMet
+        {
             first.certainty = Certainty::Likely;
         }
         return guesses;
@@ -679,4 +743,24 @@ fn ranked(told: Option<Cause>, mut guesses: Vec<Cause>) -> Vec<Cause> {
     }
     guesses.insert(0, told);
     guesses
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_the_operator_writes_them() {
+        let at = |seconds| before(UNIX_EPOCH + Duration::from_secs(seconds), CONSISTENT_AFTER);
+        for (seconds, time) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_700, "2000-02-29T00:00:00Z"),
+            (1_709_164_799, "2024-02-28T23:54:59Z"),
+            (1_795_417_501, "2026-11-23T07:00:01Z"),
+            (1_798_761_600, "2026-12-31T23:55:00Z"),
+            (4_107_542_700, "2100-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(at(seconds), time);
+        }
+    }
 }

@@ -7,7 +7,7 @@ use super::{
     evidence::Evidence,
     facts::Facts,
     judge,
-    report::{Certainty, Check, Id, Report, Status},
+    report::{Cause, CauseId, Certainty, Check, Id, Report, Status},
 };
 use crate::{
     deployed::{Deployed, Invocation, Part, Unreadable},
@@ -153,7 +153,7 @@ impl World {
 }
 
 fn causes(check: &Check) -> Vec<String> {
-    let name = |cause: &super::report::Cause| {
+    let name = |cause: &Cause| {
         let name = serde_json::to_value(cause.id).unwrap();
         name.as_str().unwrap().to_owned()
     };
@@ -280,21 +280,109 @@ fn what_aws_names_comes_first() {
 
 #[test]
 fn a_refusal_of_what_all_policies_allow_has_causes_that_cannot_be_seen() {
-    let (status, causes) = World::new("").refused("AccessDenied: no").target();
-    assert_eq!(status, Status::Failed);
-    assert_eq!(causes, ["not-yet-consistent", "control-policy"]);
-    // Both roles have the organization from the variables file, and nobody has asked which it is.
-    let mut world = World::new("organization-id: o-a1b2c3d4e5\n").refused("AccessDenied: no");
-    let expected = ["condition-not-met", "not-yet-consistent", "control-policy"];
+    let mut world = World::new("").refused("AccessDenied: no");
+    let check = world.check(Id::Target);
+    assert_eq!(check.status, Status::Failed);
+    assert_eq!(causes(&check), ["control-policy", "not-yet-consistent"]);
+    assert_eq!(check.causes[0].certainty, Certainty::Likely);
+    // A moment ago, whenever this runs.
+    world.target_role()["created"] = json!("2999-01-01T00:00:00Z");
+    let check = world.check(Id::Target);
+    assert_eq!(causes(&check), ["not-yet-consistent", "control-policy"]);
+    assert_eq!(check.causes[0].certainty, Certainty::Likely);
+}
+
+/// Both roles have it from the variables file, and nobody has asked AWS.
+#[test]
+fn the_organization_may_be_another_than_the_stage_says() {
+    let new = || World::new("organization-id: o-a1b2c3d4e5\n").refused("AccessDenied: no");
+    let mut world = new();
+    let check = world.check(Id::Target);
+    let expected = ["condition-not-met", "control-policy", "not-yet-consistent"];
+    assert_eq!(causes(&check), expected);
+    let is_possible = |cause: &Cause| cause.certainty == Certainty::Possible;
+    assert!(check.causes.iter().all(is_possible), "{check:?}");
+    let text = &check.causes[0].text;
+    for word in [
+        "111111111111",
+        "222222222222",
+        "(o-a1b2c3d4e5)",
+        "`aws organizations describe-organization`",
+    ] {
+        assert!(text.contains(word), "{text}");
+    }
+    world.execution_role()["created"] = json!("2999-01-01T00:00:00Z");
+    let expected = ["not-yet-consistent", "condition-not-met", "control-policy"];
     assert_eq!(world.target().1, expected);
-    world = world.hidden();
-    assert!(
-        world
-            .target()
-            .1
-            .iter()
-            .any(|cause| *cause == "condition-not-met")
+
+    let said = |world: &World| world.check(Id::Target).causes.iter().any(of_organization);
+    let mut seen = new();
+    seen.target_role()["trustPolicy"]["Statement"] = json!([]);
+    assert_eq!(seen.target().1[0], "trust-missing");
+    let mut unclear = new();
+    unclear.target_role()["trustPolicy"]["Statement"][0]["Condition"]["Bool"] =
+        json!({"aws:SecureTransport": "true"});
+    for world in [seen, unclear, new().hidden()] {
+        assert!(said(&world), "{}", world.report());
+    }
+    // STS let it in, or was not asked; or the stage has none.
+    for world in [
+        World::new("organization-id: o-a1b2c3d4e5\n"),
+        new().not_deployed(),
+        World::new("").refused("AccessDenied: no").hidden(),
+    ] {
+        assert!(!said(&world), "{}", world.report());
+    }
+}
+
+#[test]
+fn which_organization_is_right_is_not_claimed() {
+    let mut world = World::new("organization-id: o-a1b2c3d4e5\n").refused("AccessDenied: no");
+    world.target_role()["trustPolicy"]["Statement"][0]["Condition"] =
+        json!({"StringEquals": {"aws:PrincipalOrgID": "o-b1b2c3d4e5"}});
+    assert_eq!(
+        world.check(Id::Target).causes[0].text,
+        "a condition of its trust policy asks for another than `organization-id`: aws:PrincipalOrgID StringEquals \
+         \"o-b1b2c3d4e5\""
     );
+}
+
+fn of_organization(cause: &Cause) -> bool {
+    cause.id == CauseId::ConditionNotMet && cause.text.contains("describe-organization")
+}
+
+/// A policy of the execution role that allows or denies all of STS, under a condition that cannot be told from here.
+fn under_a_condition(effect: &str) -> Value {
+    json!({"arn:aws:iam::111111111111:policy/Office": {"ok": {"Statement": {
+        "Effect": effect, "Action": "sts:*", "Resource": "*",
+        "Condition": {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}
+    }}}})
+}
+
+#[test]
+fn what_cannot_be_told_of_the_execution_role_is_said() {
+    let mut allowed = World::new("");
+    allowed.execution_role()["attachedPolicies"]["ok"] = under_a_condition("Allow");
+    assert_eq!(allowed.check(Id::AssumePermission).status, Status::Ok);
+
+    let depends = "it depends on aws:SourceIp (policy `arn:aws:iam::111111111111:policy/Office`)";
+    let mut world = World::new("").refused("AccessDenied: no");
+    world.execution_role()["attachedPolicies"]["ok"] = under_a_condition("Deny");
+    let check = world.check(Id::AssumePermission);
+    assert_eq!(check.status, Status::Unknown);
+    assert!(check.found.ends_with(depends), "{check:?}");
+    let text = |world: &World| {
+        let causes = world.check(Id::Target).causes;
+        let lacks = |cause: &Cause| cause.id == CauseId::PermissionMissing;
+        causes.into_iter().find(lacks).unwrap().text
+    };
+    assert!(text(&world).ends_with(depends), "{}", text(&world));
+    let mut world = world.hidden();
+    assert!(text(&world).ends_with(depends), "{}", text(&world));
+    world.own["roles"]["Runs"] =
+        json!({"unreadable": {"code": "AccessDenied", "message": "no", "hint": null}});
+    let not_read = "its policies were not read";
+    assert!(text(&world).ends_with(not_read), "{}", text(&world));
 }
 
 #[test]

@@ -6,8 +6,8 @@
 use std::{collections::HashMap, fmt::Display, ops::Range};
 
 use contract::{
-    Access, AccountId, Accounts, Organization, Region, Selection, Target, TargetName, TargetsFile,
-    Units,
+    Access, AccountId, Accounts, Organization, Region, RoleName, Selection, Target, TargetName,
+    TargetsFile, Units,
 };
 
 use super::{
@@ -51,6 +51,15 @@ pub(super) fn rules(given: &Given<'_>, checker: &mut Checker<'_>) {
         refuse_other_partitions(&targets, given, checker);
         refuse_external_id_of_own(&targets, given, checker);
         refuse_execution_role(&targets, given, checker);
+    }
+    if let (Some(one), Some(role)) = (given.get(ONE), given.get(READ_ROLE))
+        && one.value.word() == admin(given)
+        && let Some(problem) = taken_name(READ_ROLE, role.value, given)
+    {
+        checker.problems.push(problem.help(format!(
+            "name another role, or list the account by an item of `{LIST}` without a `role`: the execution role then lists \
+             it itself"
+        )));
     }
 }
 
@@ -237,39 +246,41 @@ fn refuse_external_id_of_own(
     }
 }
 
-/// In the Admin account the execution role's name is taken, whatever the path and the case (IAM API reference, `CreateRole`).
+/// The Admin account's own roles are assumed as any other's, where they are others than the execution role.
 fn refuse_execution_role(
     targets: &[TargetEntry<'_>],
     given: &Given<'_>,
     checker: &mut Checker<'_>,
 ) {
-    let (Some(admin), Some(execution_role)) = (admin(given), given.get("lambda-execution-role"))
-    else {
-        return;
-    };
-    let name = |node: &Node| {
-        let word = node.word()?;
-        Some(word.rsplit('/').next().unwrap_or(word).to_ascii_lowercase())
-    };
+    let Some(admin) = admin(given) else { return };
     for target in targets {
-        let Some(role) = target.get("role") else {
-            continue;
-        };
-        let is_same = name(role).is_some() && name(role) == name(execution_role.value);
-        if target.word("account-id") != Some(admin) || !is_same {
-            continue;
+        if target.word("account-id") == Some(admin)
+            && let Some(role) = target.get("role")
+            && let Some(problem) = taken_name(&format!("{}.role", target.path()), role, given)
+        {
+            checker.problems.push(problem.help(
+                "leave `role` out: the Admin account is then listed with the execution role's own credentials; or name another",
+            ));
         }
-        let title = format!(
-            "`{}.role` has the name of the execution role, in the same account",
-            target.path()
-        );
-        checker.problems.push(
-            Problem::at(role.span.clone(), title, "the role to assume")
-                .also(execution_role.value.span.clone(), "the role that assumes it")
-                .note("an account has no two roles of one name, whatever their paths")
-                .help("leave `role` out: the Admin account is then listed with the execution role's own credentials; or name another"),
-        );
     }
+}
+
+/// In the Admin account the execution role's name is taken, whatever the path and the case (IAM API reference, `CreateRole`).
+fn taken_name(key: &str, role: &Node, given: &Given<'_>) -> Option<Problem> {
+    let execution_role = given.get("lambda-execution-role")?.value;
+    let name = |node: &Node| {
+        let role = node.word()?.parse::<RoleName>().ok()?;
+        Some(role.name().to_ascii_lowercase())
+    };
+    if name(role)? != name(execution_role)? {
+        return None;
+    }
+    let title = format!("`{key}` has the name of the execution role, in the same account");
+    Some(
+        Problem::at(role.span.clone(), title, "the role to assume")
+            .also(execution_role.span.clone(), "the role that assumes it")
+            .note("an account has no two roles of one name, whatever their paths"),
+    )
 }
 
 /// The rules between the keys of `organization`.

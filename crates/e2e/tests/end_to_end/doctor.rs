@@ -40,9 +40,11 @@ fn prediction(statement: &str) -> [(&'static str, &'static str); 2] {
 }
 
 /// Where the documents of a rendered role are, of which there is one of each.
-const DOCUMENTS: [&str; 2] = ["AssumeRolePolicyDocument", "Policies/0/PolicyDocument"];
+const DOCUMENTS: [&str; 2] = ["AssumeRolePolicyDocument", PERMISSIONS];
+pub(crate) const PERMISSIONS: &str = "Policies/0/PolicyDocument";
 
-fn document<'a>(template: &'a mut Value, path: &str) -> &'a mut Vec<Value> {
+/// The statements of one of them.
+pub(crate) fn document<'a>(template: &'a mut Value, path: &str) -> &'a mut Vec<Value> {
     let roles = template["Resources"].as_object_mut().expect("resources");
     let role = roles
         .values_mut()

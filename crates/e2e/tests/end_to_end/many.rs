@@ -5,7 +5,10 @@ use std::fs;
 use e2e::Copy;
 use serde_json::{Value, json};
 
-use crate::stage::{Clock, Stage, claim};
+use crate::{
+    doctor::{PERMISSIONS, document},
+    stage::{Clock, Stage, claim},
+};
 
 const ADMIN: &str = "100000000031";
 const PAYMENTS: &str = "000000000032";
@@ -223,6 +226,35 @@ async fn a_stage_of_three_targets_of_which_one_refuses() {
         [PAYMENTS, REFUSING, OTHER, ADMIN].map(|account| of_target(account, "ok", None))
     );
     clock.lap("four accounts, one of them the Admin account");
+
+    // The one statement that a stage of other accounts does not have.
+    let role: Value = serde_yaml::from_str(&stage.role("admin")).expect("a template");
+    let mut without = role.clone();
+    document(&mut without, PERMISSIONS).retain(|statement| statement["Sid"] != "ListOwnBuckets");
+    assert_ne!(without, role);
+    let stack = "List-S3-Buckets-many-admin-role";
+    stage.apply(ADMIN, stack, &without.to_string());
+    let report = copy.xtask(&["doctor", "--env", "many", "--json"]).expect(1);
+    let checks = report.json();
+    let checks = checks["checks"].as_array().expect("checks");
+    let failed: Vec<_> = checks
+        .iter()
+        .filter(|check| check["status"] == "failed")
+        .map(|check| (&check["id"], &check["causes"][0]["id"]))
+        .collect();
+    assert_eq!(
+        failed,
+        [(&json!("own-list-permission"), &json!("permission-missing"))],
+        "{report}"
+    );
+    // The function is refused as well, which says nothing that is not said there.
+    let own = checks.iter().find(|check| check["account"] == ADMIN);
+    let own = own.expect("a check of the Admin account");
+    assert_eq!(own["status"], "unknown", "{report}");
+    let found = own["found"].as_str().expect("what was found");
+    assert!(found.ends_with("as own-list-permission says"), "{report}");
+    stage.apply(ADMIN, stack, &role.to_string());
+    clock.lap("without ListOwnBuckets");
 
     // Two forms at once cannot start; the stage in the seed's form has no list of targets left.
     copy.write_stage("many", ADMIN, PAYMENTS, "");
