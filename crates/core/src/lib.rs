@@ -97,8 +97,8 @@ pub struct Timings {
 /// Lists the buckets of `target`.
 ///
 /// With the process's own credentials, where the target says so: STS is not asked then, and what they are refused is
-/// told as the caller's own failure. A cached session is used where there is one. Where S3 says that it has expired or does not know it, it is dropped,
-/// and assuming and listing are tried once more, from the first page.
+/// told as the caller's own failure. A cached session is used where there is one. Where S3 says that it has expired or
+/// does not know it, it is dropped, and assuming and listing are tried once more, from the first page.
 ///
 /// `deadline` is when the call must have ended: what is under way then fails with [`FailureKind::Timeout`] in its
 /// phase. Without one, only the timeouts and attempts of [`Limits`] bound the call.

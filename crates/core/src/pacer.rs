@@ -4,7 +4,8 @@
 //! it throttles all that come as fast, and each target backing off by itself would only try the quota again and again.
 //! Every attempt of `AssumeRole` therefore passes here. At first nothing is held back; after STS has throttled, requests
 //! start one by one with a pause between them, which doubles with each further refusal and shrinks with each answer and
-//! with time, until there is none: a process may be idle for minutes, and the quota is of the second. Organizations counts the requests of all its callers alike, and has a pacer of its own.
+//! with time, until there is none: a process may be idle for minutes, and the quota is of the second. Organizations
+//! counts the requests of all its callers alike, and has a pacer of its own.
 //!
 //! Not the SDK's adaptive retry mode: it takes the rate of the last half second for the quota, and throttled within the
 //! first one goes down to one request in two seconds (aws-smithy-runtime 1.16, `ClientRateLimiter`).
