@@ -575,7 +575,7 @@ async fn a_walk_that_is_too_long_for_a_call_goes_on_in_the_next() {
         let fake = start(organization.clone().page_cap(1).on_request(faults.clone()));
         let (without, found) = in_little_time(&clients(&fake), &configured).await;
         assert_eq!(found, (0..40).map(id).collect::<Vec<_>>());
-        assert!(without > 2, "{without}");
+        assert!(without > 0, "the first one that hangs ends its call");
         // Asked again is what was under way when a call ended, and nothing else.
         let asked = fake.counts().organization;
         assert!(asked <= 44 + without * at_a_time, "{asked}, {without}");
