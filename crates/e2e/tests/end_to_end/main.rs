@@ -17,13 +17,14 @@ mod tools;
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::PathBuf,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use aws_sdk_lambda::types::Runtime;
-use e2e::{Copy, Emulator, target_folder};
+use e2e::{Copy, Emulator};
 use hmac_sha256::Hash;
 use runtime_api::RuntimeApi;
 use serde_json::{Value, json};
@@ -433,7 +434,18 @@ async fn expired_credentials_are_told_as_such() {
         ("TARGET_ACCOUNT_ID", stage.target.to_owned()),
         ("S3_READ_ROLE", "MyS3ReadRole".to_owned()),
     ]);
-    let mut function = Command::new(target_folder().join("lambda/x86_64/handler/bootstrap"))
+    // Out of the archive: the executable in the target folder is replaced by each test that builds.
+    let unpack = [
+        "-m",
+        "zipfile",
+        "-e",
+        "dist/expired/handler.zip",
+        "unpacked",
+    ];
+    let _ = stage.copy.run("", "python3".as_ref(), &unpack).ok();
+    let executable = stage.copy.path("unpacked/bootstrap");
+    fs::set_permissions(&executable, fs::Permissions::from_mode(0o755)).expect("its mode");
+    let mut function = Command::new(executable)
         .env_clear()
         .envs(environment)
         .stdout(Stdio::null())
