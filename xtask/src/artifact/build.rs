@@ -101,6 +101,21 @@ fn path_mappings() -> Vec<String> {
         .collect()
 }
 
+/// The folders whose paths the executable may not hold: the sources of the workspace's crates, and what build scripts
+/// write for it.
+pub(super) fn own_folders(
+    root: &Path,
+    members: &[String],
+    target_folder: &Path,
+    architecture: Architecture,
+) -> Vec<PathBuf> {
+    let sources = members
+        .iter()
+        .map(|name| root.join("crates").join(name).join("src"));
+    let generated = target_folder.join(target(architecture));
+    sources.chain([generated]).collect()
+}
+
 fn cargo_home() -> Option<PathBuf> {
     let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo"));
     std::env::var_os("CARGO_HOME")

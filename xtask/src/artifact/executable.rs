@@ -1,6 +1,9 @@
 //! Whether the executable would run on Lambda: found out before it is deployed, not by its first invocation.
 
-use std::{os::unix::ffi::OsStrExt, path::Path};
+use std::{
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result, bail, ensure};
 use object::{
@@ -24,12 +27,16 @@ impl std::fmt::Display for GlibcVersion {
     }
 }
 
-/// The executable must be for `architecture`, ask for no newer glibc than Lambda has, and not hold the path of the folder
-/// of its `sources`: with it, a build elsewhere would be another.
+/// The executable must be for `architecture`, ask for no newer glibc than Lambda has, and hold the path of none of the
+/// `folders` that it was built from: with it, a build elsewhere would be another.
 ///
 /// # Errors
-/// It is not an ELF executable, or for another machine, or needs a newer glibc, or holds the path: says which.
-pub(super) fn check(executable: &[u8], architecture: Architecture, sources: &Path) -> Result<()> {
+/// It is not an ELF executable, or for another machine, or needs a newer glibc, or holds such a path: says which.
+pub(super) fn check(
+    executable: &[u8],
+    architecture: Architecture,
+    folders: &[PathBuf],
+) -> Result<()> {
     ensure!(
         matches!(FileKind::parse(executable), Ok(FileKind::Elf64)),
         "The executable is no 64-bit ELF file, which Lambda runs"
@@ -57,16 +64,20 @@ pub(super) fn check(executable: &[u8], architecture: Architecture, sources: &Pat
              hint: build it with `cargo xtask build`, which builds against glibc {GLIBC}"
         );
     }
-    ensure!(
-        !holds(executable, sources.as_os_str().as_bytes()),
-        "The executable holds the path `{}`: a build in another folder would give other bytes",
-        sources.display()
-    );
+    if let Some(folder) = folders.iter().find(|folder| holds(executable, folder)) {
+        bail!(
+            "The executable holds the path `{}`: a build in another folder would give other bytes",
+            folder.display()
+        );
+    }
     Ok(())
 }
 
-fn holds(bytes: &[u8], text: &[u8]) -> bool {
-    memchr::memmem::find(bytes, text).is_some()
+/// Whether the path of something in `folder` stands among `bytes`. Texts stand there side by side, so that what comes
+/// before it tells nothing.
+fn holds(bytes: &[u8], folder: &Path) -> bool {
+    let path = [folder.as_os_str().as_bytes(), b"/"].concat();
+    memchr::memmem::find(bytes, &path).is_some()
 }
 
 /// The newest `GLIBC_…` version that any symbol asks for; `0.0` where none does.
@@ -121,15 +132,46 @@ mod tests {
             b"#!/bin/sh\n",
             &[0x7f, b'E', b'L', b'F', 2, 1, 1, 0],
         ] {
-            assert!(check(bytes, Architecture::X86, Path::new("/nowhere")).is_err());
+            assert!(check(bytes, Architecture::X86, &[]).is_err());
         }
+    }
+
+    /// A checkout may lie in a folder whose name is a part of every path of the compiler's own sources.
+    #[test]
+    fn a_path_of_the_workspace_is_told_from_paths_that_look_like_it() {
+        let compilers = b"/rustc/0123/library/core/src/option.rs/rustc/0123/library/stdarch/crates/core_arch/src/x.rs\
+                          /cargo/registry/src/index.crates.io-0123/bytes-1.0.0/src/lib.rs";
+        let held = |text: &[u8], root: &str| {
+            let members = ["core", "handler"].map(str::to_owned);
+            let folders = super::super::build::own_folders(
+                Path::new(root),
+                &members,
+                &Path::new(root).join("target"),
+                Architecture::X86,
+            );
+            folders.iter().any(|folder| holds(text, folder))
+        };
+        for root in ["/src", "/", "/library"] {
+            assert!(!held(compilers, root), "{root}");
+        }
+        for (text, root) in [
+            ("text/src/crates/handler/src/main.rs", "/src"),
+            ("text/crates/core/src/lib.rs", "/"),
+            (
+                "text/home/me/it/target/x86_64-unknown-linux-gnu/release/build/x/out/y.rs",
+                "/home/me/it",
+            ),
+        ] {
+            assert!(held(text.as_bytes(), root), "{root}");
+        }
+        assert!(!held(b"/home/me/it/crates/core/src/x.rs", "/home/me"));
     }
 
     #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     #[test]
     fn another_machine_is_refused_and_a_needed_glibc_is_found() {
         let ourselves = files::read(&std::env::current_exe().unwrap()).unwrap();
-        let error = check(&ourselves, Architecture::Arm64, Path::new("/nowhere")).unwrap_err();
+        let error = check(&ourselves, Architecture::Arm64, &[]).unwrap_err();
         assert!(
             error.to_string().contains("another machine than arm64"),
             "{error}"

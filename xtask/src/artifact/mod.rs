@@ -71,7 +71,14 @@ impl Artifact {
         let built = build::build(workspace, package, architecture)?;
         let executable = files::read(&built)?;
         let step = Step::begin("Checking and packing the function");
-        executable::check(&executable, architecture, workspace.root())
+        let members = files::names_in(&workspace.root().join("crates"))?;
+        let folders = build::own_folders(
+            workspace.root(),
+            &members,
+            &workspace.target(),
+            architecture,
+        );
+        executable::check(&executable, architecture, &folders)
             .context("Failed to build a function that Lambda can run")?;
         let bytes = archive::pack(&executable, targets)?;
         archive::check(&bytes, targets)?;
