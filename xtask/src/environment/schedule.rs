@@ -194,7 +194,17 @@ fn check_cron(inside: &str) -> Result<(), Fault> {
         });
     }
     for (field, text) in FIELDS.iter().zip(&fields) {
-        if !text.split(',').all(|item| field.takes(item)) {
+        let items = || text.split(',');
+        if let Some(alone) = items().find(|item| item.contains(['?', '#']))
+            && alone != *text
+            && field.kind != FieldKind::Plain
+        {
+            return Err(Fault {
+                problem: format!("has the {} `{text}`, a list with `{alone}` in it", field.name),
+                hint: "write `?` and `2#1` alone, without a `,`: EventBridge takes one such expression a rule".to_owned(),
+            });
+        }
+        if !items().all(|item| field.takes(item)) {
             return Err(Fault {
                 problem: format!("has the {} `{text}`, which cannot be", field.name),
                 hint: field.form(),
@@ -332,6 +342,12 @@ mod tests {
             "cron(0 12 * * ? ${x})",
             "cron(*/0 12 * * ? *)",
             "cron(\"0\" 12 * * ? *)",
+            "cron(0 12 ? * 3#1,6#3 *)",
+            "cron(0 12 ? * MON,3#1 *)",
+            "cron(0 12 1,? * ? *)",
+            "cron(0 12 1,? * MON *)",
+            "cron(0 12 ? * ?,MON *)",
+            "cron(0 12 ?,? * MON *)",
         ] {
             assert!(text.parse::<Schedule>().is_err(), "{text}");
         }
