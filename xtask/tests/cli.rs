@@ -231,6 +231,49 @@ fn the_stages_are_listed_valid_or_not() {
 
 /// Roles of accounts that are not known by number are assumed in one organization alone; the deployment needs no roles.
 #[test]
+fn a_misnamed_file_is_a_fault_of_its_own_stage_alone() {
+    let workspace = Workspace::new()
+        .with_stage("dev", SEED)
+        .with_stage("my_stage", SEED)
+        .with_stage("prod", &SEED.replace("\"222222222222\"", "222222222222"));
+    workspace.write("environments/variables.dev2.yml", SEED);
+    workspace.write("environments/variables.dev2.yaml", SEED);
+    let listed = workspace.xtask(&["envs", "--json"]);
+    let stages: serde_json::Value = serde_json::from_str(&stdout(&listed)).unwrap();
+    let valid: Vec<_> = stages
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|stage| (stage["stage"].as_str().unwrap(), stage["valid"] == true))
+        .collect();
+    assert_eq!(
+        valid,
+        [
+            ("dev", true),
+            ("dev2", false),
+            ("my_stage", false),
+            ("prod", false)
+        ]
+    );
+    let checked = workspace.xtask(&["check"]);
+    assert_eq!(checked.status.code(), Some(2));
+    for told in [
+        "ok  environments/variables.dev.yml",
+        "the stage `dev2` has two files",
+        "environments/variables.my_stage.yml: stage `my_stage` is not a stage name",
+        "`target-account-id` is not in quotes",
+    ] {
+        assert!(stderr(&checked).contains(told), "{}", stderr(&checked));
+    }
+    let unnamed = workspace.xtask(&["render"]);
+    assert!(
+        stderr(&unnamed).contains("the stages are dev, dev2, prod"),
+        "{}",
+        stderr(&unnamed)
+    );
+}
+
+#[test]
 fn roles_for_an_organization_need_its_id() {
     let organization =
         MANY.split_once("targets:").unwrap().0.to_owned() + "organization:\n  all: true\n";

@@ -1,7 +1,7 @@
 //! Subcommand: list the stages.
 
 use anyhow::Result;
-use contract::{Accounts, Selection, Stage, Target, Units};
+use contract::{Accounts, Selection, Target, Units};
 use serde::Serialize;
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Envs) -> Result<()> {
     let rows = environment::load_all(workspace)?
         .into_iter()
-        .map(|(stage, environment)| Row::of(&stage, environment))
+        .map(|(stage, environment)| Row::of(stage, environment))
         .collect::<Vec<_>>();
     let text = if flags.json {
         format!("{}\n", serde_json::to_string_pretty(&rows)?)
@@ -129,7 +129,7 @@ impl TargetFacts {
 }
 
 impl Row {
-    fn of(stage: &Stage, environment: Result<Environment>) -> Self {
+    fn of(stage: String, environment: Result<Environment>) -> Self {
         let facts = environment.ok().map(|environment| {
             let selection = environment.selection();
             Facts {
@@ -145,7 +145,7 @@ impl Row {
             }
         });
         Self {
-            stage: stage.to_string(),
+            stage,
             valid: facts.is_some(),
             facts,
         }
@@ -178,7 +178,11 @@ fn table(rows: &[Row]) -> String {
             }
             .to_owned(),
         ],
-        None => [&row.stage, "-", "-", "-", "-", "-", "not valid"].map(str::to_owned),
+        // It may be no stage's name.
+        None => {
+            let stage = row.stage.escape_debug().to_string();
+            [&stage, "-", "-", "-", "-", "-", "not valid"].map(str::to_owned)
+        }
     });
     console::columns(&std::iter::once(header).chain(lines).collect::<Vec<_>>())
 }

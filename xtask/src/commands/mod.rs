@@ -61,7 +61,7 @@ fn named(workspace: &Workspace, flags: &OneStage) -> Result<String> {
 ///
 /// # Errors
 /// As for [`some_stages`].
-fn load_all(workspace: &Workspace) -> Result<Vec<(Stage, Result<Environment>)>> {
+fn load_all(workspace: &Workspace) -> Result<Vec<(String, Result<Environment>)>> {
     let stages = environment::load_all(workspace)?;
     require_some(workspace, &stages)?;
     Ok(stages)

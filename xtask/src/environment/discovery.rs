@@ -34,45 +34,39 @@ fn stage_files(workspace: &Workspace) -> Result<Vec<StageFile>> {
         .collect())
 }
 
-/// The stages of the workspace with the file of each, sorted by name.
-///
-/// # Errors
-/// A file whose middle is no stage name, or two files for one stage: all of them at once.
-pub(super) fn all(workspace: &Workspace) -> Result<Vec<(Stage, PathBuf)>> {
+/// The stages of the workspace with the file of each, sorted by name. What is wrong with the name of a file concerns that
+/// stage alone.
+pub(super) fn all(workspace: &Workspace) -> Result<Vec<(String, Result<(Stage, PathBuf)>)>> {
     let folder = workspace.shown(&workspace.environments());
-    let mut stages: Vec<(Stage, PathBuf)> = Vec::new();
-    let mut faults = Vec::new();
-    let files = stage_files(workspace)?;
-    for file in &files {
-        match file.stage.parse::<Stage>() {
-            Ok(stage) => stages.push((stage, workspace.environments().join(&file.name))),
-            Err(error) => faults.push(format!(
+    let mut files = stage_files(workspace)?;
+    files.sort_by(|one, other| (&one.stage, &one.name).cmp(&(&other.stage, &other.name)));
+    let of_stage = |files: &[StageFile]| {
+        let StageFile { stage, name } = &files[0];
+        let found = match stage.parse::<Stage>() {
+            Ok(stage) if files.len() > 1 => Err(InputFault(twice(&folder, &stage)).into()),
+            Ok(stage) => Ok((stage, workspace.environments().join(name))),
+            Err(error) => Err(InputFault(format!(
                 "{folder}/{}: {error}\nhint: rename the file: {}",
-                file.name.escape_debug(),
+                name.escape_debug(),
                 error.hint().unwrap_or_default()
-            )),
-        }
-    }
-    stages.sort();
-    for pair in stages.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
-        faults.push(twice(&folder, &pair[0].0));
-    }
-    if faults.is_empty() {
-        Ok(stages)
-    } else {
-        Err(InputFault(faults.join("\n\n")).into())
-    }
+            ))
+            .into()),
+        };
+        (stage.clone(), found)
+    };
+    Ok(files
+        .chunk_by(|one, other| one.stage == other.stage)
+        .map(of_stage)
+        .collect())
 }
 
 /// The stages of the workspace, sorted by name.
 ///
 /// # Errors
-/// As for [`all`].
+/// The folder cannot be read.
 pub(crate) fn stages(workspace: &Workspace) -> Result<Vec<Stage>> {
-    Ok(all(workspace)?
-        .into_iter()
-        .map(|(stage, _)| stage)
-        .collect())
+    let found = all(workspace)?.into_iter();
+    Ok(found.filter_map(|(name, _)| name.parse().ok()).collect())
 }
 
 fn twice(folder: &str, stage: &Stage) -> String {
@@ -172,7 +166,9 @@ mod tests {
             "variables.dev.yaml",
             "variables.a.b.yml",
         ]);
-        insta::assert_snapshot!(fault(stages(&workspace)), @"
+        let faults = all(&workspace).unwrap().into_iter();
+        let faults: Vec<String> = faults.map(|(_, found)| fault(found)).collect();
+        insta::assert_snapshot!(faults.join("\n\n"), @"
         environments/variables..yml: stage `` is not a stage name
         hint: rename the file: a stage has 1 to 32 letters, digits and hyphens, and starts with a letter
 
@@ -185,6 +181,7 @@ mod tests {
         the stage `dev` has two files: environments/variables.dev.yml and environments/variables.dev.yaml
         hint: remove one of them
         ");
+        assert_eq!(stages(&workspace).unwrap().len(), 1);
         insta::assert_snapshot!(fault(find(&workspace, "dev")), @"
         the stage `dev` has two files: environments/variables.dev.yml and environments/variables.dev.yaml
         hint: remove one of them

@@ -132,11 +132,12 @@ pub(crate) fn load(workspace: &Workspace, stage: &str) -> Result<Environment> {
 /// Reads and checks the file of every stage; sorted by name. The folder is looked through once for all of them.
 ///
 /// # Errors
-/// A file whose name is no stage's, or two files for one stage. What [`load`] says of each file is with its stage.
-pub(crate) fn load_all(workspace: &Workspace) -> Result<Vec<(Stage, Result<Environment>)>> {
+/// The folder cannot be read. What is wrong with a file, its name included, is with its stage.
+pub(crate) fn load_all(workspace: &Workspace) -> Result<Vec<(String, Result<Environment>)>> {
     let stages = discovery::all(workspace)?;
-    Ok(parallel::map(stages, |(stage, path)| {
-        (stage.clone(), read(workspace, stage, &path))
+    Ok(parallel::map(stages, |(name, found)| {
+        let environment = found.and_then(|(stage, path)| read(workspace, stage, &path));
+        (name, environment)
     }))
 }
 
