@@ -7,7 +7,8 @@ use crate::{InvalidValue, string_type::string_type};
 /// The name of an AWS region, such as `eu-central-1`.
 ///
 /// Checked against the forms that the SDKs' `partitions.json` (botocore 1.43, `regionRegex`) gives each partition, not
-/// against a list, so that a new region needs no new release.
+/// against a list, so that a deployed function needs no new release for a new region. A variables file is held against
+/// [`Region::KNOWN`] as well.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Region(String);
 
@@ -94,6 +95,59 @@ impl FromStr for Partition {
 }
 
 impl Region {
+    /// The regions of all partitions (botocore 1.44.5, `partitions.json`), to recognise a misspelt one by. Others may be
+    /// newer than this list.
+    pub const KNOWN: [&'static str; 48] = [
+        "us-east-1",
+        "us-east-2",
+        "us-west-1",
+        "us-west-2",
+        "af-south-1",
+        "ap-east-1",
+        "ap-east-2",
+        "ap-northeast-1",
+        "ap-northeast-2",
+        "ap-northeast-3",
+        "ap-south-1",
+        "ap-south-2",
+        "ap-southeast-1",
+        "ap-southeast-2",
+        "ap-southeast-3",
+        "ap-southeast-4",
+        "ap-southeast-5",
+        "ap-southeast-6",
+        "ap-southeast-7",
+        "ca-central-1",
+        "ca-west-1",
+        "eu-central-1",
+        "eu-central-2",
+        "eu-north-1",
+        "eu-south-1",
+        "eu-south-2",
+        "eu-west-1",
+        "eu-west-2",
+        "eu-west-3",
+        "il-central-1",
+        "me-central-1",
+        "me-south-1",
+        "me-west-1",
+        "mx-central-1",
+        "sa-east-1",
+        "sa-west-1",
+        "cn-north-1",
+        "cn-northwest-1",
+        "us-gov-east-1",
+        "us-gov-west-1",
+        "eusc-de-east-1",
+        "us-iso-east-1",
+        "us-iso-west-1",
+        "us-isob-east-1",
+        "us-isob-west-1",
+        "eu-isoe-west-1",
+        "us-isof-east-1",
+        "us-isof-south-1",
+    ];
+
     /// `us-east-1`, the default of a stage.
     #[must_use]
     pub fn us_east_1() -> Self {
@@ -163,6 +217,13 @@ mod tests {
             let region: Region = region.parse().unwrap();
             assert_eq!(region.partition().as_str(), partition, "{region}");
             assert_eq!(partition.parse::<Partition>().unwrap(), region.partition());
+        }
+    }
+
+    #[test]
+    fn every_known_region_has_the_form_of_one() {
+        for region in Region::KNOWN {
+            assert!(region.parse::<Region>().is_ok(), "{region}");
         }
     }
 

@@ -15,8 +15,8 @@ use super::{
     selection, syntax,
     tree::{Content, Node, Style},
     values::{
-        Architecture, LogRetention, Memory, PolicyName, ReservedConcurrency, Service, TagKey,
-        TagValue, Timeout, Tracing, Trust, word,
+        Architecture, LogRetention, Memory, ON_OR_OFF, PolicyName, RegionCheck,
+        ReservedConcurrency, Service, TagKey, TagValue, Timeout, Tracing, Trust, word,
     },
 };
 
@@ -66,6 +66,7 @@ leaf!(
     Text: RoleName, Region, ExternalId, Service, Architecture, Tracing, Schedule, TagKey, TagValue, TargetName, UnitId
 );
 leaf!(Text: OrganizationId, PolicyName, Trust);
+leaf!(OnOff: RegionCheck);
 leaf!(Number: Memory, Timeout, LogRetention, ReservedConcurrency, Concurrency);
 
 impl Leaf for AccountId {
@@ -134,16 +135,7 @@ impl Leaf for SessionPolicy {
 
     fn fault(text: &str) -> Option<InvalidValue> {
         let words = [Self::On, Self::Off].map(|policy| (policy, policy.as_str()));
-        let others = [
-            ("true", "on"),
-            ("yes", "on"),
-            ("enabled", "on"),
-            ("false", "off"),
-            ("no", "off"),
-            ("none", "off"),
-            ("disabled", "off"),
-        ];
-        word("session policy", text, &words, &others).err()
+        word("session policy", text, &words, &ON_OR_OFF).err()
     }
 }
 

@@ -14,6 +14,7 @@ use super::{
     check::{Checker, Entry, Given},
     diagnostics::Problem,
     keys::{Checked, Key},
+    suggest,
     tree::{Content, Node},
     variables::{OrganizationVariables, TargetVariables, Variables},
 };
@@ -45,8 +46,11 @@ pub(super) fn rules(given: &Given<'_>, checker: &mut Checker<'_>) {
     {
         checker.refuse_missing(key, keys, given, why);
     }
-    if let Some(list) = given.get(LIST) {
-        let targets = targets_of(list.value);
+    let targets = given
+        .get(LIST)
+        .map_or_else(Vec::new, |list| targets_of(list.value));
+    refuse_unknown_regions(&targets, given, checker);
+    if !targets.is_empty() {
         refuse_duplicates(&targets, checker);
         refuse_other_partitions(&targets, given, checker);
         refuse_external_id_of_own(&targets, given, checker);
@@ -215,6 +219,42 @@ fn refuse_other_partitions(
             problem = problem.also(entry.value.span.clone(), partition.as_str());
         }
         checker.problems.push(problem);
+    }
+}
+
+/// A region that nobody knows is misspelt, or newer than this version: which of the two, `region-check` says.
+fn refuse_unknown_regions(
+    targets: &[TargetEntry<'_>],
+    given: &Given<'_>,
+    checker: &mut Checker<'_>,
+) {
+    const CHECK: &str = "region-check";
+    let check = given.get(CHECK).and_then(|entry| entry.value.word());
+    if check.is_some_and(|word| word != "on") {
+        return;
+    }
+    let of_stage = given.get("region").map(|entry| entry.value);
+    let of_stage = of_stage.map(|node| ("`region`".to_owned(), node));
+    let of_targets = targets
+        .iter()
+        .filter_map(|target| Some((format!("`{}.region`", target.path()), target.get("region")?)));
+    for (subject, node) in of_stage.into_iter().chain(of_targets) {
+        let Some(region) = region(node).filter(|own| !Region::KNOWN.contains(&own.as_str())) else {
+            continue;
+        };
+        let problem = Problem::at(
+            node.span.clone(),
+            format!("{subject} is not a region that this version knows"),
+            "",
+        );
+        let off = format!("`{CHECK}: off` takes a region that is newer than this version");
+        checker.problems.push(
+            match suggest::closest(region.as_str(), Region::KNOWN) {
+                Some(meant) => problem.help(format!("did you mean `{meant}`?")),
+                None => problem.help("write it as AWS does, such as `eu-central-1`"),
+            }
+            .help(off),
+        );
     }
 }
 

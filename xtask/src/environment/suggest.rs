@@ -9,7 +9,8 @@ pub(super) fn closest<'a>(
         .into_iter()
         .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
         .filter(|(similarity, _)| *similarity > 0.84)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        // Of several that are as close, the first.
+        .reduce(|best, other| if other.0 > best.0 { other } else { best })
         .map(|(_, candidate)| candidate)
 }
 

@@ -274,6 +274,38 @@ impl FromStr for Architecture {
     }
 }
 
+/// Whether a region must be one that this version knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RegionCheck {
+    /// It must.
+    #[default]
+    On,
+    /// Any name that has the form of a region's will do.
+    Off,
+}
+
+impl FromStr for RegionCheck {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let words = [(Self::On, "on"), (Self::Off, "off")];
+        word("region check", text, &words, &ON_OR_OFF)
+    }
+}
+
+/// Names that `on` and `off` are known by.
+pub(super) const ON_OR_OFF: [(&str, &str); 7] = [
+    ("true", "on"),
+    ("yes", "on"),
+    ("enabled", "on"),
+    ("false", "off"),
+    ("no", "off"),
+    ("none", "off"),
+    ("disabled", "off"),
+];
+
 /// Whom a Target role's trust policy names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]

@@ -18,8 +18,8 @@ use super::{
     schedule::Schedule,
     selection,
     values::{
-        Architecture, LogRetention, Memory, PolicyName, ReservedConcurrency, Service, Tags,
-        Timeout, Tracing, Trust,
+        Architecture, LogRetention, Memory, PolicyName, RegionCheck, ReservedConcurrency, Service,
+        Tags, Timeout, Tracing, Trust,
     },
 };
 
@@ -96,6 +96,11 @@ keys! {
         #[schemars(extend("$comment" = "a region's name, such as `eu-central-1`"))]
         #[serde(default = "Region::us_east_1")]
         pub(crate) region: Region,
+
+        /// Whether `region`, and that of each target, must be one of the regions that this version knows: `off` for a
+        /// region that is newer. With or without quotes.
+        #[serde(default)]
+        pub(crate) region_check: RegionCheck,
 
         /// The external ID that the Target roles' trust policies ask for. It is not a secret (STS API reference,
         /// `AssumeRole`).
