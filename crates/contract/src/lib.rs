@@ -17,6 +17,7 @@ mod function;
 mod invalid;
 mod log_level;
 mod organization;
+mod printable;
 mod region;
 mod role;
 mod session_name;
@@ -35,6 +36,7 @@ pub use function::{ConfigurationFault, FunctionConfiguration, Selection, variabl
 pub use invalid::InvalidValue;
 pub use log_level::LogLevel;
 pub use organization::{Organization, OrganizationId, UnitId, Units};
+pub use printable::printable;
 pub use region::{Partition, Region};
 pub use role::RoleName;
 pub use session_name::SessionName;

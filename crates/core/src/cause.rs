@@ -2,6 +2,8 @@
 
 use std::error::Error;
 
+use contract::printable;
+
 /// One error of the chain below a [`Failure`](crate::Failure), as text, with the next as its source.
 ///
 /// The errors of the SDK themselves are not kept: they hold the raw answer, and that of `AssumeRole` holds a session's
@@ -50,6 +52,7 @@ pub(crate) fn one_line(text: &str) -> String {
     for word in text
         .split(|c: char| c.is_whitespace() || c.is_control())
         .filter(|word| !word.is_empty())
+        .map(printable)
     {
         if line.len() + word.len() > LONGEST {
             line.push_str(" …");
@@ -58,7 +61,7 @@ pub(crate) fn one_line(text: &str) -> String {
         if !line.is_empty() {
             line.push(' ');
         }
-        line.push_str(word);
+        line.push_str(&word);
     }
     line
 }
@@ -79,6 +82,10 @@ mod tests {
     #[test]
     fn a_message_becomes_one_bounded_line() {
         assert_eq!(one_line(" a\r\n  b\u{1b}[31m\tc\0"), "a b [31m c");
+        assert_eq!(
+            one_line("User\u{2028}is \u{202e}denied\u{200b}"),
+            "User is \\u{202e}denied\\u{200b}"
+        );
         assert!(one_line(&"word ".repeat(10_000)).len() < 2_010);
         assert!(one_line(&"x".repeat(10_000)).len() < 2_010);
     }

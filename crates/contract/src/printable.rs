@@ -1,0 +1,69 @@
+//! Text from outside that is shown to a person.
+
+use std::borrow::Cow;
+
+/// `text` with each character that cannot be seen, or that could move the cursor or reorder what is shown, as an escape
+/// such as `\u{202e}`.
+///
+/// These are the control and format characters, separators other than the space, and code points without a character
+/// (Unicode categories Cc, Cf, Zl, Zp, Zs, Co and Cn). Letters and marks of every script stay as they are.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if text.chars().all(is_printable) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        if is_printable(character) {
+            shown.push(character);
+        } else {
+            shown.extend(character.escape_debug());
+        }
+    }
+    Cow::Owned(shown)
+}
+
+fn is_printable(character: char) -> bool {
+    if character.is_ascii() {
+        return !character.is_ascii_control();
+    }
+    // The standard library's table of what `Debug` prints. A string's marks are escaped only where they come first.
+    let mut buffer = [b'x'; 5];
+    character.encode_utf8(&mut buffer[1..]);
+    std::str::from_utf8(&buffer[..=character.len_utf8()])
+        .is_ok_and(|text| text.escape_debug().nth(1) == Some(character))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_be_seen_stays() {
+        for text in [
+            "",
+            "a \"quoted\" \\ 'b' {c}",
+            "Größe & Co., 会社, Ωμέγα, हिन्दी, e\u{301}, 🦀",
+        ] {
+            assert_eq!(printable(text), text);
+            assert!(matches!(printable(text), Cow::Borrowed(_)));
+        }
+    }
+
+    #[test]
+    fn what_cannot_is_escaped() {
+        for (text, shown) in [
+            ("a\nb\tc\r", "a\\nb\\tc\\r"),
+            ("\u{1b}[31mred\0", "\\u{1b}[31mred\\0"),
+            ("abc\u{202e}txt.exe", "abc\\u{202e}txt.exe"),
+            ("a\u{200b}b\u{feff}", "a\\u{200b}b\\u{feff}"),
+            ("a\u{2028}b\u{2029}c", "a\\u{2028}b\\u{2029}c"),
+            ("\u{7f}\u{85}\u{ad}\u{a0}", "\\u{7f}\\u{85}\\u{ad}\\u{a0}"),
+            (
+                "\u{2066}x\u{2069}\u{e0001}",
+                "\\u{2066}x\\u{2069}\\u{e0001}",
+            ),
+        ] {
+            assert_eq!(printable(text), shown);
+        }
+    }
+}
