@@ -38,11 +38,16 @@ impl Organization {
         if account == self.admin {
             return Some(Target::own(account));
         }
-        let target = Target::by_role(account, self.role.clone());
-        Some(match &self.external_id {
+        Some(self.role_in(&account))
+    }
+
+    /// The role of the organization's accounts in `account`, whether or not it is one of them.
+    pub fn role_in(&self, account: &AccountId) -> Target {
+        let target = Target::by_role(account.clone(), self.role.clone());
+        match &self.external_id {
             Some(id) => target.with_external_id(id.clone()),
             None => target,
-        })
+        }
     }
 }
 

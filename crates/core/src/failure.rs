@@ -90,11 +90,13 @@ pub enum FailureKind {
     DuplicateAccount,
     /// No account is left: none of the selected ones is active and not excluded.
     NoAccounts,
+    /// An account that the caller named has left the organization, or the part of it that is listed.
+    NotListed,
 }
 
 impl FailureKind {
     /// Every kind, for documentation.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::AssumeRoleDenied,
         Self::ListBucketsDenied,
         Self::Throttled,
@@ -114,6 +116,7 @@ impl FailureKind {
         Self::UnitNotFound,
         Self::DuplicateAccount,
         Self::NoAccounts,
+        Self::NotListed,
     ];
 
     /// The name: what a Lambda answers as `errorType`.
@@ -138,6 +141,7 @@ impl FailureKind {
             Self::UnitNotFound => "UnitNotFound",
             Self::DuplicateAccount => "DuplicateAccount",
             Self::NoAccounts => "NoAccounts",
+            Self::NotListed => "NotListed",
         }
     }
 
@@ -185,6 +189,9 @@ impl FailureKind {
             Self::NoAccounts => {
                 "No selected account of the organization is active and not excluded"
             }
+            Self::NotListed => {
+                "An account that the event names left the organization after the first invocation of the chain"
+            }
         }
     }
 
@@ -209,7 +216,8 @@ impl FailureKind {
             | Self::OrganizationDenied
             | Self::UnitNotFound
             | Self::DuplicateAccount
-            | Self::NoAccounts => false,
+            | Self::NoAccounts
+            | Self::NotListed => false,
         }
     }
 }
@@ -361,6 +369,9 @@ impl fmt::Display for Failure {
                     "Failed to select accounts of the organization of account {account}: "
                 )?;
             }
+            (Phase::Organization, _) if *kind == FailureKind::NotListed => {
+                write!(f, "Failed to find account {account} in the organization: ")?;
+            }
             (Phase::Organization, _) => match unit {
                 Some(unit) => write!(
                     f,
@@ -505,6 +516,12 @@ impl FailureBuilder {
             _ => format!("none of the {found} is active and not excluded"),
         };
         self.build(What::new(FailureKind::NoAccounts, explanation))
+    }
+
+    /// The account has left the organization.
+    pub(crate) fn not_listed(self) -> Failure {
+        let explanation = "it was there when the first invocation of the chain began";
+        self.build(What::new(FailureKind::NotListed, explanation))
     }
 
     /// The deadline of the call passed.

@@ -16,6 +16,7 @@
 //! each request has for itself.
 
 use std::{
+    collections::BTreeSet,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -58,6 +59,9 @@ pub struct FanOutOptions {
     /// The account that the process's own credentials belong to, where that is known: with them no other is listed.
     /// Default: not known.
     pub own_account: Option<AccountId>,
+    /// The accounts that the organization no longer has: each fails with [`FailureKind::NotListed`], and no request is
+    /// sent for it. Default: none.
+    pub unlisted: BTreeSet<AccountId>,
 }
 
 impl Default for FanOutOptions {
@@ -71,6 +75,7 @@ impl Default for FanOutOptions {
             most_name_bytes: usize::MAX,
             prefix: None,
             own_account: None,
+            unlisted: BTreeSet::new(),
         }
     }
 }
@@ -291,7 +296,9 @@ async fn answer(
         .own_account
         .as_ref()
         .filter(|own| target.role().is_none() && **own != target.account);
-    let listed = if let Some(own) = others {
+    let listed = if options.unlisted.contains(&target.account) {
+        Err(clients.failure(Phase::Organization, target).not_listed())
+    } else if let Some(own) = others {
         let failure = clients.failure(Phase::List, target);
         Err(failure.not_of_this_account(own.as_str()))
     } else {

@@ -95,7 +95,10 @@ pub(crate) fn hint(circumstances: &Circumstances<'_>) -> Option<String> {
             "fewer buckets, by a prefix, or less about each of them may fit; or the account asked for by itself".to_owned()
         }
         (
-            FailureKind::UnitNotFound | FailureKind::DuplicateAccount | FailureKind::NoAccounts,
+            FailureKind::UnitNotFound
+            | FailureKind::DuplicateAccount
+            | FailureKind::NoAccounts
+            | FailureKind::NotListed,
             _,
         ) => return organization(circumstances),
         (FailureKind::RequestRejected, Phase::Assume)
@@ -229,6 +232,10 @@ fn organization(circumstances: &Circumstances<'_>) -> Option<String> {
         ),
         FailureKind::NoAccounts => {
             "`units` and `exclude` may leave nothing, or every account there be closed or suspended"
+                .to_owned()
+        }
+        FailureKind::NotListed => {
+            "it may have been closed, suspended, excluded, or moved out of the stage's organizational units"
                 .to_owned()
         }
         _ => return None,

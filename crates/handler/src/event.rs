@@ -18,7 +18,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use crate::{seen::Seen, token};
+use crate::{seen::Passed, token};
 
 /// What a call is asked to do, in terms of the stage's accounts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,12 +43,11 @@ pub(crate) struct Narrowing {
 /// A place in the accounts of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Position {
-    /// The account to go on with.
+    /// The account to continue with.
     pub(crate) from: AccountId,
-    /// How many came before it in the chain.
-    pub(crate) at: usize,
-    /// Which those were.
-    pub(crate) seen: Seen,
+    /// The accounts of a list before it. An organization has none: its accounts are in the order of their IDs, and come and
+    /// go.
+    pub(crate) passed: Option<Passed>,
 }
 
 /// Something that an event says cannot be.
@@ -82,10 +81,16 @@ impl Request {
     /// another thing: an object or, from EventBridge Scheduler, a text.
     ///
     /// # Errors
-    /// A known key of another type or form, one that is there twice, and a token that is not this function's or says
+    /// A text that is not JSON, a known key of another type or form, one that is there twice, and a token that is not this function's or says
     /// something else than the event.
     pub(crate) fn read(event: &str, function: &str) -> Result<Self, InvalidEvent> {
-        // An event that is no object asks for nothing. Lambda sends no event that is no JSON.
+        if let Err(error) = serde_json::from_str::<&RawValue>(event) {
+            return Err(InvalidEvent::new(
+                format!("it is not JSON: {error}"),
+                Some("an event is a JSON document, such as `{}`"),
+            ));
+        }
+        // An event that is not an object asks for nothing.
         let Keys { values, twice } = serde_json::from_str(event).unwrap_or_default();
         let mut reader = Reader::default();
         for key in twice {
@@ -398,6 +403,29 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_json_is_refused() {
+        for (event, problem) in [
+            ("", "EOF while parsing a value at line 1 column 0"),
+            ("accounts", "expected value at line 1 column 1"),
+            (
+                r#"{"accounts": ["222222222222"]"#,
+                "EOF while parsing an object",
+            ),
+            (
+                r#"{"prefix": "a"} x"#,
+                "trailing characters at line 1 column 17",
+            ),
+            ("{'prefix': 'a'}", "key must be a string at line 1 column 2"),
+            ("\u{fffd}", "expected value"),
+        ] {
+            let message = read(event).unwrap_err().to_string();
+            assert!(message.contains("it is not JSON: "), "{message}");
+            assert!(message.contains(problem), "{event}: {message}");
+            assert!(message.contains("\nhint: "), "{message}");
+        }
+    }
+
+    #[test]
     fn the_keys_are_read() {
         let event = r#"{"accounts": ["222222222222", "022222222222", "222222222222"], "prefix": "a", "detail": true}"#;
         let accounts = ["022222222222", "222222222222"].map(|id| id.parse().unwrap());
@@ -439,8 +467,7 @@ mod tests {
         };
         let position = Position {
             from: "222222222222".parse().unwrap(),
-            at: 1,
-            seen: Seen::default(),
+            passed: Some(Passed::default()),
         };
         let token = token::write("list", position.clone(), &narrowing);
         for same in [

@@ -61,9 +61,7 @@ impl Many {
             Accounts::Targets(targets) => (targets.clone(), Roster::List),
             Accounts::Organization(organization) => (
                 cross_account::organization_targets(clients, organization, Some(deadline)).await?,
-                Roster::Organization {
-                    exclude: &organization.exclude,
-                },
+                Roster::Organization(organization),
             ),
         };
         let selected = select(all, roster, request)?;
@@ -76,6 +74,7 @@ impl Many {
             most_name_bytes: plan.budget(),
             prefix: request.narrowing.prefix.clone(),
             own_account: invoked.account,
+            unlisted: selected.unlisted.clone(),
             ..FanOutOptions::default()
         };
         let measure = |target: &Target, answer: &Answer| plan.measure(target, answer);

@@ -136,8 +136,10 @@ impl<'a> Plan<'a> {
         };
         let position = Position {
             from: target.account.clone(),
-            at: self.selected.before + index,
-            seen: (self.selected.seen).and(targets.iter().take(index).map(|one| &one.account)),
+            passed: self
+                .selected
+                .passed
+                .map(|passed| passed.and(targets.iter().take(index).map(|one| &one.account))),
         };
         token::write(self.function, position, self.narrowing)
     }
@@ -300,14 +302,14 @@ impl<'a> Entry<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{collections::BTreeSet, time::Duration};
 
     use cross_account::{Bucket, DateTime, Listing, Timings};
     use proptest::{collection::vec, prelude::*};
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::seen::Seen;
+    use crate::seen::{Passed, Seen};
 
     fn id(number: usize) -> String {
         format!("{number:012}")
@@ -324,8 +326,8 @@ mod tests {
     fn selected(count: usize) -> Selected {
         Selected {
             targets: (0..count).map(|number| target(number, None)).collect(),
-            before: 0,
-            seen: Seen::default(),
+            passed: Some(Passed::default()),
+            unlisted: BTreeSet::new(),
         }
     }
 
@@ -371,8 +373,11 @@ mod tests {
     fn the_form_of_an_answer() {
         let selected = Selected {
             targets: vec![target(1, Some("Größe & Co.")), target(2, None)],
-            before: 7,
-            seen: Seen::default(),
+            passed: Some(Passed {
+                count: 7,
+                seen: Seen::default(),
+            }),
+            unlisted: BTreeSet::new(),
         };
         let narrowing = Narrowing {
             detail: true,
@@ -413,7 +418,7 @@ mod tests {
                     },
                     {"accountId": "000000000002", "status": "skipped", "reason": "response-full"},
                 ],
-                "resume": token::write("list", Position { from, at: 8, seen }, &narrowing),
+                "resume": token::write("list", Position { from, passed: Some(Passed { count: 8, seen }) }, &narrowing),
             })
         );
         assert!(text(&report).starts_with(r#"{"statusCode":207,"body":"{\"complete\":false,"#));
@@ -485,8 +490,8 @@ mod tests {
             let targets: Vec<Target> = (0..names.len()).map(|number| target(number, name.as_deref())).collect();
             let selected = Selected {
                 targets,
-                before,
-                seen: Seen::default(),
+                passed: Some(Passed { count: before, seen: Seen::default() }),
+                unlisted: BTreeSet::new(),
             };
             let narrowing = Narrowing { prefix: Some("a".to_owned()), ..Narrowing::default() };
             let plan = Plan::new("list", &narrowing, &selected).unwrap();

@@ -30,6 +30,29 @@ impl Seen {
     }
 }
 
+/// The accounts of a list that a chain of invocations has been through.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Passed {
+    /// How many.
+    pub(crate) count: usize,
+    /// Which, in their order.
+    pub(crate) seen: Seen,
+}
+
+impl Passed {
+    /// These as well.
+    pub(crate) fn and<'a>(
+        self,
+        accounts: impl IntoIterator<Item = &'a AccountId, IntoIter: ExactSizeIterator>,
+    ) -> Self {
+        let accounts = accounts.into_iter();
+        Self {
+            count: self.count.saturating_add(accounts.len()),
+            seen: self.seen.and(accounts),
+        }
+    }
+}
+
 impl From<Seen> for String {
     fn from(seen: Seen) -> Self {
         format!("{:08x}", seen.0)

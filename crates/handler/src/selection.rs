@@ -4,11 +4,11 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use contract::{AccountId, Target};
+use contract::{AccountId, Organization, Target};
 
 use crate::{
     event::{InvalidEvent, Position, Request},
-    seen::Seen,
+    seen::Passed,
 };
 
 /// How many accounts an error names.
@@ -19,19 +19,19 @@ const MOST_NAMED: usize = 10;
 pub(crate) enum Roster<'a> {
     /// A list, in the order in which it was configured.
     List,
-    /// Those of an organization but these, by their ids. They come and go by themselves.
-    Organization { exclude: &'a BTreeSet<AccountId> },
+    /// Those of an organization, in the order of their IDs. They come and go by themselves.
+    Organization(&'a Organization),
 }
 
 /// The accounts of a call, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Selected {
-    /// What is left to do.
+    /// The accounts that are left.
     pub(crate) targets: Vec<Target>,
-    /// How many of the chain of calls came before them.
-    pub(crate) before: usize,
-    /// Which those were.
-    pub(crate) seen: Seen,
+    /// Those of them that the event names and that have left the organization since the chain began.
+    pub(crate) unlisted: BTreeSet<AccountId>,
+    /// The accounts of a list that the chain has been through.
+    pub(crate) passed: Option<Passed>,
 }
 
 /// What `request` asks for, of `all` that the stage has.
@@ -43,44 +43,58 @@ pub(crate) fn select(
     roster: Roster<'_>,
     request: &Request,
 ) -> Result<Selected, InvalidEvent> {
-    // Of an organization one that was named and there when the chain began may have been closed since.
-    let may_be_gone = matches!(roster, Roster::Organization { .. }) && request.resume.is_some();
     let mut targets = all;
+    let mut unlisted = BTreeSet::new();
     if let Some(accounts) = &request.narrowing.accounts {
         let known: HashSet<&AccountId> = targets.iter().map(|target| &target.account).collect();
         let unknown: Vec<&AccountId> = accounts
             .iter()
-            .filter(|account| !known.contains(account) && !may_be_gone)
+            .filter(|account| !known.contains(account))
             .collect();
-        if !unknown.is_empty() {
-            return Err(unknown_accounts(&unknown, roster));
+        match roster {
+            _ if unknown.is_empty() => {}
+            // They were there when the chain began.
+            Roster::Organization(organization) if request.resume.is_some() => {
+                unlisted = unknown.into_iter().cloned().collect();
+                targets.extend(unlisted.iter().map(|account| organization.role_in(account)));
+                targets.sort_by(|one, other| one.account.cmp(&other.account));
+            }
+            _ => return Err(unknown_accounts(&unknown, roster)),
         }
         targets.retain(|target| accounts.contains(&target.account));
     }
-    let Some(Position { from, at, seen }) = &request.resume else {
+    let none_passed = match roster {
+        Roster::List => Some(Passed::default()),
+        Roster::Organization(_) => None,
+    };
+    let Some(Position { from, passed }) = &request.resume else {
         return Ok(Selected {
             targets,
-            before: 0,
-            seen: Seen::default(),
+            unlisted,
+            passed: none_passed,
         });
     };
-    let reached = match roster {
-        Roster::List => targets
+    let reached = match (roster, passed) {
+        (Roster::List, Some(passed)) => targets
             .iter()
             .position(|target| target.account == *from)
-            .filter(|reached| reached == at && all_of(&targets[..*reached]) == *seen)
-            .ok_or_else(|| changed(from))?,
-        Roster::Organization { .. } => targets.partition_point(|target| target.account < *from),
+            .filter(|&reached| all_of(&targets[..reached]) == *passed),
+        (Roster::Organization(_), None) => {
+            Some(targets.partition_point(|target| target.account < *from))
+        }
+        // The stage had a list and has an organization now, or the other way round.
+        (Roster::List, None) | (Roster::Organization(_), Some(_)) => None,
     };
+    let reached = reached.ok_or_else(|| changed(from))?;
     Ok(Selected {
         targets: targets.split_off(reached),
-        before: *at,
-        seen: *seen,
+        unlisted,
+        passed: *passed,
     })
 }
 
-fn all_of(targets: &[Target]) -> Seen {
-    Seen::default().and(targets.iter().map(|target| &target.account))
+fn all_of(targets: &[Target]) -> Passed {
+    Passed::default().and(targets.iter().map(|target| &target.account))
 }
 
 /// The stage's list is not what it was when the token was given: to go on could pass over an account.
@@ -109,10 +123,12 @@ fn unknown_accounts(unknown: &[&AccountId], roster: Roster<'_>) -> InvalidEvent 
     };
     let hint = match roster {
         Roster::List => "an event can leave accounts of the stage out, and add none to them",
-        Roster::Organization { exclude } if unknown.iter().any(|&one| exclude.contains(one)) => {
+        Roster::Organization(Organization { exclude, .. })
+            if unknown.iter().any(|&one| exclude.contains(one)) =>
+        {
             "the stage excludes accounts by `exclude`, which wins"
         }
-        Roster::Organization { .. } => {
+        Roster::Organization(_) => {
             "an account may be closed or suspended, or lie in none of the stage's organizational units"
         }
     };
@@ -127,6 +143,8 @@ fn unknown_accounts(unknown: &[&AccountId], roster: Roster<'_>) -> InvalidEvent 
 
 #[cfg(test)]
 mod tests {
+    use contract::Units;
+
     use super::*;
     use crate::event::Narrowing;
 
@@ -141,55 +159,54 @@ mod tests {
             .collect()
     }
 
-    fn request(accounts: Option<&[&str]>, resume: Option<(&str, usize)>) -> Request {
+    fn request(accounts: Option<&[&str]>, resume: Option<&str>) -> Request {
         Request {
             narrowing: Narrowing {
                 accounts: accounts.map(|list| list.iter().map(|text| id(text)).collect()),
                 ..Narrowing::default()
             },
-            resume: resume.map(|(from, at)| Position {
+            resume: resume.map(|from| Position {
                 from: id(from),
-                at,
-                seen: Seen::default(),
+                passed: None,
             }),
         }
     }
 
     /// The token of a chain that has been through `before`.
     fn after(before: &[&str], accounts: Option<&[&str]>, from: &str) -> Request {
-        let mut request = request(accounts, Some((from, before.len())));
+        let mut request = request(accounts, Some(from));
         if let Some(position) = &mut request.resume {
-            position.seen = all_of(&targets(before));
+            position.passed = Some(all_of(&targets(before)));
         }
         request
     }
 
     fn organization(all: &[&str], request: &Request) -> Result<Selected, InvalidEvent> {
-        let exclude = BTreeSet::from([id("9")]);
-        let roster = Roster::Organization { exclude: &exclude };
-        select(targets(all), roster, request)
+        let organization = Organization {
+            admin: id("100"),
+            units: Units::All,
+            exclude: BTreeSet::from([id("9")]),
+            role: "Reader".parse().unwrap(),
+            external_id: None,
+        };
+        select(targets(all), Roster::Organization(&organization), request)
     }
 
     fn list(all: &[&str], request: &Request) -> Result<Selected, InvalidEvent> {
         select(targets(all), Roster::List, request)
     }
 
-    fn expect(selected: Result<Selected, InvalidEvent>, ids: &[&str], before: usize) {
-        let selected = selected.unwrap();
-        assert_eq!((selected.targets, selected.before), (targets(ids), before));
+    fn expect(selected: Result<Selected, InvalidEvent>, ids: &[&str]) {
+        assert_eq!(selected.unwrap().targets, targets(ids));
     }
 
     #[test]
     fn all_in_configured_order_or_those_that_are_named() {
         let all = ["3", "1", "2"];
-        expect(list(&all, &request(None, None)), &all, 0);
+        expect(list(&all, &request(None, None)), &all);
         let some = request(Some(&["1", "2", "3"]), None);
-        expect(list(&all, &some), &all, 0);
-        expect(
-            list(&all, &request(Some(&["2", "3"]), None)),
-            &["3", "2"],
-            0,
-        );
+        expect(list(&all, &some), &all);
+        expect(list(&all, &request(Some(&["2", "3"]), None)), &["3", "2"]);
     }
 
     #[test]
@@ -210,8 +227,8 @@ mod tests {
     #[test]
     fn a_list_goes_on_where_it_was_left_and_nowhere_else() {
         let token = after(&["3"], None, "1");
-        expect(list(&["3", "1", "2"], &token), &["1", "2"], 1);
-        expect(list(&["3", "1", "4"], &token), &["1", "4"], 1);
+        expect(list(&["3", "1", "2"], &token), &["1", "2"]);
+        expect(list(&["3", "1", "4"], &token), &["1", "4"]);
         // Gone, moved back, moved forward, and after another one.
         for all in [
             &["3", "2"][..],
@@ -225,20 +242,59 @@ mod tests {
         let exchanged = after(&["3", "1"], None, "2");
         assert!(list(&["1", "3", "2"], &exchanged).is_err());
         let narrowed = after(&["3"], Some(&["2", "3"]), "2");
-        expect(list(&["3", "1", "2"], &narrowed), &["2"], 1);
+        expect(list(&["3", "1", "2"], &narrowed), &["2"]);
     }
 
     #[test]
     fn an_organization_goes_on_though_accounts_come_and_go() {
-        let token = request(None, Some(("5", 3)));
-        expect(organization(&["1", "5", "7"], &token), &["5", "7"], 3);
-        expect(organization(&["1", "4", "7"], &token), &["7"], 3);
-        expect(organization(&["1"], &token), &[], 3);
-        // Those named may be gone, before and after.
-        let narrowed = request(Some(&["1", "5", "7"]), Some(("5", 1)));
-        expect(organization(&["5", "6", "7"], &narrowed), &["5", "7"], 1);
-        expect(organization(&["1", "5"], &narrowed), &["5"], 1);
+        let token = request(None, Some("5"));
+        expect(organization(&["1", "5", "7"], &token), &["5", "7"]);
+        expect(organization(&["1", "4", "7"], &token), &["7"]);
+        expect(organization(&["1"], &token), &[]);
         let first = request(Some(&["1", "5", "7"]), None);
         assert!(organization(&["1", "5"], &first).is_err());
+    }
+
+    #[test]
+    fn what_was_named_and_left_the_organization_is_reported_once() {
+        let token = request(Some(&["1", "5", "7"]), Some("5"));
+        expect(organization(&["1", "5", "6", "7"], &token), &["5", "7"]);
+        for (all, unlisted) in [
+            (&["1", "5", "7"][..], &[][..]),
+            (&["1", "5"], &["7"]),
+            (&["1", "7"], &["5"]),
+            (&["1"], &["5", "7"]),
+            // Account 1 had its result in an earlier invocation.
+            (&["7"], &["1", "5"]),
+        ] {
+            let selected = organization(all, &token).unwrap();
+            assert_eq!(selected.targets, targets(&["5", "7"]), "{all:?}");
+            let expected = unlisted.iter().map(|text| id(text)).collect();
+            assert_eq!(selected.unlisted, expected, "{all:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_of_a_list_continues_no_organization_and_the_other_way_round() {
+        let of_organization = request(None, Some("1"));
+        let error = list(&["3", "1"], &of_organization).unwrap_err();
+        assert!(error.to_string().contains("deployed again"), "{error}");
+        let error = organization(&["1", "3"], &after(&["3"], None, "1")).unwrap_err();
+        assert!(error.to_string().contains("deployed again"), "{error}");
+    }
+
+    #[test]
+    fn a_made_up_position_is_refused() {
+        let mut token = after(&["3"], None, "1");
+        for count in [0, 2, usize::MAX] {
+            if let Some(passed) = token
+                .resume
+                .as_mut()
+                .and_then(|resume| resume.passed.as_mut())
+            {
+                passed.count = count;
+            }
+            assert!(list(&["3", "1", "2"], &token).is_err(), "{count}");
+        }
     }
 }

@@ -5,16 +5,16 @@
 //! that a made-up one reaches nothing that an event could not.
 
 use aws_smithy_types::base64;
-use contract::AccountId;
+use contract::{AccountId, printable};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     event::{Narrowing, Position, Request, check_prefix},
-    seen::Seen,
+    seen::{Passed, Seen},
 };
 
 /// The version of the form; another one is refused.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Why a text is no token of this function; continues "`resume` …".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,8 +38,10 @@ struct Token {
     v: u32,
     function: String,
     from: AccountId,
-    at: usize,
-    seen: Seen,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seen: Option<Seen>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     accounts: Option<Vec<AccountId>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,8 +61,8 @@ pub(crate) fn write(function: &str, position: Position, narrowing: &Narrowing) -
         v: VERSION,
         function: function.to_owned(),
         from: position.from,
-        at: position.at,
-        seen: position.seen,
+        at: position.passed.map(|passed| passed.count),
+        seen: position.passed.map(|passed| passed.seen),
         accounts: accounts.map(|accounts| accounts.into_iter().collect()),
         prefix,
         detail,
@@ -81,9 +83,14 @@ pub(crate) fn read(text: &str, function: &str) -> Result<Request, InvalidToken> 
     }
     let token: Token = serde_json::from_slice(&json).map_err(|_| InvalidToken::Garbage)?;
     if token.function != function {
-        let shown = token.function.chars().filter(|c| !c.is_control());
-        return Err(InvalidToken::Foreign(shown.take(140).collect()));
+        let shown: String = token.function.chars().take(140).collect();
+        return Err(InvalidToken::Foreign(printable(&shown).into_owned()));
     }
+    let passed = match (token.at, token.seen) {
+        (Some(count), Some(seen)) => Some(Passed { count, seen }),
+        (None, None) => None,
+        _ => return Err(InvalidToken::Garbage),
+    };
     let is_whole = token.accounts.as_ref().is_none_or(|list| !list.is_empty())
         && token
             .prefix
@@ -100,8 +107,7 @@ pub(crate) fn read(text: &str, function: &str) -> Result<Request, InvalidToken> 
         },
         resume: Some(Position {
             from: token.from,
-            at: token.at,
-            seen: token.seen,
+            passed,
         }),
     })
 }
@@ -119,15 +125,17 @@ mod tests {
     fn request() -> impl Strategy<Value = (Narrowing, Position)> {
         let accounts = proptest::option::of(btree_set(account(), 1..20));
         let prefix = proptest::option::of("[a-zA-Z0-9._-]{1,255}");
-        (accounts, prefix, any::<bool>(), account(), any::<usize>()).prop_map(
-            |(accounts, prefix, detail, from, at)| {
+        let count = proptest::option::of(any::<usize>());
+        (accounts, prefix, any::<bool>(), account(), count).prop_map(
+            |(accounts, prefix, detail, from, count)| {
                 let seen = Seen::default().and([&from]);
+                let passed = count.map(|count| Passed { count, seen });
                 let narrowing = Narrowing {
                     accounts,
                     prefix,
                     detail,
                 };
-                (narrowing, Position { from, at, seen })
+                (narrowing, Position { from, passed })
             },
         )
     }
@@ -141,13 +149,24 @@ mod tests {
         let from = "222222222222".parse().unwrap();
         let position = Position {
             from,
-            at: 17,
-            seen: Seen::default(),
+            passed: Some(Passed {
+                count: 17,
+                seen: Seen::default(),
+            }),
+        };
+        let token = write("list", position.clone(), &Narrowing::default());
+        assert_eq!(
+            base64::decode(&token).unwrap(),
+            br#"{"v":3,"function":"list","from":"222222222222","at":17,"seen":"811c9dc5"}"#
+        );
+        let position = Position {
+            passed: None,
+            ..position
         };
         let token = write("list", position, &Narrowing::default());
         assert_eq!(
             base64::decode(&token).unwrap(),
-            br#"{"v":2,"function":"list","from":"222222222222","at":17,"seen":"811c9dc5"}"#
+            br#"{"v":3,"function":"list","from":"222222222222"}"#
         );
     }
 
@@ -160,48 +179,60 @@ mod tests {
             ("null", Garbage),
             ("{}", Garbage),
             (r#"{"v":"1"}"#, Garbage),
-            (r#"{"v":2}"#, Garbage),
+            (r#"{"v":3}"#, Garbage),
             (r#"{"v":0}"#, Version),
-            (r#"{"v":3,"function":"list","what":"ever"}"#, Version),
+            (r#"{"v":4,"function":"list","what":"ever"}"#, Version),
             (
-                r#"{"v":2,"function":"list","from":"22222222222","at":1,"seen":"811c9dc5"}"#,
+                r#"{"v":3,"function":"list","from":"22222222222","at":1,"seen":"811c9dc5"}"#,
                 Garbage,
             ),
             (
-                r#"{"v":2,"function":"list","from":"222222222222","at":-1,"seen":"811c9dc5"}"#,
+                r#"{"v":3,"function":"list","from":"222222222222","at":-1,"seen":"811c9dc5"}"#,
                 Garbage,
             ),
             (
-                r#"{"v":2,"function":"list","from":"222222222222","at":1}"#,
+                r#"{"v":3,"function":"list","from":"222222222222","at":1}"#,
                 Garbage,
             ),
             (
-                r#"{"v":2,"function":"list","from":"222222222222","at":1,"seen":"811"}"#,
+                r#"{"v":3,"function":"list","from":"222222222222","seen":"811c9dc5"}"#,
                 Garbage,
             ),
             (
-                r#"{"v":2,"function":"list","from":"222222222222","at":1,"seen":"811c9dc5","role":"Admin"}"#,
+                r#"{"v":3,"function":"list","from":"222222222222","at":18446744073709551616,"seen":"811c9dc5"}"#,
                 Garbage,
             ),
             (
-                r#"{"v":2,"function":"list","from":"222222222222","at":1,"seen":"811c9dc5","accounts":[]}"#,
+                r#"{"v":3,"function":"list","from":"222222222222","at":1,"seen":"811"}"#,
                 Garbage,
             ),
             (
-                r#"{"v":2,"function":"list","from":"222222222222","at":1,"seen":"811c9dc5","accounts":["*"]}"#,
+                r#"{"v":3,"function":"a\u202eb","from":"222222222222"}"#,
+                Foreign("a\\u{202e}b".to_owned()),
+            ),
+            (
+                r#"{"v":3,"function":"list","from":"222222222222","at":1,"seen":"811c9dc5","role":"Admin"}"#,
                 Garbage,
             ),
             (
-                r#"{"v":2,"function":"list","from":"222222222222","at":1,"seen":"811c9dc5","prefix":""}"#,
+                r#"{"v":3,"function":"list","from":"222222222222","at":1,"seen":"811c9dc5","accounts":[]}"#,
                 Garbage,
             ),
             (
-                r#"{"v":2,"function":"list","from":"222222222222","at":1,"seen":"811c9dc5","prefix":"a b"}"#,
+                r#"{"v":3,"function":"list","from":"222222222222","at":1,"seen":"811c9dc5","accounts":["*"]}"#,
                 Garbage,
             ),
             (
-                r#"{"v":2,"function":"a\nb","from":"222222222222","at":1,"seen":"811c9dc5"}"#,
-                Foreign("ab".to_owned()),
+                r#"{"v":3,"function":"list","from":"222222222222","at":1,"seen":"811c9dc5","prefix":""}"#,
+                Garbage,
+            ),
+            (
+                r#"{"v":3,"function":"list","from":"222222222222","at":1,"seen":"811c9dc5","prefix":"a b"}"#,
+                Garbage,
+            ),
+            (
+                r#"{"v":3,"function":"a\nb","from":"222222222222","at":1,"seen":"811c9dc5"}"#,
+                Foreign("a\\nb".to_owned()),
             ),
         ] {
             assert_eq!(encoded(json), Err(expected), "{json}");

@@ -916,6 +916,39 @@ async fn a_chain_goes_on_though_an_account_leaves_the_organization() {
 }
 
 #[tokio::test]
+async fn an_account_that_an_event_names_and_that_leaves_the_organization_has_failed() {
+    let aws = FakeAws::builder()
+        .organization(organization(&[A, B, ADMIN]))
+        .every_account(kilobytes(3_700))
+        .start()
+        .unwrap();
+    let limit = Duration::from_mins(1);
+    let mut function = Setup::many(&aws.endpoint(), &unit()).start().await;
+    let event = json!({"accounts": [ADMIN, A, B]}).to_string();
+    let first = body(&function.invoke_within(&event, limit).await, 207);
+    assert_eq!(first["summary"]["ok"], 1);
+    aws.set_organization(Some(organization(&[A, ADMIN])));
+    let before = aws.requests().len();
+    let event = json!({"resume": first["resume"]}).to_string();
+    let mut function = Setup::many(&aws.endpoint(), &unit()).start().await;
+    let last = body(&function.invoke_within(&event, limit).await, 207);
+    assert_eq!(last["complete"], false);
+    let gone = &last["accounts"][0];
+    assert_eq!(gone["accountId"], B);
+    assert_eq!(gone["errorType"], "NotListed", "{gone}");
+    assert_eq!(gone["retryable"], false);
+    let message = gone["message"].as_str().unwrap();
+    assert!(message.starts_with(&format!("Failed to find account {B} in the organization: ")));
+    assert_eq!(last["accounts"][1]["status"], "ok");
+    let requests = aws.requests();
+    assert!(
+        requests[before..]
+            .iter()
+            .all(|request| request.account != B)
+    );
+}
+
+#[tokio::test]
 async fn an_organization_that_cannot_be_walked_is_an_error() {
     for (fault, expected) in [
         (Fault::Denied, "OrganizationDenied"),
