@@ -7,7 +7,6 @@ use lambda_runtime::{
     LambdaEvent, LambdaInvocation, Runtime, layers::TracingLayer, service_fn,
     tower::util::MapRequestLayer,
 };
-use serde_json::value::RawValue;
 use tokio::{runtime, time::Instant};
 
 use crate::{deadline, function::Function, init_error::InitError};
@@ -28,24 +27,29 @@ pub(crate) fn serve(function: Function) -> Result<(), InitError> {
 }
 
 async fn answer_events(function: Function) -> Result<(), lambda_runtime::Error> {
-    let handler = service_fn(async |event: LambdaEvent<Box<RawValue>>| {
+    let handler = service_fn(async |event: LambdaEvent<String>| {
         let left = deadline::allowance(event.context.deadline(), SystemTime::now());
         let deadline = Instant::now() + left;
         let account = account_of_arn(&event.context.invoked_function_arn).ok();
-        function.call(event.payload.get(), deadline, account).await
+        function.call(&event.payload, deadline, account).await
     });
     Runtime::new(handler)
         // Gives every line that is logged meanwhile the request id.
         .layer(TracingLayer::new())
-        .layer(MapRequestLayer::new(any_event))
+        .layer(MapRequestLayer::new(as_text))
         .run()
         .await
 }
 
-/// An empty event, which is not JSON, counts as `null`.
-fn any_event(mut invocation: LambdaInvocation) -> LambdaInvocation {
-    if invocation.body.is_empty() {
-        invocation.body = "null".into();
-    }
+/// Passes the event on as text, whatever it is: `lambda_runtime` would reject one that is not JSON with an error of its own,
+/// and end the process at TRACE for one that is not UTF-8 (`lambda_runtime` 1.5, `layers/api_response.rs`). An empty event
+/// counts as `null`.
+fn as_text(mut invocation: LambdaInvocation) -> LambdaInvocation {
+    let text = match &*invocation.body {
+        [] => "null".into(),
+        body => String::from_utf8_lossy(body),
+    };
+    // Never fails: it is a string.
+    invocation.body = serde_json::to_vec(&text).unwrap_or_default().into();
     invocation
 }

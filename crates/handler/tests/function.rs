@@ -102,8 +102,25 @@ async fn any_event_will_do_and_none_changes_the_target() {
     assert!(
         aws.requests()
             .iter()
-            .all(|request| request.account == TARGET || request.account == "111111111111")
+            .all(|request| request.account == TARGET)
     );
+}
+
+#[tokio::test]
+async fn an_event_that_is_not_json_is_invalid_and_ends_nothing() {
+    let aws = aws(Account::new().named_buckets(["a"]));
+    let mut function = Setup::new(&aws.endpoint())
+        .with("LOG_LEVEL", "trace")
+        .start()
+        .await;
+    for event in ["accounts", r#"{"prefix": "#, "{} {}"] {
+        let outcome = function.invoke(event).await;
+        assert_eq!(outcome.error_type().unwrap(), "InvalidEvent");
+        let message = outcome.json()["errorMessage"].to_string();
+        assert!(message.contains("is not JSON"), "{message}");
+    }
+    let outcome = function.invoke("").await;
+    assert_eq!(outcome.json()["body"], r#"["a"]"#);
 }
 
 #[tokio::test]
