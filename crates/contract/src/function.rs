@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, str::FromStr};
 
-use crate::{Access, InvalidValue, LogLevel, SessionPolicy, Target, TargetsFault, TargetsFile};
+use crate::{
+    Access, Accounts, InvalidValue, LogLevel, Region, SessionPolicy, Target, TargetsFault,
+    TargetsFile,
+};
 
 /// The names of the function's environment variables.
 pub mod variable {
@@ -187,10 +190,25 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
                 self.faults.push(ConfigurationFault::Both(name));
             }
         }
-        TargetsFile::from_json(text)
+        let file = TargetsFile::from_json(text)
             .map_err(|faults| self.faults.extend(faults.into_iter().map(Into::into)))
-            .ok()
-            .map(Selection::Many)
+            .ok()?;
+        self.refuse_other_partitions(&file);
+        Some(Selection::Many(file))
+    }
+
+    /// Lambda sets `AWS_REGION`; the generator checks the same where it reads the variables file.
+    fn refuse_other_partitions(&mut self, file: &TargetsFile) {
+        let own = (self.lookup)("AWS_REGION").and_then(|region| region.parse::<Region>().ok());
+        let (Some(own), Accounts::Targets(targets)) = (own, file.accounts()) else {
+            return;
+        };
+        let faults = targets.iter().enumerate().filter_map(|(index, target)| {
+            let region = target.region.as_ref()?;
+            (region.partition() != own.partition())
+                .then(|| TargetsFault::other_partition(index, region, &own).into())
+        });
+        self.faults.extend(faults);
     }
 
     fn required<T: FromStr<Err = InvalidValue>>(&mut self, variable: &'static str) -> Option<T> {
@@ -224,7 +242,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Accounts, Concurrency};
+    use crate::Concurrency;
 
     fn lookup(variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
         move |name| {
@@ -304,6 +322,27 @@ mod tests {
         );
         let faults = FunctionConfiguration::read(lookup(&variables), Some("{}")).unwrap_err();
         assert_eq!(faults.len(), 5, "{faults:#?}");
+    }
+
+    #[test]
+    fn a_region_of_another_partition_than_the_functions_is_refused() {
+        let in_region = |region: &str| {
+            let target = Target {
+                region: Some(region.parse().unwrap()),
+                ..target()
+            };
+            let accounts = Accounts::Targets(vec![target]);
+            let file = TargetsFile::new(Concurrency::default(), accounts).unwrap();
+            let variables = [("AWS_REGION", "eu-central-1")];
+            FunctionConfiguration::read(lookup(&variables), Some(&file.to_json()))
+        };
+        assert!(in_region("us-east-1").is_ok());
+        let faults = in_region("cn-north-1").unwrap_err();
+        assert_eq!(
+            faults[0].to_string(),
+            "targets.json: targets[0].region is cn-north-1, in partition aws-cn, and the function runs in eu-central-1, in \
+             partition aws: credentials are valid in one partition"
+        );
     }
 
     #[test]

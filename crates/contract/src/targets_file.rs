@@ -6,8 +6,11 @@ use std::{
     str::FromStr,
 };
 
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::{Map, Value, error::Category};
 
 use crate::{
     Access, AccountId, Concurrency, ExternalId, InvalidValue, Organization, Region, Target,
@@ -142,8 +145,13 @@ impl TargetsFile {
     /// # Errors
     /// Every fault, not the first alone; of a text that is no JSON, where it ceases to be.
     pub fn from_json(text: &str) -> Result<Self, Vec<TargetsFault>> {
-        let value: Value = serde_json::from_str(text)
-            .map_err(|error| vec![TargetsFault::other("", format!("is no JSON: {error}"))])?;
+        let UniqueKeys(value) = serde_json::from_str(text).map_err(|error| {
+            let problem = match error.classify() {
+                Category::Data => error.to_string(),
+                _ => format!("is no JSON: {error}"),
+            };
+            vec![TargetsFault::other("", problem)]
+        })?;
         let mut faults = Vec::new();
         let read = Reader {
             faults: &mut faults,
@@ -162,6 +170,19 @@ impl TargetsFault {
             place: place.into(),
             problem: Problem::Other(problem.into()),
         }
+    }
+
+    /// The target of this number is in a region that the function's credentials are not valid in.
+    pub(crate) fn other_partition(index: usize, region: &Region, function: &Region) -> Self {
+        Self::other(
+            format!("targets[{index}].region"),
+            format!(
+                "is {region}, in partition {}, and the function runs in {function}, in partition {}: credentials are \
+                 valid in one partition",
+                region.partition(),
+                function.partition()
+            ),
+        )
     }
 
     /// Where it is, such as `targets[3].role`; empty for the whole.
@@ -220,6 +241,72 @@ fn faults_of_selection<'a>(
 fn json(value: &impl Serialize) -> String {
     // Strings alone: serde_json has nothing to refuse.
     serde_json::to_string(value).unwrap_or_default()
+}
+
+/// A JSON value no object of which has a key twice: readers of JSON differ in which of the two they take.
+struct UniqueKeys(Value);
+
+impl<'de> Deserialize<'de> for UniqueKeys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+
+        impl<'de> Visitor<'de> for Any {
+            type Value = Value;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON value")
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+                Ok(value.into())
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+                Ok(value.into())
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+                Ok(value.into())
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+                Ok(value.into())
+            }
+
+            fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+                Ok(value.into())
+            }
+
+            fn visit_unit<E>(self) -> Result<Value, E> {
+                Ok(Value::Null)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+                let mut values = Vec::new();
+                while let Some(UniqueKeys(value)) = items.next_element()? {
+                    values.push(value);
+                }
+                Ok(values.into())
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+                let mut object = Map::new();
+                while let Some(key) = entries.next_key::<String>()? {
+                    if object.contains_key(&key) {
+                        let key = key.escape_debug();
+                        return Err(de::Error::custom(format_args!(
+                            "has the key `{key}` twice in one object"
+                        )));
+                    }
+                    let UniqueKeys(value) = entries.next_value()?;
+                    object.insert(key, value);
+                }
+                Ok(object.into())
+            }
+        }
+
+        deserializer.deserialize_any(Any).map(Self)
+    }
 }
 
 /// How the Admin account's own line says so.
@@ -641,6 +728,34 @@ mod tests {
             ]
             .map(ToOwned::to_owned)
         );
+    }
+
+    #[test]
+    fn a_key_that_is_there_twice_is_refused() {
+        for (text, key, place) in [
+            (
+                r#"{"version":1,"concurrency":1,"concurrency":1,"targets":[]}"#,
+                "concurrency",
+                "line 1 column 42",
+            ),
+            (
+                "{\"version\":1,\"concurrency\":1,\"targets\":[\n{\"accountId\":\"000000000001\",\"role\":\"A\",\"role\":\"B\"}]}",
+                "role",
+                "line 2 column 45",
+            ),
+            (
+                r#"{"version":1,"concurrency":1,"organization":{"adminAccountId":"111111111111","r\u006fle":"A","role":"A"}}"#,
+                "role",
+                "line 1 column 99",
+            ),
+        ] {
+            assert_eq!(
+                faults(text),
+                [format!(
+                    "targets.json has the key `{key}` twice in one object at {place}"
+                )]
+            );
+        }
     }
 
     #[test]
