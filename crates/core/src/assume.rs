@@ -81,7 +81,7 @@ async fn ask(
             SessionPolicy::On => Some(ONLY_LIST.to_owned()),
             SessionPolicy::Off => None,
         });
-    attempts(&region.pacer, clients.limits(), || {
+    attempts(Some(&region.pacer), clients.limits(), || {
         tracing::debug!(role, "assuming");
         let request = request.clone();
         // Boxed, as it is large, and others would carry it about.

@@ -1,15 +1,16 @@
 //! The attempts of one request.
 //!
-//! Counted here and not by the SDK, for the services that throttle the caller as a whole: so every attempt passes the
-//! [pacer](crate::pacer), whoever makes it.
+//! Counted here and not by the SDK, so that all services are retried alike, and every attempt for a service that throttles
+//! the caller as a whole passes the [pacer](crate::pacer), whoever makes it. Nor do requests share the SDK's budget of
+//! retries, which a few throttled accounts would spend for all (aws-smithy-runtime 1.16, `TokenBucket`).
 
 use tokio::time::sleep;
 
 use crate::{FailureKind, Limits, failure::Failure, pacer::Pacer};
 
-/// Sends a request until it is answered, as often as `limits` allow, at the pace of `pacer`.
+/// Sends a request until it is answered, as often as `limits` allow, at the pace of `pacer` where there is one.
 pub(crate) async fn attempts<T, F>(
-    pacer: &Pacer,
+    pacer: Option<&Pacer>,
     limits: &Limits,
     mut send: impl FnMut() -> F,
 ) -> Result<T, Failure>
@@ -18,20 +19,23 @@ where
 {
     let mut attempt = 1;
     loop {
-        let started = pacer.turn().await;
-        let failure = match send().await {
-            Ok(answer) => {
-                pacer.answered();
-                return Ok(answer);
+        let turn = match pacer {
+            Some(pacer) => Some((pacer, pacer.turn().await)),
+            None => None,
+        };
+        let answer = send().await;
+        if let Some((pacer, started)) = turn {
+            match answer.as_ref().map_err(Failure::kind) {
+                // A second refusal of one request says little: were it the quota, others' first ones would be refused.
+                Err(FailureKind::Throttled) if attempt == 1 => pacer.throttled(started),
+                Err(FailureKind::Throttled) => {}
+                _ => pacer.answered(),
             }
+        }
+        let failure = match answer {
+            Ok(answer) => return Ok(answer),
             Err(failure) => failure,
         };
-        match failure.kind() {
-            // A second refusal of one request says little: were it the quota, others' first ones would be refused.
-            FailureKind::Throttled if attempt == 1 => pacer.throttled(started),
-            FailureKind::Throttled => {}
-            _ => pacer.answered(),
-        }
         if attempt >= limits.max_attempts || !may_pass(failure.kind()) {
             return Err(failure);
         }

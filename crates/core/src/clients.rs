@@ -8,8 +8,7 @@ use std::{
 
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_sdk_s3::config::{
-    BehaviorVersion, SharedCredentialsProvider, StalledStreamProtectionConfig,
-    retry::{RetryConfig, RetryPartition, TokenBucket},
+    BehaviorVersion, SharedCredentialsProvider, StalledStreamProtectionConfig, retry::RetryConfig,
 };
 use aws_types::SdkConfig;
 use contract::{Access, InvalidValue, Partition, Region, RoleArn, SessionPolicy, Target};
@@ -94,7 +93,8 @@ impl Clients {
         builder
             .set_behavior_version(Some(BehaviorVersion::latest()))
             .set_timeout_config(Some(limits.timeouts()))
-            .set_retry_config(Some(limits.retries()))
+            // Retried are the attempts of `crate::attempts`.
+            .set_retry_config(Some(RetryConfig::disabled()))
             .set_stalled_stream_protection(Some(StalledStreamProtectionConfig::disabled()))
             .set_http_client(Some(
                 config
@@ -225,7 +225,6 @@ impl Regional {
         let config = builder.build();
         let sts = aws_sdk_sts::Client::from_conf(
             aws_sdk_sts::config::Builder::from(&config)
-                .retry_config(RetryConfig::disabled())
                 .interceptor(OnlyWholeAnswers)
                 .build(),
         );
@@ -234,7 +233,6 @@ impl Regional {
         builder.set_credentials_provider(None);
         let s3 = aws_sdk_s3::Client::from_conf(
             aws_sdk_s3::config::Builder::from(&builder.build())
-                .retry_partition(no_shared_budget())
                 .interceptor(OnlyWholeAnswers)
                 .build(),
         );
@@ -245,17 +243,6 @@ impl Regional {
             pacer: Pacer::default(),
         }
     }
-}
-
-/// Retries that the attempts of each request alone limit.
-///
-/// The SDK's default is one budget for all requests of the process to a service, so that a few accounts whose S3 throttles
-/// would end the retries of all (aws-smithy-runtime 1.16, `TokenBucket`: 500 tokens, 5 or 10 a retry). A budget for each
-/// target would be spent by no request: 3 attempts cost 20.
-fn no_shared_budget() -> RetryPartition {
-    RetryPartition::custom("s3-by-target")
-        .token_bucket(TokenBucket::unlimited())
-        .build()
 }
 
 impl fmt::Debug for Clients {

@@ -4,10 +4,7 @@ use std::{borrow::Cow, error::Error, fmt, sync::Arc};
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_smithy_runtime_api::{
-    client::{endpoint::error::ResolveEndpointError, orchestrator::HttpResponse},
-    http::HttpError,
-};
+use aws_smithy_runtime_api::{client::orchestrator::HttpResponse, http::StatusCode};
 use aws_smithy_types::error::ErrorMetadata;
 use aws_types::request_id::RequestId;
 use contract::{AccountId, ExternalId, Region, RoleArn, Target, UnitId};
@@ -16,6 +13,7 @@ use crate::{
     Buckets,
     cause::{Cause, one_line},
     hint::{self, Circumstances},
+    http::find,
 };
 
 /// Which part of a call was under way.
@@ -625,29 +623,35 @@ impl FailureBuilder {
                 format!("the answer could not be read: {root}"),
             )
         };
+        let answered = |status: StatusCode, code: Option<&str>| match kind_of_answer(
+            self.phase,
+            status.as_u16(),
+            code,
+        ) {
+            FailureKind::InvalidResponse if status.is_success() => unreadable(),
+            kind => (kind, answered(status, code)),
+        };
         match error {
             _ if has_cause::<CredentialsError>(error) => no_credentials(root),
             SdkError::ConstructionFailure(_) => not_made(root),
-            SdkError::DispatchFailure(_)
-                if has_cause::<HttpError>(error) || has_cause::<ResolveEndpointError>(error) =>
+            SdkError::TimeoutError(_) => too_late(),
+            SdkError::DispatchFailure(failure) if failure.is_timeout() => too_late(),
+            SdkError::DispatchFailure(failure)
+                if failure.is_user() || (failure.is_other() && !was_sent(error)) =>
             {
                 not_made(root)
             }
-            SdkError::TimeoutError(_) => too_late(),
-            SdkError::DispatchFailure(failure) if failure.is_timeout() => too_late(),
+            SdkError::DispatchFailure(_)
+                if find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse) =>
+            {
+                (
+                    FailureKind::InvalidResponse,
+                    format!("the answer is not HTTP: {root}"),
+                )
+            }
             // An error in another form than the service's own, as a proxy answers.
-            SdkError::ResponseError(answer) if !answer.raw().status().is_success() => {
-                let status = answer.raw().status().as_u16();
-                (kind_of_answer(self.phase, status, None), answered(status))
-            }
-            SdkError::ResponseError(_) => unreadable(),
-            SdkError::ServiceError(answer) => {
-                let status = answer.raw().status().as_u16();
-                match kind_of_answer(self.phase, status, answer.err().code()) {
-                    FailureKind::InvalidResponse => unreadable(),
-                    kind => (kind, answered(status)),
-                }
-            }
+            SdkError::ResponseError(answer) => answered(answer.raw().status(), None),
+            SdkError::ServiceError(answer) => answered(answer.raw().status(), answer.err().code()),
             // `DispatchFailure`, and what a later SDK may add.
             _ => (
                 FailureKind::ConnectionFailed,
@@ -709,8 +713,12 @@ impl What {
     }
 }
 
-fn answered(status: u16) -> String {
-    format!("the service answered with HTTP status {status}")
+fn answered(status: StatusCode, code: Option<&str>) -> String {
+    let status = status.as_u16();
+    match code {
+        Some(_) => format!("the service answered with HTTP status {status}"),
+        None => format!("the answer has HTTP status {status} and no error code of AWS"),
+    }
 }
 
 fn no_credentials(root: &str) -> (FailureKind, String) {
@@ -774,8 +782,8 @@ fn kind_of_answer(phase: Phase, status: u16, code: Option<&str>) -> FailureKind 
         _ => match (status, code) {
             (429, _) => FailureKind::Throttled,
             (500.., _) => FailureKind::ServiceUnavailable,
-            (403, None) => denied,
-            (200..=299, None) => FailureKind::InvalidResponse,
+            // The services name the error, a denial above all: it is a proxy's page, or another server's.
+            (_, None) => FailureKind::InvalidResponse,
             _ => FailureKind::RequestRejected,
         },
     }
@@ -783,7 +791,15 @@ fn kind_of_answer(phase: Phase, status: u16, code: Option<&str>) -> FailureKind 
 
 /// Whether an error of type `E` is in the chain.
 fn has_cause<E: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |&error| error.source()).any(<dyn Error>::is::<E>)
+    find::<E>(error).is_some()
+}
+
+/// Whether the request came as far as a connection. What fails before that, an endpoint that is no URL above all, is of
+/// many types (of S3's rules for endpoints, the last that was tried).
+fn was_sent(error: &(dyn Error + 'static)) -> bool {
+    has_cause::<hyper::Error>(error)
+        || has_cause::<hyper_util::client::legacy::Error>(error)
+        || has_cause::<std::io::Error>(error)
 }
 
 #[cfg(test)]
@@ -795,7 +811,7 @@ mod tests {
         use FailureKind::*;
         for (status, code, kind) in [
             (403, Some("AccessDenied"), AssumeRoleDenied),
-            (403, None, AssumeRoleDenied),
+            (403, None, InvalidResponse),
             (403, Some("ExpiredToken"), ExpiredCredentials),
             (400, Some("ExpiredTokenException"), ExpiredCredentials),
             (403, Some("SignatureDoesNotMatch"), CredentialsRejected),
@@ -809,7 +825,7 @@ mod tests {
             (403, Some("RegionDisabledException"), RegionDisabled),
             (200, None, InvalidResponse),
             (400, Some("NoSuchCode"), RequestRejected),
-            (400, None, RequestRejected),
+            (400, None, InvalidResponse),
             (301, Some("PermanentRedirect"), RequestRejected),
         ] {
             assert_eq!(

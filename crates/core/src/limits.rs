@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
+use aws_smithy_types::timeout::TimeoutConfig;
 
 /// How long a request may take, and how often it is tried.
 ///
@@ -57,11 +57,5 @@ impl Limits {
         let doubled = 2_u32.saturating_pow(number.saturating_sub(1));
         let longest = self.initial_backoff.saturating_mul(doubled).min(LONGEST);
         longest.mul_f64(fastrand::f64())
-    }
-
-    pub(crate) fn retries(&self) -> RetryConfig {
-        RetryConfig::standard()
-            .with_max_attempts(self.max_attempts.max(1))
-            .with_initial_backoff(self.initial_backoff)
     }
 }

@@ -7,6 +7,7 @@ use contract::Target;
 
 use crate::{
     Clients, Wanted,
+    attempts::attempts,
     buckets::{Bucket, Buckets},
     failure::{Failure, Phase},
     page::PageBuckets,
@@ -41,18 +42,24 @@ pub(crate) async fn list(
     let mut token: Option<String> = None;
     loop {
         let page_buckets = PageBuckets::default();
-        let mut page = region
+        let request = region
             .s3
             .list_buckets()
             .max_buckets(PAGE_SIZE)
             .set_prefix(wanted.prefix.map(ToOwned::to_owned))
-            .set_continuation_token(token)
-            .customize()
-            .interceptor(page_buckets.clone())
-            .config_override(session_only(session))
-            .send()
-            .await
-            .map_err(|error| failure().sdk(&error))?;
+            .set_continuation_token(token);
+        let mut page = attempts(None, clients.limits(), || {
+            let request = request
+                .clone()
+                .customize()
+                .interceptor(page_buckets.clone())
+                .config_override(session_only(session));
+            async {
+                let answer = request.send().await;
+                answer.map_err(|error| failure().sdk(&error))
+            }
+        })
+        .await?;
         pages += 1;
 
         let invalid = |what, page: &_| failure().invalid_response(what, page);
@@ -107,8 +114,8 @@ pub(crate) fn of_sdk(buckets: &[aws_sdk_s3::types::Bucket]) -> Option<Buckets> {
         .collect()
 }
 
-/// What a call brings along: the session, and no identity cache. The SDK would make one for the call, to serve its
-/// retries (aws-sdk-s3 1.157, `ConfigOverrideRuntimePlugin`); what is already here needs none.
+/// What a call brings along: the session, and no identity cache. The SDK would make one for the request
+/// (aws-sdk-s3 1.157, `ConfigOverrideRuntimePlugin`); what is already here needs none.
 fn session_only(session: &Session) -> Builder {
     Builder::new()
         .credentials_provider(session.provider())

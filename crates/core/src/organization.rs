@@ -19,7 +19,6 @@ use std::{
 
 use aws_sdk_organizations::{
     Client,
-    config::retry::RetryConfig,
     types::{Account, Child, ChildType},
 };
 use aws_smithy_async::time::SharedTimeSource;
@@ -120,9 +119,7 @@ impl Directory {
     fn client(&self, clients: &Clients) -> &Client {
         self.client.get_or_init(|| {
             Client::from_conf(
-                aws_sdk_organizations::config::Builder::from(clients.config())
-                    .retry_config(RetryConfig::disabled())
-                    .build(),
+                aws_sdk_organizations::config::Builder::from(clients.config()).build(),
             )
         })
     }
@@ -356,7 +353,7 @@ impl Walk<'_> {
     /// A page of the list of this number.
     async fn ask(&self, number: usize, question: Question) -> (usize, Result<Page, Failure>) {
         let pacer = &self.clients.directory.pacer;
-        let page = attempts(pacer, self.clients.limits(), || self.page(&question)).await;
+        let page = attempts(Some(pacer), self.clients.limits(), || self.page(&question)).await;
         let page = match page {
             // Deleted after its parent has named it: only an empty unit can be.
             Err(failure)

@@ -98,6 +98,8 @@ faults! {
     assume_internal: Account::new().always_on_assume(Fault::Internal);
     assume_reset: Account::new().always_on_assume(Fault::Reset);
     assume_truncated: Account::new().always_on_assume(Fault::Truncated);
+    assume_no_http: Account::new().always_on_assume(Fault::NoHttp);
+    assume_proxy_denies: Account::new().always_on_assume(Fault::Proxy(403));
     assume_garbage: Account::new().always_on_assume(Fault::Garbage);
     assume_wrong_account: Account::new().buckets(3).always_on_assume(Fault::WrongAccount("333333333333"));
     list_denied: Account::new().always_on_list(Fault::Denied);
@@ -113,6 +115,7 @@ faults! {
     list_reset: Account::new().always_on_list(Fault::Reset);
     list_broken_off: Account::new().buckets(3).always_on_list(Fault::BrokenOff);
     list_truncated: Account::new().buckets(3).always_on_list(Fault::Truncated);
+    list_no_http: Account::new().always_on_list(Fault::NoHttp);
     list_garbage: Account::new().always_on_list(Fault::Garbage);
     list_repeats_a_token: Account::new().buckets(3).page_cap(1).always_on_list(Fault::RepeatToken);
 }
@@ -189,6 +192,12 @@ async fn what_may_pass_is_tried_three_times_and_a_refusal_once() {
         (Fault::Reset, 3),
         (Fault::BrokenOff, 3),
         (Fault::Truncated, 3),
+        (Fault::Garbage, 3),
+        (Fault::NoHttp, 3),
+        (Fault::Proxy(429), 3),
+        (Fault::Proxy(502), 3),
+        (Fault::Proxy(200), 3),
+        (Fault::Proxy(403), 3),
         (Fault::Denied, 1),
         (error(400, "ValidationError", "no"), 1),
     ] {
@@ -209,8 +218,8 @@ async fn an_error_that_is_no_service_s_own_is_told_by_its_status() {
     for (status, kinds) in [
         (502, [ServiceUnavailable; 2]),
         (429, [Throttled; 2]),
-        (403, [AssumeRoleDenied, ListBucketsDenied]),
-        (404, [RequestRejected; 2]),
+        (403, [InvalidResponse; 2]),
+        (404, [InvalidResponse; 2]),
         (200, [InvalidResponse; 2]),
     ] {
         let proxy = || Fault::Proxy(status);
@@ -329,6 +338,40 @@ async fn an_endpoint_that_is_no_url() {
         "endpoint_no_url",
         stable(&list(&clients).await.unwrap_err())
     );
+}
+
+/// The endpoint of S3 alone, as `AWS_ENDPOINT_URL_S3` sets it.
+#[derive(Debug)]
+struct EndpointOfS3(&'static str);
+
+impl aws_types::service_config::LoadServiceConfig for EndpointOfS3 {
+    fn load_config(&self, key: aws_types::service_config::ServiceConfigKey<'_>) -> Option<String> {
+        (key.service_id() == "S3" && key.env() == "AWS_ENDPOINT_URL").then(|| self.0.to_owned())
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_of_s3_that_is_no_url() {
+    let fake = fake(Account::new());
+    for endpoint in [
+        "not a url",
+        "127.0.0.1:4566",
+        "https://",
+        "/s3",
+        "ftp://x",
+        "http://a b",
+    ] {
+        let mut config = config(&fake.endpoint());
+        config.set_service_config(Some(EndpointOfS3(endpoint)));
+        let clients = Clients::with_limits(&config.build(), &PATIENT).unwrap();
+        let failure = list(&clients).await.unwrap_err();
+        let kind = (failure.kind(), failure.phase());
+        assert_eq!(
+            kind,
+            (FailureKind::InvalidConfiguration, Phase::List),
+            "{endpoint}: {failure:?}"
+        );
+    }
 }
 
 #[tokio::test]

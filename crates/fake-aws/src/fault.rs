@@ -30,6 +30,8 @@ pub enum Fault {
     Hang,
     /// The connection is reset (TCP RST) before an answer.
     Reset,
+    /// Bytes that are no HTTP, and then the end of the connection.
+    NoHttp,
     /// The answer breaks off in the middle, and the connection with it.
     BrokenOff,
     /// The first half of the answer, and then nothing, on an open connection.

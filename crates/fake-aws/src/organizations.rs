@@ -11,7 +11,7 @@ use crate::{
     latency::wait,
     organization::{Member, Organization},
     record::{Action, Request},
-    server::{Reset, World},
+    server::{Cut, World},
     session::Session,
 };
 
@@ -50,7 +50,7 @@ pub(crate) fn parameters(body: &[u8]) -> Option<Vec<(String, String)>> {
     Some(members.collect())
 }
 
-pub(crate) async fn answer(world: &World, request: &Request) -> Result<Response<Body>, Reset> {
+pub(crate) async fn answer(world: &World, request: &Request) -> Result<Response<Body>, Cut> {
     let number = world.organization_requests.fetch_add(1, Ordering::SeqCst);
     let id = format!("org-{}", number + 1);
     let Some(organization) = world.organization() else {
@@ -70,7 +70,8 @@ pub(crate) async fn answer(world: &World, request: &Request) -> Result<Response<
     match fault {
         Fault::Slow(time) => wait(*time).await,
         Fault::Hang => std::future::pending().await,
-        Fault::Reset => return Err(Reset),
+        Fault::Reset => return Err(Cut::Reset),
+        Fault::NoHttp => return Err(Cut::NoHttp),
         Fault::Proxy(status) => return Ok(respond(*status, PROXY.to_owned(), &id)),
         Fault::Garbage => return Ok(respond(200, "<html>not what was asked for".to_owned(), &id)),
         Fault::Empty => return Ok(respond(200, String::new(), &id)),

@@ -10,7 +10,7 @@ use crate::{
     fault::{Fault, PROXY},
     latency::wait,
     record::Request,
-    server::{Reset, World},
+    server::{Cut, World},
     session::Session,
 };
 
@@ -26,7 +26,7 @@ pub(crate) async fn list_buckets(
     world: &World,
     request: &Request,
     token: Option<&str>,
-) -> Result<Response<Body>, Reset> {
+) -> Result<Response<Body>, Cut> {
     let session = Session::of(&request.access_key);
     let Some(state) = world.state(&request.account) else {
         let message = "The AWS Access Key Id you provided does not exist in our records.";
@@ -49,7 +49,8 @@ pub(crate) async fn list_buckets(
     match fault {
         Fault::Slow(time) => wait(*time).await,
         Fault::Hang => std::future::pending().await,
-        Fault::Reset => return Err(Reset),
+        Fault::Reset => return Err(Cut::Reset),
+        Fault::NoHttp => return Err(Cut::NoHttp),
         Fault::Proxy(status) => {
             let html = Bytes::from_static(PROXY.as_bytes());
             return Ok(respond(*status, Body::new([html]), &id));

@@ -444,17 +444,20 @@ fn has_room(quota: Option<&Mutex<Quota>>) -> bool {
     quota.is_none_or(|quota| quota.lock().unwrap_or_else(PoisonError::into_inner).take())
 }
 
-/// The connection is to be reset.
-#[derive(Debug)]
-pub(crate) struct Reset;
+/// How the connection is to end instead of an answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Cut {
+    Reset,
+    NoHttp,
+}
 
-impl std::fmt::Display for Reset {
+impl std::fmt::Display for Cut {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("reset on order")
+        f.write_str("cut on order")
     }
 }
 
-impl std::error::Error for Reset {}
+impl std::error::Error for Cut {}
 
 async fn accept(listener: std::net::TcpListener, world: Arc<World>) {
     let Ok(listener) = TcpListener::from_std(listener) else {
@@ -478,13 +481,19 @@ async fn serve(stream: TcpStream, number: u64, world: Arc<World>) {
         .serve_connection(TokioIo::new(stream), service);
     let ended = poll_fn(|context| connection.poll_without_shutdown(context)).await;
     let stream = connection.into_parts().io.into_inner();
-    if ended.is_err_and(|error| {
-        error
-            .source()
-            .is_some_and(<dyn std::error::Error>::is::<Reset>)
-    }) {
+    let cut = ended
+        .err()
+        .and_then(|error| error.source()?.downcast_ref().copied());
+    match cut {
         // The kernel sends RST instead of FIN when it is closed.
-        let _ = stream.set_zero_linger();
+        Some(Cut::Reset) => {
+            let _ = stream.set_zero_linger();
+        }
+        // The buffer of a connection without an answer has room for it.
+        Some(Cut::NoHttp) => {
+            let _ = stream.try_write(b"SSH-2.0-OpenSSH_9.6\r\n\r\n");
+        }
+        None => {}
     }
 }
 
@@ -492,7 +501,7 @@ async fn answer(
     world: &World,
     connection: u64,
     request: hyper::Request<Incoming>,
-) -> Result<Response<Body>, Reset> {
+) -> Result<Response<Body>, Cut> {
     let _under_way = UnderWay::new(world);
     let (head, body) = request.into_parts();
     let mut scope = credential_scope(&head.headers)
@@ -507,7 +516,7 @@ async fn answer(
         .map(ToOwned::to_owned);
     if head.method == Method::POST {
         let Ok(body) = body.collect().await else {
-            return Err(Reset);
+            return Err(Cut::Reset);
         };
         let body = body.to_bytes();
         let target = head.headers.get("x-amz-target");

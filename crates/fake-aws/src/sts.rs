@@ -13,7 +13,7 @@ use crate::{
     fault::{Fault, PROXY},
     latency::wait,
     record::Request,
-    server::{Reset, World},
+    server::{Cut, World},
     session::Session,
     timestamp::iso_8601,
 };
@@ -71,7 +71,7 @@ pub(crate) async fn assume_role(
     world: &World,
     request: &Request,
     role: Option<Role>,
-) -> Result<Response<Body>, Reset> {
+) -> Result<Response<Body>, Cut> {
     let Some(role) = role else {
         return Ok(error(
             400,
@@ -99,7 +99,8 @@ pub(crate) async fn assume_role(
     match fault {
         Fault::Slow(time) => wait(*time).await,
         Fault::Hang => std::future::pending().await,
-        Fault::Reset => return Err(Reset),
+        Fault::Reset => return Err(Cut::Reset),
+        Fault::NoHttp => return Err(Cut::NoHttp),
         Fault::Proxy(status) => return Ok(respond(*status, PROXY.to_owned(), &id)),
         Fault::Garbage => return Ok(ok("<html>not what was asked for".to_owned(), &id)),
         _ => {}
