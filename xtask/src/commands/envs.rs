@@ -163,26 +163,27 @@ fn table(rows: &[Row]) -> String {
         "STATE",
     ]
     .map(str::to_owned);
-    let lines = rows.iter().map(|row| match &row.facts {
-        Some(facts) => [
-            row.stage.clone(),
+    let lines = rows.iter().map(|row| {
+        // It may be no stage's name.
+        let name = row.stage.escape_debug().to_string();
+        let Some(facts) = &row.facts else {
+            return [&name, "-", "-", "-", "-", "-", "not valid"].map(str::to_owned);
+        };
+        let state = if facts.protected {
+            "valid, protected"
+        } else {
+            "valid"
+        };
+        let [target, role] = facts.columns.clone();
+        [
+            name,
             facts.region.clone(),
             facts.admin_account_id.clone(),
             facts.execution_role.clone(),
-            facts.columns[0].clone(),
-            facts.columns[1].clone(),
-            if facts.protected {
-                "valid, protected"
-            } else {
-                "valid"
-            }
-            .to_owned(),
-        ],
-        // It may be no stage's name.
-        None => {
-            let stage = row.stage.escape_debug().to_string();
-            [&stage, "-", "-", "-", "-", "-", "not valid"].map(str::to_owned)
-        }
+            target,
+            role,
+            state.to_owned(),
+        ]
     });
     console::columns(&std::iter::once(header).chain(lines).collect::<Vec<_>>())
 }

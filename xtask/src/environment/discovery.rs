@@ -16,6 +16,9 @@ struct StageFile {
     name: String,
 }
 
+/// A stage that has a file, or what is wrong with the name of that.
+pub(super) type Found = Result<(Stage, PathBuf)>;
+
 fn stage_files(workspace: &Workspace) -> Result<Vec<StageFile>> {
     let names = files::names_in(&workspace.environments())?;
     let stage_of = |name: &str| {
@@ -36,7 +39,7 @@ fn stage_files(workspace: &Workspace) -> Result<Vec<StageFile>> {
 
 /// The stages of the workspace with the file of each, sorted by name. What is wrong with the name of a file concerns that
 /// stage alone.
-pub(super) fn all(workspace: &Workspace) -> Result<Vec<(String, Result<(Stage, PathBuf)>)>> {
+pub(super) fn all(workspace: &Workspace) -> Result<Vec<(String, Found)>> {
     let folder = workspace.shown(&workspace.environments());
     let mut files = stage_files(workspace)?;
     files.sort_by(|one, other| (&one.stage, &one.name).cmp(&(&other.stage, &other.name)));
