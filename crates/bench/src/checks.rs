@@ -2,7 +2,7 @@
 
 use crate::{
     figure::Figure,
-    scenario::{CONCURRENCY, Contender, Scenario, Work},
+    scenario::{Contender, Scenario, Work},
     summary::Summary,
 };
 
@@ -83,7 +83,7 @@ fn expected(scenario: Scenario) -> Vec<(Figure, Expected)> {
         (Figure::WarmAssume, Expected::Exactly(0)),
         (Figure::WarmList, Expected::Exactly(accounts)),
     ];
-    let at_once = accounts.min(CONCURRENCY);
+    let at_once = accounts.min(scenario.concurrency());
     let warm = match scenario.work {
         Work::Buckets(_) => Expected::Exactly(0),
         Work::Accounts(_) => Expected::AtMost(at_once),

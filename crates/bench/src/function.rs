@@ -17,7 +17,7 @@ use tokio::process::{Child, Command};
 
 use crate::{
     files,
-    scenario::{CONCURRENCY, Contender, Scenario, Work},
+    scenario::{Contender, Scenario, Work},
     setup::Setup,
     usage::{self, ProcessorTime},
 };
@@ -82,9 +82,9 @@ impl Function {
             .env("AWS_LAMBDA_RUNTIME_API", api.address().to_string())
             .env("AWS_ENDPOINT_URL", endpoint)
             .envs(ENVIRONMENT);
-        if let Work::Accounts(count) = scenario.work {
+        if let Work::Accounts(_) = scenario.work {
             let path = task_root.path().join(TargetsFile::NAME);
-            files::write(&path, &targets(count)?)?;
+            files::write(&path, &targets(scenario)?)?;
         } else {
             command
                 .env("TARGET_ACCOUNT_ID", ACCOUNT)
@@ -220,13 +220,13 @@ fn command(setup: &Setup, scenario: Scenario, contender: Contender) -> Command {
 }
 
 /// As many targets, each another account, as the generator would write them.
-fn targets(count: u32) -> Result<String> {
-    let targets: Vec<Value> = (1..=count)
+fn targets(scenario: Scenario) -> Result<String> {
+    let targets: Vec<Value> = (1..=scenario.account_count())
         .map(|number| json!({ "accountId": format!("{number:012}"), "role": ROLE }))
         .collect();
     let file = json!({
         "version": TargetsFile::VERSION,
-        "concurrency": CONCURRENCY,
+        "concurrency": scenario.concurrency(),
         "targets": targets,
     });
     match TargetsFile::from_json(&file.to_string()) {
@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn targets_are_as_many_as_asked_for() {
-        let text = targets(1_000).unwrap();
+        let text = targets(Scenario::accounts(1_000, 0)).unwrap();
         assert_eq!(text.matches("\"accountId\"").count(), 1_000);
         assert!(text.contains("\"000000001000\""));
     }

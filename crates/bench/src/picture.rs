@@ -251,13 +251,17 @@ fn bars(
     Ok(())
 }
 
-/// The time of the first call by the number of accounts, at the larger latency: a line for each contender.
+/// The time of the first call by the number of accounts, at the larger latency: a line for each contender. Where more are
+/// listed at a time than elsewhere, the time would not belong to the line.
 fn accounts(summary: &Summary, area: &Area<'_>) -> Result<()> {
     const SCALE: Scale = Scale::Logarithmic;
     let scenarios: Vec<Scenario> = summary
         .scenarios()
         .into_iter()
-        .filter(|scenario| matches!(scenario.work, Work::Accounts(_)))
+        .filter(|scenario| {
+            matches!(scenario.work, Work::Accounts(_))
+                && scenario.concurrency() == Scenario::accounts(1, 0).concurrency()
+        })
         .collect();
     let latency = scenarios
         .iter()

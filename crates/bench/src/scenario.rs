@@ -5,7 +5,13 @@ use std::{fmt, time::Duration};
 use serde::{Deserialize, Serialize};
 
 /// How many accounts the function and the floor list at a time: the default of the variables files.
-pub(crate) const CONCURRENCY: u32 = 64;
+const CONCURRENCY: u32 = 64;
+
+/// From this number of accounts on they list [`MAX_CONCURRENCY`] at a time, and no Python takes part: it would take minutes.
+const VERY_MANY: u32 = 10_000;
+
+/// The most that a variables file allows.
+const MAX_CONCURRENCY: u32 = 256;
 
 /// What a call has to do, and how far away the services are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -58,12 +64,21 @@ impl Scenario {
         }
     }
 
+    /// How many accounts the function and the floor list at a time.
+    pub(crate) fn concurrency(self) -> u32 {
+        if self.account_count() < VERY_MANY {
+            CONCURRENCY
+        } else {
+            MAX_CONCURRENCY
+        }
+    }
+
     /// The least that a first call for many accounts can take, by the latency and the concurrency alone.
     pub(crate) fn limit(self) -> Option<Duration> {
         let Work::Accounts(count) = self.work else {
             return None;
         };
-        let turns = u64::from(count.div_ceil(CONCURRENCY));
+        let turns = u64::from(count.div_ceil(self.concurrency()));
         Some(Duration::from_millis(turns * 2 * self.latency_ms)).filter(|limit| !limit.is_zero())
     }
 }
@@ -198,9 +213,10 @@ pub(crate) fn plan(quick: bool) -> Vec<Planned> {
             with_python: true,
         });
     }
-    for (count, latency) in [1, 10, 100, 1_000]
+    for (count, latency) in [1, 10, 100, 1_000, VERY_MANY]
         .into_iter()
         .flat_map(|count| [(count, 0), (count, 20)])
+        .filter(|(count, _)| !quick || *count < VERY_MANY)
     {
         plan.push(Planned {
             scenario: Scenario::accounts(count, latency),
@@ -216,7 +232,7 @@ pub(crate) fn plan(quick: bool) -> Vec<Planned> {
                 calls(20, 0, 10)
             },
             starts: 0,
-            with_python: !quick || (count, latency) == (10, 20),
+            with_python: (!quick && count < VERY_MANY) || (count, latency) == (10, 20),
         });
     }
     plan
@@ -242,6 +258,11 @@ mod tests {
         assert_eq!(
             Scenario::accounts(1_000, 20).limit(),
             Some(Duration::from_millis(640))
+        );
+        // 40 turns of 256.
+        assert_eq!(
+            Scenario::accounts(10_000, 20).limit(),
+            Some(Duration::from_millis(1_600))
         );
         assert_eq!(Scenario::accounts(1_000, 0).limit(), None);
         assert_eq!(Scenario::buckets(10, 20).limit(), None);
