@@ -207,6 +207,11 @@ impl Clients {
         self.sessions.discard(target, session);
     }
 
+    /// Remembers that S3 refused `session` when it was new.
+    pub(crate) fn refused(&self, target: &Target, session: &Session, failure: &Failure) {
+        self.sessions.refused(target, session, failure);
+    }
+
     /// The beginning of a failure that concerns `target`.
     pub(crate) fn failure(&self, phase: Phase, target: &Target) -> FailureBuilder {
         FailureBuilder::new(

@@ -97,8 +97,9 @@ pub struct Timings {
 /// Lists the buckets of `target`.
 ///
 /// With the process's own credentials, where the target says so: STS is not asked then, and what they are refused is
-/// told as the caller's own failure. A cached session is used where there is one. Where S3 says that it has expired or
-/// does not know it, it is dropped, and assuming and listing are tried once more, from the first page.
+/// told as the caller's own failure. A cached session is used where there is one. Where S3 says that it has expired,
+/// does not know it, or denies it what it has not denied it from the beginning (it may have been revoked), it is dropped, and
+/// assuming and listing are tried once more, from the first page.
 ///
 /// `deadline` is when the call must have ended: what is under way then fails with [`FailureKind::Timeout`] in its
 /// phase. Without one, only the timeouts and attempts of [`Limits`] bound the call.
@@ -185,8 +186,13 @@ async fn list_target(
             // The process's own credentials are not this crate's to renew.
             _ if target.role().is_none() => false,
             FailureKind::ExpiredCredentials => true,
-            // A new session is known to S3 at once: refused, it will be refused again.
-            FailureKind::CredentialsRejected => origin == Origin::Cache,
+            // A kept session may have been revoked, and a new one is good at once: refused, it will be refused again.
+            FailureKind::ListBucketsDenied | FailureKind::CredentialsRejected => {
+                if origin == Origin::Assumed {
+                    clients.refused(target, &session, &failure);
+                }
+                first && origin == Origin::Cache && !session.was_refused(&failure)
+            }
             _ => false,
         };
         if session_is_over {

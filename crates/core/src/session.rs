@@ -1,12 +1,18 @@
-//! The sessions that STS has issued, by target.
+//! The sessions that STS has issued, by account, role and external ID.
 //!
 //! Kept here and not in the SDK's identity cache: that one holds 64 and evicts any, so that with more targets nearly
 //! every call asks STS again (aws-smithy-runtime 1.16, `LazyCacheBuilder::max_partitions`).
 //!
 //! The cache holds 10,000 targets; before it takes one more, the eighth whose sessions are the oldest goes. The clock is
 //! the configuration's, so that tests need not wait.
+//!
+//! A session that S3 refuses may have been revoked while it was kept: IAM denies everything to sessions that were issued
+//! before (IAM user guide, "Revoke IAM role temporary security credentials"), which looks like any other denial. So a kept
+//! one is replaced, once. What S3 says to a new one is final, and is remembered with it: as long as S3 says the same,
+//! nobody asks STS again.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     fmt,
     sync::{
@@ -18,7 +24,7 @@ use std::{
 
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_async::time::SharedTimeSource;
-use contract::Target;
+use contract::{Access, AccountId, Target};
 
 use crate::Failure;
 
@@ -54,6 +60,8 @@ pub(crate) struct Session {
     number: u64,
     renew_at: SystemTime,
     expires_at: SystemTime,
+    /// How S3 refused it when it was new, if it did.
+    refused: Option<Failure>,
 }
 
 impl Session {
@@ -65,7 +73,15 @@ impl Session {
             number: 0,
             renew_at: never,
             expires_at: never,
+            refused: None,
         }
+    }
+
+    /// Whether S3 refused it for the same reason when it was new.
+    pub(crate) fn was_refused(&self, failure: &Failure) -> bool {
+        self.refused.as_ref().is_some_and(|first| {
+            (first.code(), first.message()) == (failure.code(), failure.message())
+        })
     }
 
     /// What the S3 client takes for a call.
@@ -83,15 +99,40 @@ pub(crate) enum Origin {
     Assumed,
 }
 
-/// The sessions by target.
+/// What makes one session another's: not what a person calls the account, and not the region, as a session is good in all.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key<'a> {
+    account: Cow<'a, AccountId>,
+    access: Cow<'a, Access>,
+}
+
+impl<'a> Key<'a> {
+    fn of(target: &'a Target) -> Self {
+        Self {
+            account: Cow::Borrowed(&target.account),
+            access: Cow::Borrowed(&target.access),
+        }
+    }
+
+    fn into_owned(self) -> Key<'static> {
+        Key {
+            account: Cow::Owned(self.account.into_owned()),
+            access: Cow::Owned(self.access.into_owned()),
+        }
+    }
+}
+
+/// The sessions.
 pub(crate) struct Sessions {
     clock: SharedTimeSource,
     issued: AtomicU64,
     most: usize,
-    slots: RwLock<HashMap<Target, Arc<Slot>>>,
+    slots: RwLock<Slots>,
 }
 
-/// The place of one target's session.
+type Slots = HashMap<Key<'static>, Arc<Slot>>;
+
+/// The place of one session.
 #[derive(Default)]
 struct Slot {
     session: Mutex<Option<Session>>,
@@ -190,13 +231,17 @@ impl Sessions {
 
     /// Forgets `session`, unless another has taken its place.
     pub(crate) fn discard(&self, target: &Target, session: &Session) {
-        let slot = self.slot(target);
-        let mut current = slot.lock();
-        if current
-            .as_ref()
-            .is_some_and(|current| current.number == session.number)
+        self.slot(target)
+            .lock()
+            .take_if(|current| current.number == session.number);
+    }
+
+    /// Remembers that S3 refused `session` when it was new.
+    pub(crate) fn refused(&self, target: &Target, session: &Session, failure: &Failure) {
+        if let Some(current) = &mut *self.slot(target).lock()
+            && current.number == session.number
         {
-            *current = None;
+            current.refused = Some(failure.clone());
         }
     }
 
@@ -216,26 +261,36 @@ impl Sessions {
             number: self.issued.fetch_add(1, Ordering::Relaxed),
             renew_at: issued.expires_at - ahead,
             expires_at: issued.expires_at,
+            refused: None,
         }
     }
 
     fn slot(&self, target: &Target) -> Arc<Slot> {
+        let key = Key::of(target);
         let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slot) = slots.get(target) {
-            return Arc::clone(slot);
+        if let Some(slot) = find(&slots, &key) {
+            return slot;
         }
         drop(slots);
         let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
-        if slots.len() >= self.most && !slots.contains_key(target) {
+        if let Some(slot) = find(&slots, &key) {
+            return slot;
+        }
+        if slots.len() >= self.most {
             make_room(&mut slots);
         }
-        Arc::clone(slots.entry(target.clone()).or_default())
+        Arc::clone(slots.entry(key.into_owned()).or_default())
     }
+}
+
+/// Looks for what is borrowed, in a map that owns.
+fn find<'a>(slots: &HashMap<Key<'a>, Arc<Slot>>, key: &Key<'a>) -> Option<Arc<Slot>> {
+    slots.get(key).map(Arc::clone)
 }
 
 /// Removes the eighth whose sessions are the oldest. Many at a time, as finding them takes a look at all; and none that
 /// somebody is using, as STS would be asked twice.
-fn make_room(slots: &mut HashMap<Target, Arc<Slot>>) {
+fn make_room(slots: &mut Slots) {
     let is_unused = |slot: &Arc<Slot>| Arc::strong_count(slot) == 1;
     let mut numbers: Vec<u64> = slots
         .values()

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use aws_smithy_async::test_util::ManualTimeSource;
 use common::{ACCOUNT, clients, clients_at, fake, list, target};
-use contract::SessionPolicy;
-use cross_account::{FailureKind, Phase, list_buckets};
+use contract::{SessionPolicy, Target};
+use cross_account::{Clients, FailureKind, Phase, list_buckets};
 use fake_aws::{Account, Action, FakeAws, Fault};
 
 fn minutes(count: u64) -> Duration {
@@ -131,13 +131,32 @@ async fn a_session_that_is_over_when_it_comes_is_used_once() {
 
 #[tokio::test]
 async fn a_session_that_s3_calls_expired_is_replaced_within_the_call() {
-    let fake = fake(Account::new().buckets(3));
+    let fake = fake(
+        Account::new()
+            .buckets(3)
+            .on_list([Fault::None, Fault::Expired]),
+    );
     let clients = clients(&fake);
     list(&clients).await.unwrap();
-    fake.revoke_sessions(ACCOUNT);
     fake.reset_counts();
+    replaced(&fake, &clients).await;
+}
 
-    let listing = list(&clients).await.unwrap();
+/// IAM denies everything to the sessions that were issued before they were revoked.
+#[tokio::test]
+async fn a_session_that_was_revoked_is_replaced_within_the_call() {
+    let fake = fake(Account::new().buckets(3));
+    let clients = clients(&fake);
+    for _ in 0..3 {
+        list(&clients).await.unwrap();
+        fake.revoke_sessions(ACCOUNT);
+        fake.reset_counts();
+        replaced(&fake, &clients).await;
+    }
+}
+
+async fn replaced(fake: &FakeAws, clients: &Clients) {
+    let listing = list(clients).await.unwrap();
     assert_eq!(listing.buckets.len(), 3);
     assert!(listing.timings.assume.is_some());
     let counts = fake.counts();
@@ -146,7 +165,7 @@ async fn a_session_that_s3_calls_expired_is_replaced_within_the_call() {
     assert_ne!(keys[0], keys[1]);
 
     fake.reset_counts();
-    list(&clients).await.unwrap();
+    list(clients).await.unwrap();
     assert_eq!(fake.counts().assume, 0, "the new session is kept");
 }
 
@@ -207,6 +226,71 @@ async fn a_cached_session_that_s3_does_not_know_is_replaced_once_and_a_new_one_i
     assert_eq!((counts.assume, counts.list), (1, 2));
 }
 
+/// A denial costs STS one request when it begins, and none while it lasts.
+#[tokio::test]
+async fn an_account_that_is_really_denied_asks_sts_once() {
+    let unknown = Fault::Error {
+        status: 403,
+        code: "InvalidAccessKeyId",
+        message: "The AWS Access Key Id you provided does not exist in our records.",
+    };
+    for (fault, kind) in [
+        (Fault::Denied, FailureKind::ListBucketsDenied),
+        (unknown, FailureKind::CredentialsRejected),
+    ] {
+        // From the beginning, and later.
+        for (good, assumed) in [(0, 1), (2, 2)] {
+            let fake = fake(
+                Account::new()
+                    .on_list(std::iter::repeat_n(Fault::None, good))
+                    .always_on_list(fault.clone()),
+            );
+            let clients = clients(&fake);
+            for _ in 0..good {
+                list(&clients).await.unwrap();
+            }
+            for _ in 0..10 {
+                let failure = list(&clients).await.unwrap_err();
+                assert_eq!((failure.kind(), failure.phase()), (kind, Phase::List));
+            }
+            assert_eq!(fake.counts().assume, assumed, "{good} good, {fault:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_denied_account_recovers_by_itself_and_after_its_sessions_were_revoked() {
+    let fake = fake(Account::new().always_on_list(Fault::Denied));
+    let clients = clients(&fake);
+    list(&clients).await.unwrap_err();
+
+    fake.set_account(ACCOUNT, Account::new().buckets(1));
+    assert_eq!(list(&clients).await.unwrap().timings.assume, None);
+
+    fake.set_account(ACCOUNT, Account::new().always_on_list(Fault::Denied));
+    list(&clients).await.unwrap_err();
+    fake.set_account(ACCOUNT, Account::new().buckets(1));
+    // What S3 says is another thing than what it said to the session when it was new.
+    fake.revoke_sessions(ACCOUNT);
+    list(&clients).await.unwrap();
+    assert_eq!(fake.counts().assume, 2);
+}
+
+#[tokio::test]
+async fn a_revoked_session_whose_role_is_gone_fails_in_its_phase_and_the_next_call_asks_again() {
+    let fake = fake(Account::new().buckets(1));
+    let clients = clients(&fake);
+    list(&clients).await.unwrap();
+    fake.set_account(
+        ACCOUNT,
+        Account::new().buckets(1).on_assume([Fault::Denied]),
+    );
+    fake.revoke_sessions(ACCOUNT);
+    let failure = list(&clients).await.unwrap_err();
+    assert_eq!(failure.kind(), FailureKind::AssumeRoleDenied);
+    list(&clients).await.unwrap();
+}
+
 #[tokio::test]
 async fn one_request_serves_all_who_wait_for_the_same_session() {
     let fake = fake(Account::new().assume_latency(Duration::from_millis(50)));
@@ -265,6 +349,27 @@ async fn targets_that_differ_in_the_external_id_alone_have_sessions_of_their_own
         list_buckets(&clients, &target, None).await.unwrap();
     }
     assert_eq!(fake.counts().assume, 3);
+}
+
+/// An account that was renamed needs no other session, and a region no one of its own.
+#[tokio::test]
+async fn neither_the_name_of_an_account_nor_the_region_makes_a_session_another() {
+    let fake = fake(Account::new());
+    let clients = clients(&fake);
+    for (name, region) in [
+        (None, None),
+        (Some("one"), None),
+        (Some("two"), None),
+        (Some("two"), Some("eu-west-1")),
+    ] {
+        let target = Target {
+            name: name.map(|name| name.parse().unwrap()),
+            region: region.map(|region| region.parse().unwrap()),
+            ..target()
+        };
+        list_buckets(&clients, &target, None).await.unwrap();
+    }
+    assert_eq!(fake.counts().assume, 1);
 }
 
 #[tokio::test]

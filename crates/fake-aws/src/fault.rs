@@ -44,6 +44,8 @@ pub enum Fault {
     Proxy(u16),
     /// Organizations only: an answer of no bytes, with HTTP status 200.
     Empty,
+    /// `AssumeRole` only: the right answer but for this element, which has another text, or is missing.
+    Element(&'static str, Option<&'static str>),
     /// `AssumeRole` only: a session of the account with this id.
     WrongAccount(&'static str),
     /// Lists only: the page, with the continuation token that was sent, or `again`.

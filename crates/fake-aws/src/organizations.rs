@@ -95,6 +95,12 @@ pub(crate) async fn answer(world: &World, request: &Request) -> Result<Response<
     })
 }
 
+/// The signature is of another time.
+pub(crate) fn wrong_time() -> Response<Body> {
+    let message = "Signature expired";
+    error(400, "InvalidSignatureException", message, "org-0")
+}
+
 /// The error that a fault stands for, where it stands for one.
 fn refusal(fault: &Fault, action: Action, caller: &str, id: &str) -> Option<Response<Body>> {
     Some(match fault {

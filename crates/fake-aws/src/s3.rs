@@ -40,7 +40,11 @@ pub(crate) async fn list_buckets(
             return Ok(error(400, "InvalidToken", message, &id));
         }
         if u64::from(session.number) < state.valid_from.load(Ordering::SeqCst) {
-            return Ok(expired(&id));
+            let message = format!(
+                "User: {} is not authorized to perform: s3:ListAllMyBuckets with an explicit deny in an identity-based policy",
+                arn(session)
+            );
+            return Ok(error(403, "AccessDenied", &message, &id));
         }
     }
     let account = &state.account;
@@ -64,10 +68,7 @@ pub(crate) async fn list_buckets(
         _ => {}
     }
     let caller = match session {
-        Some(session) => format!(
-            "arn:aws:sts::{}:assumed-role/MyS3ReadRole/list-s3-buckets",
-            session.account
-        ),
+        Some(session) => arn(session),
         None => world.caller.arn(),
     };
     if let Some(refusal) = refusal(fault, &caller, &id) {
@@ -118,6 +119,20 @@ pub(crate) async fn list_buckets(
         Fault::BrokenOff => response.map(|body| body.half().breaking_off()),
         _ => response,
     })
+}
+
+/// The signature is of another time.
+pub(crate) fn wrong_time() -> Response<Body> {
+    let message = "The difference between the request time and the current time is too large.";
+    error(403, "RequestTimeTooSkewed", message, "s3-0")
+}
+
+/// Who lists with a session.
+fn arn(session: Session<'_>) -> String {
+    format!(
+        "arn:aws:sts::{}:assumed-role/MyS3ReadRole/list-s3-buckets",
+        session.account
+    )
 }
 
 /// The error that a fault stands for, where it stands for one.

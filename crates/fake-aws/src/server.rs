@@ -11,7 +11,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
-    time::Instant,
+    time::{Duration, Instant, SystemTime},
 };
 
 use http_body_util::BodyExt as _;
@@ -31,7 +31,7 @@ use crate::{
     record::{Action, Counts, Request},
     s3,
     session::Session,
-    sts,
+    sts, timestamp,
 };
 
 /// A running STS, S3 and Organizations. Dropping it stops it.
@@ -53,6 +53,7 @@ pub struct Builder {
     assume_quota: Option<Quota>,
     organization_quota: Option<Quota>,
     records: bool,
+    seconds_ahead: Option<i64>,
     address: SocketAddr,
 }
 
@@ -112,6 +113,7 @@ pub(crate) struct World {
     every_account: Option<Arc<Account>>,
     accounts: RwLock<HashMap<String, Arc<State>>>,
     records: bool,
+    seconds_ahead: Option<i64>,
     requests: Mutex<Vec<Request>>,
     assume: AtomicU64,
     list: AtomicU64,
@@ -199,6 +201,14 @@ impl Builder {
         self
     }
 
+    /// The services' clock is so many seconds ahead of the machine's, or behind it, and they refuse a signature of another
+    /// time as AWS does: STS and Organizations after 5 minutes, S3 after 15. Without it, no signature's time is looked at.
+    #[must_use]
+    pub fn seconds_ahead(mut self, seconds: i64) -> Self {
+        self.seconds_ahead = Some(seconds);
+        self
+    }
+
     /// Keeps no record of the requests, only counts: for benchmarks.
     #[must_use]
     pub fn without_record(mut self) -> Self {
@@ -231,6 +241,7 @@ impl Builder {
                     .collect(),
             ),
             records: self.records,
+            seconds_ahead: self.seconds_ahead,
             requests: Mutex::default(),
             assume: AtomicU64::new(0),
             list: AtomicU64::new(0),
@@ -283,6 +294,7 @@ impl FakeAws {
             assume_quota: None,
             organization_quota: None,
             records: true,
+            seconds_ahead: None,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
         }
     }
@@ -365,7 +377,8 @@ impl FakeAws {
         self.world.organization_requests.store(0, Ordering::SeqCst);
     }
 
-    /// Ends all sessions of an account: S3 answers `ExpiredToken` to them.
+    /// Revokes all sessions of an account, as IAM does it: a policy denies S3 to the sessions that were issued before, and
+    /// new ones work (IAM user guide, "Revoke IAM role temporary security credentials").
     pub fn revoke_sessions(&self, account: &str) {
         if let Some(state) = self.world.state(account) {
             let issued = state.issued.load(Ordering::SeqCst);
@@ -385,6 +398,33 @@ impl Drop for FakeAws {
 }
 
 impl World {
+    /// What time it is for the services.
+    pub(crate) fn now(&self) -> SystemTime {
+        let now = SystemTime::now();
+        let ahead = self.seconds_ahead.unwrap_or_default();
+        let seconds = Duration::from_secs(ahead.unsigned_abs());
+        if ahead < 0 {
+            now - seconds
+        } else {
+            now + seconds
+        }
+    }
+
+    /// When a request was signed and what time it is, where these are further apart than the service allows.
+    fn wrong_time(
+        &self,
+        headers: &hyper::HeaderMap,
+        allowed: Duration,
+    ) -> Option<(SystemTime, SystemTime)> {
+        self.seconds_ahead?;
+        let signed = headers.get("x-amz-date")?.to_str().ok()?;
+        let (signed, now) = (timestamp::of_signature(signed)?, self.now());
+        let apart = now
+            .duration_since(signed)
+            .unwrap_or_else(|error| error.duration());
+        (apart > allowed).then_some((signed, now))
+    }
+
     /// The account with this id, where there is one.
     pub(crate) fn state(&self, id: &str) -> Option<Arc<State>> {
         let accounts = self.accounts.read().unwrap_or_else(PoisonError::into_inner);
@@ -444,6 +484,10 @@ fn has_room(quota: Option<&Mutex<Quota>>) -> bool {
     quota.is_none_or(|quota| quota.lock().unwrap_or_else(PoisonError::into_inner).take())
 }
 
+/// How far the time of a signature may be off: for STS and Organizations, and for S3.
+const OF_STS: Duration = Duration::from_secs(5 * 60);
+const OF_S3: Duration = Duration::from_secs(15 * 60);
+
 /// How the connection is to end instead of an answer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Cut {
@@ -475,7 +519,17 @@ async fn accept(listener: std::net::TcpListener, world: Arc<World>) {
 async fn serve(stream: TcpStream, number: u64, world: Arc<World>) {
     // Without effect where it fails; an answer is then slower.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(|request| Box::pin(answer(&world, number, request)));
+    let service = service_fn(|request| {
+        Box::pin(async {
+            let mut answer = answer(&world, number, request).await?;
+            if world.seconds_ahead.is_some()
+                && let Ok(date) = timestamp::http_date(world.now()).parse()
+            {
+                answer.headers_mut().insert("date", date);
+            }
+            Ok::<_, Cut>(answer)
+        })
+    });
     let mut connection = http1::Builder::new()
         .header_read_timeout(None)
         .serve_connection(TokioIo::new(stream), service);
@@ -534,6 +588,9 @@ async fn answer(
                 query: Query::of(parameters),
             };
             world.record(&request);
+            if world.wrong_time(&head.headers, OF_STS).is_some() {
+                return Ok(organizations::wrong_time());
+            }
             return organizations::answer(world, &request).await;
         }
         let query = Query::parse(&body);
@@ -556,6 +613,9 @@ async fn answer(
             query,
         };
         world.record(&request);
+        if let Some((signed, now)) = world.wrong_time(&head.headers, OF_STS) {
+            return Ok(sts::wrong_time(signed, now));
+        }
         match action {
             Action::GetCallerIdentity => Ok(sts::get_caller_identity(world, &request)),
             _ => sts::assume_role(world, &request, role).await,
@@ -570,6 +630,9 @@ async fn answer(
             query: Query::parse(head.uri.query().unwrap_or_default().as_bytes()),
         };
         world.record(&request);
+        if world.wrong_time(&head.headers, OF_S3).is_some() {
+            return Ok(s3::wrong_time());
+        }
         s3::list_buckets(world, &request, token.as_deref()).await
     }
 }

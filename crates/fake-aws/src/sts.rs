@@ -49,6 +49,21 @@ pub(crate) fn invalid_action() -> Response<Body> {
     )
 }
 
+/// The signature is of another time.
+pub(crate) fn wrong_time(signed: SystemTime, now: SystemTime) -> Response<Body> {
+    let (is, side) = if signed < now {
+        ("expired", "earlier")
+    } else {
+        ("not yet current", "later")
+    };
+    let message = format!(
+        "Signature {is}: {} is now {side} than {} (5 min.)",
+        iso_8601(signed),
+        iso_8601(now)
+    );
+    error(403, "SignatureDoesNotMatch", &message, "sts-0")
+}
+
 pub(crate) fn get_caller_identity(world: &World, request: &Request) -> Response<Body> {
     let (user, arn) = match Session::of(&request.access_key) {
         Some(session) => (
@@ -120,7 +135,11 @@ pub(crate) async fn assume_role(
         Fault::WrongAccount(other) => other,
         _ => role.account.as_str(),
     };
-    let response = ok(session(request, &role, &state, owner), &id);
+    let mut answer = session(world, request, &role, &state, owner);
+    if let Fault::Element(name, text) = fault {
+        answer = with_element(&answer, name, *text);
+    }
+    let response = ok(answer, &id);
     Ok(match fault {
         Fault::Truncated => response.map(Body::half),
         Fault::Stalled => response.map(|body| body.half().stalling()),
@@ -151,8 +170,26 @@ fn refusal(fault: &Fault, denied: &str, id: &str) -> Option<Response<Body>> {
     })
 }
 
+/// The document with another text in its element `name`, or without that.
+fn with_element(document: &str, name: &str, text: Option<&str>) -> String {
+    let element = text.map(|text| format!("<{name}>{text}</{name}>"));
+    document
+        .split_once(&format!("<{name}>"))
+        .and_then(|(before, rest)| {
+            let (_, after) = rest.split_once(&format!("</{name}>"))?;
+            Some(format!("{before}{}{after}", element.unwrap_or_default()))
+        })
+        .unwrap_or_else(|| document.to_owned())
+}
+
 /// The answer with a new session.
-fn session(request: &Request, role: &Role, state: &crate::server::State, owner: &str) -> String {
+fn session(
+    world: &World,
+    request: &Request,
+    role: &Role,
+    state: &crate::server::State,
+    owner: &str,
+) -> String {
     let seconds = state.account.session_seconds.unwrap_or_else(|| {
         request
             .parameter("DurationSeconds")
@@ -180,7 +217,7 @@ fn session(request: &Request, role: &Role, state: &crate::server::State, owner: 
         session.access_key(),
         session.secret(),
         session.token(),
-        iso_8601(SystemTime::now() + Duration::from_secs(seconds)),
+        iso_8601(world.now() + Duration::from_secs(seconds)),
     )
 }
 

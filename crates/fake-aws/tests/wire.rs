@@ -78,7 +78,12 @@ fn a_session_is_good_with_its_own_token_alone_and_until_it_is_revoked() {
     assert!(list(&fake, page, "ASIA3333333333330000", one.1).contains("InvalidAccessKeyId"));
 
     fake.revoke_sessions(ACCOUNT);
-    assert!(list(&fake, page, two.0, two.1).contains("<Code>ExpiredToken</Code>"));
+    let denied = list(&fake, page, two.0, two.1);
+    assert!(denied.contains("<Code>AccessDenied</Code>"), "{denied}");
+    assert!(
+        denied.contains("with an explicit deny in an identity-based policy"),
+        "{denied}"
+    );
     let third = assume(&fake, "");
     let (key, token) = (
         element(&third, "AccessKeyId").unwrap(),
