@@ -202,7 +202,8 @@ pub(crate) struct RenderMode {
 pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) stage: OneStage,
-    /// Write the generated files (the JSON Schema, the README's tables) anew instead of only comparing them
+    /// Write the generated files (the JSON Schema, the README's tables) anew, and put the account ids of variables files
+    /// in quotes
     #[arg(long)]
     pub(crate) fix: bool,
 }

@@ -15,6 +15,11 @@ use crate::{
 /// is stale.
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Check) -> Result<()> {
     let templates = Templates::load(workspace, &File::ALL)?;
+    if flags.fix {
+        for (source, count) in environment::quote_ids(workspace, flags.stage.env.as_deref())? {
+            console::note(&format!("wrote {source}: {count} account ids in quotes"));
+        }
+    }
     let environments = match &flags.stage.env {
         Some(stage) => vec![environment::load(workspace, stage)],
         None => super::load_all(workspace)?

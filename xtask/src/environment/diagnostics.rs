@@ -1,6 +1,6 @@
 //! Every problem of one file, told the way rustc tells them.
 
-use std::{fmt, ops::Range};
+use std::{collections::HashMap, fmt, fmt::Write as _, ops::Range};
 
 use annotate_snippets::{
     AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet, renderer::DecorStyle,
@@ -45,6 +45,8 @@ enum Mend {
         say: String,
         at: Range<usize>,
         with: String,
+        /// Whether it may be written without asking: it changes nothing of what the file means.
+        is_safe: bool,
     },
 }
 
@@ -98,7 +100,18 @@ impl Problem {
 
     /// How to mend it: `with` in place of the text `at`.
     pub(super) fn write(
+        self,
+        say: impl Into<String>,
+        at: Range<usize>,
+        with: impl Into<String>,
+    ) -> Self {
+        self.write_if(false, say, at, with)
+    }
+
+    /// As [`write`](Self::write); where it `is_safe`, [`Diagnostics::mended`] writes it.
+    pub(super) fn write_if(
         mut self,
+        is_safe: bool,
         say: impl Into<String>,
         at: Range<usize>,
         with: impl Into<String>,
@@ -107,8 +120,35 @@ impl Problem {
             say: say.into(),
             at,
             with: with.into(),
+            is_safe,
         });
         self
+    }
+
+    /// What may be written without asking, and where.
+    fn safe(&self) -> impl Iterator<Item = (&Range<usize>, &str)> {
+        self.mends.iter().filter_map(|mend| match mend {
+            Mend::Write {
+                at,
+                with,
+                is_safe: true,
+                ..
+            } => Some((at, with.as_str())),
+            Mend::Write { .. } | Mend::Say(_) => None,
+        })
+    }
+
+    /// What problems that are alike have in common: the title, whatever its numbers are.
+    fn kind(&self) -> String {
+        let mut kind = String::with_capacity(self.title.len());
+        for character in self.title.chars() {
+            if !character.is_ascii_digit() {
+                kind.push(character);
+            } else if !kind.ends_with('#') {
+                kind.push('#');
+            }
+        }
+        kind
     }
 
     /// Where it begins, in bytes of the text.
@@ -128,9 +168,19 @@ impl Problem {
         }
     }
 
-    fn render(&self, source: &str, text: &str, lines: &Lines, renderer: &Renderer) -> String {
+    /// `others` are those that it stands for.
+    fn render(
+        &self,
+        source: &str,
+        text: &str,
+        lines: &Lines,
+        others: &[&Self],
+        renderer: &Renderer,
+    ) -> String {
         let title = Level::ERROR.primary_title(self.title.as_str());
-        let notes = self.notes.iter().map(|note| Level::NOTE.message(note));
+        let alike = (!others.is_empty()).then(|| alike(others, lines));
+        let notes = self.notes.iter().chain(&alike);
+        let notes = notes.map(|note| Level::NOTE.message(note));
         let said = self.mends.iter().filter_map(|mend| match mend {
             Mend::Say(help) => Some(Level::HELP.message(help)),
             Mend::Write { .. } => None,
@@ -178,7 +228,7 @@ impl Problem {
         };
         let mut report = vec![group.elements(notes).elements(said)];
         for mend in &self.mends {
-            if let Mend::Write { say, at, with } = mend {
+            if let Mend::Write { say, at, with, .. } = mend {
                 let window = Window::around(text, lines, &[Some(at)]);
                 report.push(
                     Group::with_title(Level::HELP.secondary_title(say)).element(
@@ -192,6 +242,24 @@ impl Problem {
         }
         renderer.render(&report)
     }
+}
+
+/// How many problems that are alike are shown one by one; of more, the first stands for all.
+const MOST_ALIKE: usize = 5;
+
+/// Where else a problem is.
+fn alike(others: &[&Problem], lines: &Lines) -> String {
+    const MOST: usize = 10;
+    let line_of = |problem: &&Problem| lines.of(problem.start()).to_string();
+    let mut text: Vec<String> = others.iter().take(MOST).map(line_of).collect();
+    if others.len() > MOST {
+        text.push("…".to_owned());
+    }
+    format!(
+        "the same {} times more, in lines {}",
+        others.len(),
+        text.join(", ")
+    )
 }
 
 /// Two places of one problem that lie further apart, in bytes, are shown by themselves: what lies between would be
@@ -258,6 +326,46 @@ impl Diagnostics {
         self.problems.len()
     }
 
+    /// `bytes`, which the problems are of, with what may be written without asking, and how many places that is. Nothing
+    /// where there is none, or where the text is not that of the bytes.
+    pub(super) fn mended(&self, bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
+        const MARK: &[u8] = b"\xEF\xBB\xBF";
+        let mark = if bytes.starts_with(MARK) { MARK } else { b"" };
+        if bytes[mark.len()..] != *self.text.as_bytes() {
+            return None;
+        }
+        let mut safe: Vec<_> = self.problems.iter().flat_map(Problem::safe).collect();
+        safe.sort_by_key(|(at, _)| at.start);
+        safe.dedup_by_key(|(at, _)| at.start);
+        let mut mended = mark.to_vec();
+        let mut end = 0;
+        for (at, with) in &safe {
+            mended.extend_from_slice(&self.text.as_bytes()[end..at.start]);
+            mended.extend_from_slice(with.as_bytes());
+            end = at.end;
+        }
+        mended.extend_from_slice(&self.text.as_bytes()[end..]);
+        (!safe.is_empty()).then_some((mended, safe.len()))
+    }
+
+    /// The problems that are shown, each with those that it stands for.
+    pub(super) fn shown(&self) -> Vec<(&Problem, Vec<&Problem>)> {
+        let mut kinds: HashMap<String, Vec<&Problem>> = HashMap::new();
+        for problem in &self.problems {
+            kinds.entry(problem.kind()).or_default().push(problem);
+        }
+        let stand_for = |problem: &'_ Problem| match kinds.get(&problem.kind()).map(Vec::as_slice) {
+            Some([first, others @ ..]) if others.len() >= MOST_ALIKE => {
+                std::ptr::eq(*first, problem).then(|| others.to_vec())
+            }
+            _ => Some(Vec::new()),
+        };
+        self.problems
+            .iter()
+            .filter_map(|problem| Some((problem, stand_for(problem)?)))
+            .collect()
+    }
+
     /// All problems and a line that sums them up, for a terminal with colours or without.
     pub(crate) fn render(&self, colours: bool) -> String {
         let renderer = if colours {
@@ -266,15 +374,26 @@ impl Diagnostics {
             Renderer::plain()
         };
         let lines = Lines::in_text(&self.text);
-        let problems = self.problems.iter();
-        let mut parts: Vec<String> = problems
-            .map(|problem| problem.render(&self.source, &self.text, &lines, &renderer))
+        let shown = self.shown().into_iter();
+        let mut parts: Vec<String> = shown
+            .map(|(problem, others)| {
+                problem.render(&self.source, &self.text, &lines, &others, &renderer)
+            })
             .collect();
         let count = match self.problems.len() {
             1 => "1 problem".to_owned(),
             several => format!("{several} problems"),
         };
-        parts.push(format!("{count} in {}; nothing was written", self.source));
+        let mut sum = format!("{count} in {}; nothing was written", self.source);
+        let safe = self.problems.iter().flat_map(Problem::safe).count();
+        if safe > 0 {
+            // Writing to a text cannot fail.
+            let _ = write!(
+                sum,
+                "\nhint: `cargo xtask check --fix` puts the account ids in quotes ({safe})"
+            );
+        }
+        parts.push(sum);
         parts.join("\n\n")
     }
 }

@@ -334,7 +334,8 @@ fn text_value<T: Leaf>(
             format!("{misread} to some YAML readers"),
         )
     };
-    Some(problem.write("write it in quotes", span, format!("\"{text}\"")))
+    let is_id = T::KIND == Kind::QuotedText;
+    Some(problem.write_if(is_id, "write it in quotes", span, format!("\"{text}\"")))
 }
 
 /// What becomes of an account id without quotes.

@@ -141,9 +141,47 @@ pub(crate) fn load_all(workspace: &Workspace) -> Result<Vec<(String, Result<Envi
     }))
 }
 
-fn read(workspace: &Workspace, stage: Stage, path: &Path) -> Result<Environment> {
+/// Puts the account ids of a stage's file in quotes, or of every stage's, and touches nothing else in them. Gives the
+/// files that were written, with how many ids each.
+///
+/// # Errors
+/// There is no such stage, or a file cannot be read or written.
+pub(crate) fn quote_ids(
+    workspace: &Workspace,
+    stage: Option<&str>,
+) -> Result<Vec<(String, usize)>> {
+    let files = match stage {
+        Some(stage) => vec![discovery::find(workspace, stage)?],
+        // What is wrong with the name of a file is told when it is read.
+        None => discovery::all(workspace)?
+            .into_iter()
+            .filter_map(|(_, found)| found.ok())
+            .collect(),
+    };
+    let mut written = Vec::new();
+    for (stage, path) in files {
+        let source = workspace.shown(&path);
+        let Ok(bytes) = bytes_of(&path) else {
+            continue;
+        };
+        let Err(problems) = parse(&source, stage, &bytes) else {
+            continue;
+        };
+        if let Some((mended, count)) = problems.mended(&bytes) {
+            files::rewrite(&path, &mended)?;
+            written.push((source, count));
+        }
+    }
+    Ok(written)
+}
+
+fn bytes_of(path: &Path) -> Result<Vec<u8>> {
     // One more than the limit, so that a file over it is told from one at it.
-    let bytes = files::read_at_most(path, text::LARGEST + 1).map_err(|error| {
+    files::read_at_most(path, text::LARGEST + 1)
+}
+
+fn read(workspace: &Workspace, stage: Stage, path: &Path) -> Result<Environment> {
+    let bytes = bytes_of(path).map_err(|error| {
         InputFault(format!(
             "{error:#}\nhint: a stage's variables stand in a file that you may read"
         ))
