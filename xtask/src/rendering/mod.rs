@@ -311,6 +311,9 @@ impl Rendered {
         environment: &Environment,
     ) -> Result<PathBuf> {
         let path = self.path(workspace, environment);
+        if let Some(folder) = path.parent() {
+            files::sweep(folder)?;
+        }
         files::write(&path, self.text.as_bytes())?;
         Ok(path)
     }
