@@ -45,6 +45,8 @@ impl Package {
     /// The template, the build, the Framework or the linter says no.
     pub(crate) fn make(workspace: &Workspace, environment: &Environment) -> Result<Self> {
         let rendered = Rendered::of_stage(workspace, environment, File::Serverless)?;
+        // Before the build, which takes minutes: what they need may be missing.
+        tools::ensure_for_packages(workspace)?;
         let artifact = Artifact::build(workspace, environment)?;
         rendered.write(workspace, environment)?;
         let folder = workspace.dist(&environment.stage);
@@ -82,9 +84,12 @@ impl Package {
 
     fn lint(&self, workspace: &Workspace) -> Result<()> {
         let step = Step::begin("Linting the CloudFormation template");
+        // By its name alone: cfn-lint takes a path for a pattern (1.58, `_glob_filenames`).
+        let template = self.cloudformation_template();
         tools::cfn_lint(workspace)?
             .args(["--regions", self.region.as_str(), "--template"])
-            .args([self.cloudformation_template()])
+            .args(template.file_name())
+            .in_folder(self.folder.join(PACKAGE_FOLDER))
             .run_quietly()
             .context("cfn-lint found fault with the packaged CloudFormation template")?;
         step.done("no findings");

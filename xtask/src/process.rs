@@ -298,7 +298,16 @@ impl Program {
     }
 
     fn not_started(&self) -> String {
-        format!("Failed to start `{}`", self.shown())
+        let is_bare = self.path.components().count() == 1;
+        let name = self.path.to_string_lossy();
+        let hint = match &*name {
+            _ if !is_bare || find_program(&name).is_some() => String::new(),
+            "cargo" | "rustc" => format!(
+                "\nhint: there is no `{name}` in PATH: add the folder that holds it (rustup puts it in `~/.cargo/bin`)\n"
+            ),
+            _ => format!("\nhint: there is no `{name}` in PATH\n"),
+        };
+        format!("Failed to start `{}`{hint}", self.shown())
     }
 }
 
@@ -472,5 +481,10 @@ mod tests {
         assert_eq!(error, "`/bin/sh -c 'exit 3'` failed (exit status: 3)");
         let missing = Program::new("/no/such program").quiet().run().unwrap_err();
         assert_eq!(missing.to_string(), "Failed to start `'/no/such program'`");
+        let missing = Program::new("no-such-program").quiet().run().unwrap_err();
+        assert_eq!(
+            missing.to_string(),
+            "Failed to start `no-such-program`\nhint: there is no `no-such-program` in PATH\n"
+        );
     }
 }

@@ -75,6 +75,9 @@ impl Tool {
         Self::Awslambdaric,
     ];
 
+    /// Those that a stage is built, packaged and deployed with; the others are for work on this project.
+    pub(crate) const FOR_PACKAGES: [Self; 3] = [Self::Osls, Self::CargoLambda, Self::CfnLint];
+
     /// Its package's name, and the name of the folder with its lock files.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -221,6 +224,16 @@ pub(crate) fn cfn_lint(workspace: &Workspace) -> Result<Program> {
 /// As [`ensure`].
 pub(crate) fn typos(workspace: &Workspace) -> Result<Program> {
     Ok(ensure(workspace, Tool::Typos)?.program())
+}
+
+/// Every tool that a package is made with, installed if it was not.
+///
+/// # Errors
+/// As [`ensure`].
+pub(crate) fn ensure_for_packages(workspace: &Workspace) -> Result<()> {
+    Tool::FOR_PACKAGES
+        .into_iter()
+        .try_for_each(|tool| ensure(workspace, tool).map(drop))
 }
 
 /// Every tool, installed if it was not.

@@ -50,6 +50,7 @@ pub(super) fn build(
     architecture: Architecture,
 ) -> Result<PathBuf> {
     let target = target(architecture);
+    require_rust(process::find_program)?;
     require_target(workspace, architecture)?;
     let lambda_folder = workspace
         .target()
@@ -124,6 +125,23 @@ fn cargo_home() -> Option<PathBuf> {
         .or_else(home)
 }
 
+/// cargo-lambda starts the `cargo` of `PATH`, whichever cargo has started this.
+///
+/// # Errors
+/// `PATH` lacks a part of the Rust toolchain: says how to get it there.
+fn require_rust(find: impl Fn(&str) -> Option<PathBuf>) -> Result<()> {
+    for name in ["cargo", "rustc"] {
+        if find(name).is_none() {
+            bail!(
+                "There is no `{name}` in PATH, which the function is built with\n\
+                 hint: add the folder that holds it to PATH (rustup puts it in `~/.cargo/bin`), or install Rust: \
+                 https://rustup.rs"
+            );
+        }
+    }
+    Ok(())
+}
+
 /// # Errors
 /// The Rust toolchain has no standard library for `architecture`: says how to get it.
 pub(super) fn require_target(workspace: &Workspace, architecture: Architecture) -> Result<()> {
@@ -146,4 +164,21 @@ pub(super) fn require_target(workspace: &Workspace, architecture: Architecture) 
     bail!(
         "The Rust target `{target}` is not installed, and the function cannot be built for it\nhint: {mend}"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_without_cargo_is_told() {
+        let only = |there: &'static str| {
+            move |name: &str| (name == there).then(|| PathBuf::from("/bin").join(name))
+        };
+        for (there, missing) in [("rustc", "`cargo` in PATH"), ("cargo", "`rustc` in PATH")] {
+            let told = require_rust(only(there)).unwrap_err().to_string();
+            assert!(told.contains(missing) && told.contains("hint: "), "{told}");
+        }
+        assert!(require_rust(|_| Some(PathBuf::new())).is_ok());
+    }
 }
