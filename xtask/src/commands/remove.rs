@@ -2,11 +2,39 @@
 
 use anyhow::Result;
 
-use crate::{cli, framework, guard, workspace::Workspace};
+use crate::{
+    cli, console,
+    deployed::{self, Access, Part, Question},
+    environment::Environment,
+    framework, guard,
+    workspace::Workspace,
+};
 
+/// A stage that is not deployed is as it should be afterwards: that is no failure, but said.
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Remove) -> Result<()> {
     let environment = super::load(workspace, &flags.stage)?;
     let caller = guard::require_admin(workspace, &environment)?;
+    if is_absent(workspace, &environment)? {
+        console::note(&format!(
+            "Stage `{}` is not deployed: there is no stack `{}` in {} of account {}; nothing was removed",
+            environment.stage,
+            environment.stack_name(),
+            environment.variables.region,
+            environment.variables.admin_account_id
+        ));
+        return Ok(());
+    }
     guard::confirm(&environment, "remove", &flags.confirmation)?;
     framework::remove(workspace, &environment, &caller)
+}
+
+/// Whether there is no stack of the stage; not where that cannot be read.
+fn is_absent(workspace: &Workspace, environment: &Environment) -> Result<bool> {
+    let name = environment.stack_name();
+    let question = Question {
+        stacks: vec![name.clone()],
+        ..Question::default()
+    };
+    let deployed = deployed::inspect(workspace, Access::of_caller(environment), &question)?;
+    Ok(matches!(deployed.stacks.get(&name), Some(Part::Absent)))
 }

@@ -104,14 +104,24 @@ fn before<'a>(
         .iter()
         .rev()
         .find(|deployment| deployment.timestamp < current);
-    match older {
-        Some(older) => Ok(older),
-        None => bail!(
-            "There is nothing to go back to: the Framework keeps no deployment of stage `{}` from before the one in \
-             effect ({current})",
-            environment.stage
-        ),
+    if let Some(older) = older {
+        return Ok(older);
     }
+    let stage = &environment.stage;
+    let mut others = deployments.to_vec();
+    others.retain(|deployment| deployment.timestamp != current);
+    if others.is_empty() {
+        bail!(
+            "There is nothing to go back to: the Framework keeps no other deployment of stage `{stage}` than the one in \
+             effect ({current})"
+        );
+    }
+    bail!(
+        "None of the deployments that the Framework keeps of stage `{stage}` is dated before the one in effect ({current})\n\
+         hint: after a rollback, or where a clock went back, `cargo xtask rollback --env {stage} --to TIMESTAMP` goes to \
+         one of the others:\n{}",
+        list(&others)
+    )
 }
 
 fn list(deployments: &[Deployment]) -> String {
@@ -126,6 +136,27 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn where_no_other_deployment_is_older_those_there_are_are_listed() {
+        let text = include_bytes!("../../../environments/variables.dev.yml");
+        let dev = crate::environment::parse("x", "dev".parse().unwrap(), text).unwrap();
+        let deployments = [100, 200, 300].map(|timestamp| Deployment {
+            timestamp,
+            date: format!("date {timestamp}"),
+        });
+        let chosen = before(&dev, &deployments, Some(300)).unwrap();
+        assert_eq!(chosen.timestamp, 200);
+        // The clock went back before the last deployment.
+        let told = before(&dev, &deployments, Some(100))
+            .unwrap_err()
+            .to_string();
+        for part in ["--to TIMESTAMP", "\n  200 (date 200)\n  300 (date 300)"] {
+            assert!(told.contains(part), "{told}");
+        }
+        let told = before(&dev, &deployments[..1], Some(100)).unwrap_err();
+        assert!(told.to_string().contains("nothing to go back to"), "{told}");
+    }
 
     #[test]
     fn the_deployment_in_effect_is_where_the_code_lies() {
