@@ -16,7 +16,7 @@ use contract::{Access, InvalidValue, Partition, Region, RoleArn, SessionPolicy, 
 use crate::{
     Limits, Roots,
     assume::assume,
-    complete::OnlyWholeAnswers,
+    complete::WholeResponses,
     failure::{Failure, FailureBuilder, Phase},
     organization::Directory,
     pacer::Pacer,
@@ -230,16 +230,14 @@ impl Regional {
         let config = builder.build();
         let sts = aws_sdk_sts::Client::from_conf(
             aws_sdk_sts::config::Builder::from(&config)
-                .interceptor(OnlyWholeAnswers)
+                .interceptor(WholeResponses::Xml)
                 .build(),
         );
         let mut builder = config.into_builder();
         // Each call brings its session. Without this line a forgotten one would list the process's own account.
         builder.set_credentials_provider(None);
         let s3 = aws_sdk_s3::Client::from_conf(
-            aws_sdk_s3::config::Builder::from(&builder.build())
-                .interceptor(OnlyWholeAnswers)
-                .build(),
+            aws_sdk_s3::config::Builder::from(&builder.build()).build(),
         );
         Self {
             region,

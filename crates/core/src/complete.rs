@@ -1,105 +1,125 @@
-//! Whether an answer came whole.
+//! Takes a response whole or not at all.
 //!
-//! The SDK's XML parser takes the end of its input for the end of every open element (aws-smithy-xml 0.64): an answer
-//! that breaks off between two buckets, as a faulty proxy may leave it, reads as a shorter list without a continuation
-//! token, and one that breaks off in the session token reads as a shorter token. So each answer is checked: it must end
-//! with the end tag of the element that it begins with. Where it does not, the attempt counts as a failed one, and is
-//! retried.
+//! A body is read up to a maximum length, which no response of the service reaches: what a faulty proxy sends may be of any
+//! length, and would take the memory of all accounts. A document of a successful response is then checked: one that
+//! breaks off, or has a piece missing, reads as a shorter one to the SDK, or as one with a shorter session token.
+//! Otherwise reading the body fails, so that the attempt counts as a failed one, and is retried.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
 
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
-        interceptors::{Intercept, OverriddenHooks, context::FinalizerInterceptorContextMut},
-        orchestrator::OrchestratorError,
+        interceptors::{
+            Intercept, OverriddenHooks, context::BeforeDeserializationInterceptorContextMut,
+        },
+        orchestrator::HttpResponse,
         runtime_components::RuntimeComponents,
     },
 };
-use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::{body::SdkBody, config_bag::ConfigBag};
+use bytes::Bytes;
+use http_body::{Body, Frame};
 
-/// Lets only whole answers pass.
+use crate::xml;
+
+/// The maximum length of a response of STS and of Organizations, in bytes. Those of STS have some 2 KB, and a page of 20
+/// accounts some 10.
+const MAX_LENGTH: usize = 1024 * 1024;
+
+/// Lets only whole responses pass.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct OnlyWholeAnswers;
+pub(crate) enum WholeResponses {
+    /// Those of a service that answers in XML.
+    Xml,
+    /// Those of a service that answers in JSON, which the SDK reads as strictly.
+    Json,
+}
 
-#[derive(Debug, thiserror::Error)]
-#[error("it breaks off before its end, or is no XML")]
-struct BrokenOff;
-
-impl Intercept for OnlyWholeAnswers {
+impl Intercept for WholeResponses {
     fn name(&self) -> &'static str {
-        "OnlyWholeAnswers"
+        "WholeResponses"
     }
 
-    // Not `read_after_deserialization`: an error that an interceptor returns is never retried, one of the response is.
-    fn modify_before_attempt_completion(
+    fn modify_before_deserialization(
         &self,
-        context: &mut FinalizerInterceptorContextMut<'_>,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let broken_off = context.response().is_some_and(|answer| {
-            // A body that could not be read at all is an error already.
-            answer.status().is_success()
-                && answer.body().bytes().is_some_and(|body| !is_whole(body))
+        let response = context.response_mut();
+        // An error is one anyway, and what can be read of it is told.
+        let is_checked = matches!(self, Self::Xml) && response.status().is_success();
+        read_whole(response, MAX_LENGTH, move |document| {
+            if is_checked {
+                xml::check(&document)?;
+            }
+            Ok(document.into())
         });
-        if let Some(outcome) = context.output_or_error_mut().filter(|_| broken_off) {
-            *outcome = Err(OrchestratorError::response(BrokenOff.into()));
-        }
         Ok(())
     }
 
     fn overridden_hooks(&self) -> OverriddenHooks {
-        OverriddenHooks::MODIFY_BEFORE_ATTEMPT_COMPLETION
+        OverriddenHooks::MODIFY_BEFORE_DESERIALIZATION
     }
 }
 
-/// Whether an XML document ends with the end tag of its root element.
-fn is_whole(document: &[u8]) -> bool {
-    let Some(root) = root(document) else {
-        return false;
-    };
-    document
-        .trim_ascii_end()
-        .strip_suffix(b">")
-        .map(<[u8]>::trim_ascii_end)
-        .and_then(|rest| rest.strip_suffix(root))
-        .is_some_and(|rest| rest.ends_with(b"</"))
+/// Has the body of `response` read up to `max_length` bytes, and what `read` makes of it take its place.
+pub(crate) fn read_whole(
+    response: &mut HttpResponse,
+    max_length: usize,
+    read: impl FnOnce(Vec<u8>) -> Result<Bytes, BoxError> + Send + Sync + 'static,
+) {
+    let body = std::mem::replace(response.body_mut(), SdkBody::taken());
+    // What it says its length is, within reason.
+    let length = usize::try_from(Body::size_hint(&body).lower()).unwrap_or(usize::MAX);
+    *response.body_mut() = SdkBody::from_body_1_x(Whole {
+        document: Vec::with_capacity(length.min(max_length)),
+        body: Some((body, Box::new(read))),
+        max_length,
+    });
 }
 
-/// The name of the root element, which stands after the declaration and any comments.
-fn root(document: &[u8]) -> Option<&[u8]> {
-    document
-        .split(|&byte| byte == b'<')
-        .skip(1)
-        .find(|tag| tag.first().is_some_and(|first| !b"?!".contains(first)))
-        .and_then(|tag| {
-            tag.split(|byte| byte.is_ascii_whitespace() || b"/>".contains(byte))
-                .next()
-        })
-        .filter(|name| !name.is_empty())
+type Read = Box<dyn FnOnce(Vec<u8>) -> Result<Bytes, BoxError> + Send + Sync>;
+
+/// A body that is given on when all of it has come.
+struct Whole {
+    /// Gone once it was.
+    body: Option<(SdkBody, Read)>,
+    document: Vec<u8>,
+    max_length: usize,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+#[derive(Debug, thiserror::Error)]
+#[error("it is longer than {0} bytes")]
+struct TooLong(usize);
 
-    #[test]
-    fn every_beginning_of_a_document_is_told_from_the_whole() {
-        let document = "<?xml version=\"1.0\"?>\n<!-- a --><List xmlns=\"x\"><B><N>a</N></B><List2></List2></List>";
-        assert!(is_whole(document.as_bytes()));
-        assert!(is_whole(format!("{document}\r\n").as_bytes()));
-        for end in 0..document.len() {
-            assert!(
-                !is_whole(&document.as_bytes()[..end]),
-                "{}",
-                &document[..end]
-            );
-        }
-    }
+impl Body for Whole {
+    type Data = Bytes;
+    type Error = BoxError;
 
-    #[test]
-    fn what_is_no_document_is_not_whole() {
-        for text in ["", "<", ">", "</>", "{}", "<html>oops", "a</a>"] {
-            assert!(!is_whole(text.as_bytes()), "{text}");
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = &mut *self;
+        let Some((body, _)) = &mut this.body else {
+            return Poll::Ready(None);
+        };
+        while let Some(frame) = ready!(Pin::new(&mut *body).poll_frame(context)) {
+            // What is not data are trailers, which AWS sends none of.
+            if let Ok(data) = frame?.into_data() {
+                if data.len() > this.max_length - this.document.len() {
+                    return Poll::Ready(Some(Err(TooLong(this.max_length).into())));
+                }
+                this.document.extend_from_slice(&data);
+            }
         }
+        let document = std::mem::take(&mut this.document);
+        let document = this.body.take().map(|(_, read)| read(document));
+        Poll::Ready(document.map(|document| document.map(Frame::data)))
     }
 }

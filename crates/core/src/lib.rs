@@ -54,6 +54,7 @@ mod pacer;
 mod page;
 mod roots;
 mod session;
+mod xml;
 
 use std::time::Duration;
 
@@ -175,6 +176,7 @@ async fn list_target(
         .await
         .unwrap_or_else(|Late| Err(clients.failure(Phase::List, target).deadline()));
         timings.list += started.elapsed();
+        buckets.remove_repeated();
         let failure = match listed {
             Ok(pages) => {
                 timings.pages = pages;

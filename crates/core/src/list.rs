@@ -8,9 +8,9 @@ use contract::Target;
 use crate::{
     Clients, Wanted,
     attempts::attempts,
-    buckets::{Bucket, Buckets},
+    buckets::Buckets,
     failure::{Failure, Phase},
-    page::PageBuckets,
+    page::PageReader,
     session::Session,
 };
 
@@ -41,18 +41,18 @@ pub(crate) async fn list(
     let mut seen = HashSet::new();
     let mut token: Option<String> = None;
     loop {
-        let page_buckets = PageBuckets::default();
+        let reader = PageReader::default();
         let request = region
             .s3
             .list_buckets()
             .max_buckets(PAGE_SIZE)
             .set_prefix(wanted.prefix.map(ToOwned::to_owned))
             .set_continuation_token(token);
-        let mut page = attempts(None, clients.limits(), || {
+        let output = attempts(None, clients.limits(), || {
             let request = request
                 .clone()
                 .customize()
-                .interceptor(page_buckets.clone())
+                .interceptor(reader.clone())
                 .config_override(session_only(session));
             async {
                 let answer = request.send().await;
@@ -62,13 +62,11 @@ pub(crate) async fn list(
         .await?;
         pages += 1;
 
-        let invalid = |what, page: &_| failure().invalid_response(what, page);
-        let found = match page.buckets.take() {
-            Some(found) => {
-                of_sdk(&found).ok_or_else(|| invalid("it has a bucket without a name", &page))?
-            }
-            None => page_buckets.take().unwrap_or_default(),
+        let invalid = |what| failure().invalid_response(what, &output);
+        let Some(page) = reader.take() else {
+            return Err(invalid("it is no list of buckets"));
         };
+        let found = page.buckets;
         empty_pages = if found.is_empty() { empty_pages + 1 } else { 0 };
         if buckets.is_empty() {
             *buckets = found;
@@ -80,38 +78,19 @@ pub(crate) async fn list(
         if buckets.name_bytes() > most {
             return Err(failure().names_too_large(most));
         }
-        let Some(next) = page
-            .continuation_token
-            .take()
-            .filter(|next| !next.is_empty())
-        else {
+        let Some(next) = page.token else {
             return Ok(pages);
         };
         if empty_pages > MOST_EMPTY_PAGES {
-            return Err(invalid("one empty page follows the other", &page));
+            return Err(invalid("one empty page follows the other"));
         }
         if !seen.insert(next.clone()) {
             return Err(invalid(
                 "it repeats a continuation token, so following it would never end",
-                &page,
             ));
         }
         token = Some(next);
     }
-}
-
-/// Buckets that the SDK has read; nothing where one has no name.
-pub(crate) fn of_sdk(buckets: &[aws_sdk_s3::types::Bucket]) -> Option<Buckets> {
-    buckets
-        .iter()
-        .map(|bucket| {
-            Some(Bucket {
-                name: bucket.name()?,
-                region: bucket.bucket_region(),
-                created: bucket.creation_date().copied(),
-            })
-        })
-        .collect()
 }
 
 /// What a call brings along: the session, and no identity cache. The SDK would make one for the request

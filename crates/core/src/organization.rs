@@ -30,6 +30,7 @@ use tokio::{sync::Mutex, time::Instant};
 use crate::{
     Clients, FailureKind, Late,
     attempts::attempts,
+    complete::WholeResponses,
     failure::{Failure, FailureBuilder},
     pacer::Pacer,
     within,
@@ -119,7 +120,9 @@ impl Directory {
     fn client(&self, clients: &Clients) -> &Client {
         self.client.get_or_init(|| {
             Client::from_conf(
-                aws_sdk_organizations::config::Builder::from(clients.config()).build(),
+                aws_sdk_organizations::config::Builder::from(clients.config())
+                    .interceptor(WholeResponses::Json)
+                    .build(),
             )
         })
     }
