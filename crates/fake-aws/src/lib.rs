@@ -17,7 +17,9 @@
 //! are ones it issued and not revoked, which tells the account, and the limits of `ListBuckets`. Sessions need no memory:
 //! account and number stand in the access key.
 //!
-//! It runs on a thread of its own, so that neither a test's runtime nor its clock matters to it.
+//! It runs on a thread of its own, so that neither a test's runtime nor its clock matters to it. With the feature
+//! `in-memory` it can do without thread and socket as well, as the HTTP client of the SDK's clients, in the time of the
+//! runtime that asks: on a paused clock, an hour of deadlines, quotas and expiring sessions takes milliseconds.
 //!
 //! What is *not* here: TLS, signatures (they are not checked), policies (a fault says who is refused), and any
 //! state: an account's buckets are numbered, not created. It is for tests and benchmarks, and is never shipped.
@@ -25,6 +27,8 @@
 mod account;
 mod body;
 mod fault;
+#[cfg(feature = "in-memory")]
+mod in_memory;
 mod latency;
 mod organization;
 mod organizations;
@@ -38,6 +42,8 @@ mod timestamp;
 
 pub use account::Account;
 pub use fault::Fault;
+#[cfg(feature = "in-memory")]
+pub use in_memory::Latency;
 pub use organization::Organization;
 pub use record::{Action, Counts, Request};
 pub use server::{Builder, FakeAws};

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use crate::{
     body::Body,
     fault::{Fault, PROXY},
-    latency::wait,
     organization::{Member, Organization},
     record::{Action, Request},
     server::{Cut, World},
@@ -62,13 +61,13 @@ pub(crate) async fn answer(world: &World, request: &Request) -> Result<Response<
             &id,
         ));
     };
-    wait(organization.latency).await;
+    world.clock.wait(organization.latency).await;
     let fault = match organization.fault(number, request.action) {
         Fault::None if !world.may_ask_organization() => &Fault::Throttled,
         fault => fault,
     };
     match fault {
-        Fault::Slow(time) => wait(*time).await,
+        Fault::Slow(time) => world.clock.wait(*time).await,
         Fault::Hang => std::future::pending().await,
         Fault::Reset => return Err(Cut::Reset),
         Fault::NoHttp => return Err(Cut::NoHttp),

@@ -8,7 +8,6 @@ use crate::{
     account::escape,
     body::Body,
     fault::{Fault, PROXY},
-    latency::wait,
     record::Request,
     server::{Cut, World},
     session::Session,
@@ -48,10 +47,10 @@ pub(crate) async fn list_buckets(
         }
     }
     let account = &state.account;
-    wait(account.list_latency).await;
+    world.clock.wait(account.list_latency).await;
     let fault = account.on_list.fault(number);
     match fault {
-        Fault::Slow(time) => wait(*time).await,
+        Fault::Slow(time) => world.clock.wait(*time).await,
         Fault::Hang => std::future::pending().await,
         Fault::Reset => return Err(Cut::Reset),
         Fault::NoHttp => return Err(Cut::NoHttp),

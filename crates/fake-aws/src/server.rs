@@ -11,20 +11,22 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use http_body_util::BodyExt as _;
-use hyper::{Method, Response, body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{Method, Response, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::oneshot,
+    time::Instant,
 };
 
 use crate::{
     account::Account,
     body::Body,
+    latency::Clock,
     organization::Organization,
     organizations,
     query::Query,
@@ -38,7 +40,7 @@ use crate::{
 #[derive(Debug)]
 pub struct FakeAws {
     address: SocketAddr,
-    world: Arc<World>,
+    pub(crate) world: Arc<World>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -63,7 +65,7 @@ struct Quota {
     per_second: f64,
     most: f64,
     left: f64,
-    counted: Instant,
+    counted: Option<Instant>,
 }
 
 impl Quota {
@@ -72,15 +74,16 @@ impl Quota {
             per_second: per_second.into(),
             most: burst.max(1).into(),
             left: burst.into(),
-            counted: Instant::now(),
+            counted: None,
         }
     }
 
     fn take(&mut self) -> bool {
         let now = Instant::now();
-        let gained = self.per_second * (now - self.counted).as_secs_f64();
+        let since = self.counted.map_or(Duration::ZERO, |counted| now - counted);
+        let gained = self.per_second * since.as_secs_f64();
         self.left = (self.left + gained).min(self.most);
-        self.counted = now;
+        self.counted = Some(now);
         let enough = self.left >= 1.0;
         if enough {
             self.left -= 1.0;
@@ -109,6 +112,7 @@ impl Caller {
 /// All that the requests share.
 #[derive(Debug)]
 pub(crate) struct World {
+    pub(crate) clock: Clock,
     pub(crate) caller: Caller,
     every_account: Option<Arc<Account>>,
     accounts: RwLock<HashMap<String, Arc<State>>>,
@@ -231,29 +235,7 @@ impl Builder {
         let listener = std::net::TcpListener::bind(self.address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let world = Arc::new(World {
-            caller: self.caller,
-            every_account: self.every_account,
-            accounts: RwLock::new(
-                self.accounts
-                    .into_iter()
-                    .map(|(id, account)| (id, Arc::new(State::new(account))))
-                    .collect(),
-            ),
-            records: self.records,
-            seconds_ahead: self.seconds_ahead,
-            requests: Mutex::default(),
-            assume: AtomicU64::new(0),
-            list: AtomicU64::new(0),
-            organization: RwLock::new(self.organization.map(Arc::new)),
-            organization_requests: AtomicU64::new(0),
-            organization_counted: AtomicU64::new(0),
-            connections: AtomicU64::new(0),
-            in_flight: AtomicU64::new(0),
-            most_in_flight: AtomicU64::new(0),
-            assume_quota: self.assume_quota.map(Mutex::new),
-            organization_quota: self.organization_quota.map(Mutex::new),
-        });
+        let world = Arc::new(self.world(Clock::Machine));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -275,6 +257,46 @@ impl Builder {
             stop: Some(stop),
             thread: Some(thread),
         })
+    }
+
+    /// Makes one without a socket, for `FakeAws::http_client` (feature `in-memory`): it answers on the runtime that asks, in
+    /// its time, which may be paused.
+    #[must_use]
+    pub fn in_memory(self) -> FakeAws {
+        FakeAws {
+            // Nobody connects to it.
+            address: SocketAddr::from(([127, 0, 0, 1], 1)),
+            world: Arc::new(self.world(Clock::of_runtime())),
+            stop: None,
+            thread: None,
+        }
+    }
+
+    fn world(self, clock: Clock) -> World {
+        World {
+            clock,
+            caller: self.caller,
+            every_account: self.every_account,
+            accounts: RwLock::new(
+                self.accounts
+                    .into_iter()
+                    .map(|(id, account)| (id, Arc::new(State::new(account))))
+                    .collect(),
+            ),
+            records: self.records,
+            seconds_ahead: self.seconds_ahead,
+            requests: Mutex::default(),
+            assume: AtomicU64::new(0),
+            list: AtomicU64::new(0),
+            organization: RwLock::new(self.organization.map(Arc::new)),
+            organization_requests: AtomicU64::new(0),
+            organization_counted: AtomicU64::new(0),
+            connections: AtomicU64::new(0),
+            in_flight: AtomicU64::new(0),
+            most_in_flight: AtomicU64::new(0),
+            assume_quota: self.assume_quota.map(Mutex::new),
+            organization_quota: self.organization_quota.map(Mutex::new),
+        }
     }
 }
 
@@ -400,7 +422,7 @@ impl Drop for FakeAws {
 impl World {
     /// What time it is for the services.
     pub(crate) fn now(&self) -> SystemTime {
-        let now = SystemTime::now();
+        let now = self.clock.now();
         let ahead = self.seconds_ahead.unwrap_or_default();
         let seconds = Duration::from_secs(ahead.unsigned_abs());
         if ahead < 0 {
@@ -551,10 +573,11 @@ async fn serve(stream: TcpStream, number: u64, world: Arc<World>) {
     }
 }
 
-async fn answer(
+/// Answers a request, which came on this connection.
+pub(crate) async fn answer<B: hyper::body::Body>(
     world: &World,
     connection: u64,
-    request: hyper::Request<Incoming>,
+    request: hyper::Request<B>,
 ) -> Result<Response<Body>, Cut> {
     let _under_way = UnderWay::new(world);
     let (head, body) = request.into_parts();

@@ -11,7 +11,6 @@ use crate::{
     account::escape,
     body::Body,
     fault::{Fault, PROXY},
-    latency::wait,
     record::Request,
     server::{Cut, World},
     session::Session,
@@ -106,13 +105,13 @@ pub(crate) async fn assume_role(
     let account = &state.account;
     let number = state.assumed.fetch_add(1, Ordering::SeqCst);
     let id = format!("sts-{}-{}", role.account, number + 1);
-    wait(account.assume_latency).await;
+    world.clock.wait(account.assume_latency).await;
     let fault = match account.on_assume.fault(number) {
         Fault::None if !world.may_assume() => &Fault::Throttled,
         fault => fault,
     };
     match fault {
-        Fault::Slow(time) => wait(*time).await,
+        Fault::Slow(time) => world.clock.wait(*time).await,
         Fault::Hang => std::future::pending().await,
         Fault::Reset => return Err(Cut::Reset),
         Fault::NoHttp => return Err(Cut::NoHttp),
