@@ -81,13 +81,32 @@ fn what_is_rendered_is_looked_at_and_nothing_is_written() {
         assert!(!workspace.path().join(left_alone).exists(), "{left_alone}");
     }
 
-    for command in ["render", "roles"] {
-        assert!(
-            xtask(&workspace, &[command, "--env", "dev"])
-                .status
-                .success()
-        );
+    assert!(
+        xtask(&workspace, &["render", "--env", "dev"])
+            .status
+            .success()
+    );
+    let (no_roles, status) = report(&workspace);
+    assert_eq!(status, Some(0), "{no_roles:#}");
+    let rendered = &no_roles["checks"][5];
+    assert_eq!(rendered["status"], "ok", "{rendered:#}");
+    let found = rendered["found"].as_str().unwrap();
+    assert!(found.contains("the roles are not rendered yet"), "{found}");
+    let tools = no_roles["checks"][3]["found"].as_str().unwrap();
+    for (tool, is_needed) in [
+        ("osls", true),
+        ("cargo-lambda", true),
+        ("typos", false),
+        ("ministack", false),
+    ] {
+        assert_eq!(tools.contains(tool), is_needed, "{tools}");
     }
+
+    assert!(
+        xtask(&workspace, &["roles", "--env", "dev"])
+            .status
+            .success()
+    );
     let (fresh, status) = report(&workspace);
     assert_eq!(status, Some(0), "{fresh:#}");
     // Not installed here: that is no fault, and not known to be right.

@@ -83,9 +83,15 @@ pub(super) fn rendered(
         Err(error) => return Err(error),
     };
     let mut causes = Vec::new();
+    // Who has never rendered the roles may have them from elsewhere.
+    let folder = workspace.dist(&environment.stage).join("roles");
+    let has_roles = !files::names_in(&folder)?.is_empty();
     for file in &rendered {
         let path = file.path(workspace, environment);
         let name = workspace.shown(&path);
+        if !has_roles && path.starts_with(&folder) {
+            continue;
+        }
         match files::read_if_there(&path)? {
             Some(bytes) if bytes == file.text().as_bytes() => {}
             Some(_) => {
@@ -102,7 +108,6 @@ pub(super) fn rendered(
         .iter()
         .map(|file| file.path(workspace, environment))
         .collect();
-    let folder = workspace.dist(&environment.stage).join("roles");
     for name in files::names_in(&folder)? {
         let path = folder.join(&name);
         if rendering::is_target_role(&name) && !made.contains(&path) {
@@ -112,10 +117,16 @@ pub(super) fn rendered(
     }
     let stage = &environment.stage;
     if causes.is_empty() {
-        let found = format!(
-            "serverless.yml and the roles in dist/{stage} are fresh ({} files)",
-            rendered.len()
-        );
+        let found = if has_roles {
+            format!(
+                "serverless.yml and the roles in dist/{stage} are fresh ({} files)",
+                rendered.len()
+            )
+        } else {
+            format!(
+                "serverless.yml in dist/{stage} is fresh; the roles are not rendered yet (`cargo xtask roles --env {stage}`)"
+            )
+        };
         return Ok((Check::ok(Id::Rendered, found), Some(grants)));
     }
     let found = format!(
@@ -189,7 +200,8 @@ fn missing_program(id: Id, error: &anyhow::Error) -> Check {
 fn pinned_tools(workspace: &Workspace) -> Check {
     let mut installed = Vec::new();
     let mut absent = Vec::new();
-    for tool in Tool::ALL {
+    // The others are for work on this project, and no stage misses them.
+    for tool in Tool::FOR_PACKAGES {
         match tools::look(workspace, tool) {
             Ok((version, true)) => installed.push(format!("{} {version}", tool.name())),
             Ok((version, false)) => absent.push(format!("{} {version}", tool.name())),

@@ -21,6 +21,9 @@ pub(crate) struct Check {
     /// Of `target`: the account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) account: Option<String>,
+    /// Of `target`: what the variables file calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
     /// What it comes to.
     pub(crate) status: Status,
     /// What was found, in a line.
@@ -30,6 +33,10 @@ pub(crate) struct Check {
     /// What to do; nothing where all is well, or nobody can tell.
     pub(crate) fix: Option<String>,
 }
+
+/// What is said of a target that was listed where nothing else says that its role lets the function in: it keeps a session
+/// for up to an hour.
+pub(super) const EARLIER_SESSION: &str = "perhaps with an earlier session";
 
 /// The checks. Their names in JSON are a contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -206,6 +213,7 @@ impl Check {
         Self {
             id,
             account: None,
+            name: None,
             status,
             found: found.into(),
             causes: Vec::new(),

@@ -1,9 +1,13 @@
 //! The report for a person: a line a check, and below those that failed what to do. At most 100 columns, but for what is
 //! to be copied as it stands.
 
-use std::fmt::{self, Write};
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    fmt::{self, Write},
+};
 
-use super::report::{Cause, Check, Id, Report, Status};
+use super::report::{Cause, Check, EARLIER_SESSION, Id, Report, Status};
 
 /// The widest line.
 const COLUMNS: usize = 100;
@@ -24,6 +28,10 @@ impl fmt::Display for Report {
                 rest = found - STATUS
             );
             f.write_str(&wrapped(&row.found, &name, found))?;
+            if let Some(accounts) = &row.accounts {
+                let label = format!("{:STATUS$}accounts: ", "");
+                f.write_str(&wrapped(accounts, &label, label.len()))?;
+            }
             for (index, cause) in row.check.causes.iter().enumerate() {
                 let before = &row.check.causes[..index];
                 let number = (row.check.causes.len() > 1).then_some(index + 1);
@@ -46,34 +54,114 @@ impl fmt::Display for Report {
 
 /// A line of the table.
 struct Row<'a> {
-    check: &'a Check,
+    check: Cow<'a, Check>,
     name: String,
     found: String,
+    /// The accounts that it is about, where they are several.
+    accounts: Option<String>,
 }
 
-/// A line a check; the targets that are well, where there are several, in one.
+/// A line a check; of the targets that are well, and of those with the same causes, one for all of them.
 fn rows(checks: &[Check]) -> Vec<Row<'_>> {
-    let is_well = |check: &&Check| check.id == Id::Target && check.status == Status::Ok;
-    let well: Vec<&Check> = checks.iter().filter(is_well).collect();
-    let mut rows = Vec::new();
-    let mut told = well.len() < 2;
+    let mut groups: Vec<(String, Vec<&Check>)> = Vec::new();
+    let mut places = HashMap::new();
     for check in checks {
-        if !is_well(&check) || well.len() < 2 {
-            rows.push(Row {
-                check,
-                name: name(check),
-                found: check.found.clone(),
-            });
-        } else if !told {
-            told = true;
-            rows.push(Row {
-                check,
-                name: "targets".to_owned(),
-                found: format!("{} accounts can be listed", well.len()),
-            });
+        let kind = kind(check);
+        let place = *places.entry(kind.clone()).or_insert(groups.len());
+        if place == groups.len() {
+            groups.push((kind, Vec::new()));
         }
+        groups[place].1.push(check);
     }
-    rows
+    groups
+        .into_iter()
+        .flat_map(|(_, group)| match group[..] {
+            [check, _, ..] if check.id == Id::Target => vec![row_of_several(&group)],
+            _ => group.into_iter().map(row_of_one).collect(),
+        })
+        .collect()
+}
+
+fn row_of_one(check: &Check) -> Row<'_> {
+    Row {
+        check: Cow::Borrowed(check),
+        name: name(check),
+        found: check.found.clone(),
+        accounts: None,
+    }
+}
+
+fn row_of_several<'a>(group: &[&'a Check]) -> Row<'a> {
+    let first = group[0];
+    let name = "targets".to_owned();
+    if first.status == Status::Ok {
+        let is_earlier = |check: &&&Check| check.found.contains(EARLIER_SESSION);
+        let found = match group.iter().filter(is_earlier).count() {
+            0 => format!("{} accounts can be listed", group.len()),
+            some => format!(
+                "{} accounts can be listed, {some} of them {EARLIER_SESSION} (of up to an hour ago)",
+                group.len()
+            ),
+        };
+        return Row {
+            check: Cow::Borrowed(first),
+            name,
+            found,
+            accounts: None,
+        };
+    }
+    let check = for_any_account(first);
+    let account = |check: &&Check| {
+        let id = check.account.clone().unwrap_or_default();
+        match &check.name {
+            Some(name) => format!("{id} ({name})"),
+            None => id,
+        }
+    };
+    let mut accounts: Vec<String> = group.iter().take(MOST_NAMED).map(account).collect();
+    if group.len() > MOST_NAMED {
+        accounts.push(format!("and {} more", group.len() - MOST_NAMED));
+    }
+    Row {
+        name,
+        found: format!("{} accounts: {}", group.len(), check.found),
+        accounts: Some(accounts.join(", ")),
+        check: Cow::Owned(check),
+    }
+}
+
+/// How many accounts of one cause are named.
+const MOST_NAMED: usize = 50;
+
+/// What checks have in common that are one line of the table: of targets that are well nothing else, of others all but
+/// the account.
+fn kind(check: &Check) -> String {
+    match (check.id, check.status) {
+        (Id::Target, Status::Ok) => "targets that are well".to_owned(),
+        (Id::Target, _) => {
+            let mut check = for_any_account(check);
+            (check.account, check.name) = (None, None);
+            // A value can always be written.
+            serde_json::to_string(&check).unwrap_or_default()
+        }
+        _ => name(check),
+    }
+}
+
+/// The same with a word in the place of the account's id.
+fn for_any_account(check: &Check) -> Check {
+    let mut check = check.clone();
+    let Some(account) = check.account.clone() else {
+        return check;
+    };
+    let put = |text: &mut String| *text = text.replace(&account, "ACCOUNT");
+    put(&mut check.found);
+    check.fix.iter_mut().for_each(put);
+    for cause in &mut check.causes {
+        put(&mut cause.text);
+        cause.place.iter_mut().for_each(put);
+    }
+    check
 }
 
 fn name(check: &Check) -> String {
@@ -195,5 +283,59 @@ mod tests {
         3 ok, 1 failed, 1 unknown
         "#);
         assert!(text.lines().all(|line| line.chars().count() <= COLUMNS));
+    }
+
+    #[test]
+    fn targets_with_the_same_causes_are_told_once() {
+        let refused = |account: &str, name: Option<&str>, other: &str| {
+            let place = format!("in account {account}, on role R");
+            let cause =
+                Cause::possible(CauseId::RoleMissing, format!("account {account} has none"));
+            let statement = Statement::allow("ExecutionRole", ["sts:AssumeRole"]);
+            let mut check = target(account, Status::Failed);
+            check.found = "STS refuses".to_owned();
+            check.name = name.map(ToOwned::to_owned);
+            check.because(vec![
+                cause.mended_by(place, statement),
+                Cause::possible(CauseId::ControlPolicy, other),
+            ])
+        };
+        let mut well = target("444444444444", Status::Ok);
+        well.found = format!("listed: 1 bucket, {EARLIER_SESSION}: x");
+        let report = Report {
+            stage: "dev".to_owned(),
+            checks: vec![
+                refused("111111111111", Some("Audit"), "x"),
+                target("222222222222", Status::Ok),
+                refused("333333333333", None, "x"),
+                well,
+                refused("555555555555", None, "y"),
+            ],
+        };
+        insta::assert_snapshot!(report.to_string(), @r#"
+        failed   targets              2 accounts: STS refuses
+                 accounts: 111111111111 (Audit), 333333333333
+                 1. possible: account ACCOUNT has none
+                    in account ACCOUNT, on role R:
+                      {
+                        "Sid": "ExecutionRole",
+                        "Effect": "Allow",
+                        "Action": "sts:AssumeRole"
+                      }
+                 2. possible: x
+        ok       targets              2 accounts can be listed, 1 of them perhaps with an earlier session
+                                      (of up to an hour ago)
+        failed   target 555555555555  STS refuses
+                 1. possible: account 555555555555 has none
+                    in account 555555555555, on role R:
+                      {
+                        "Sid": "ExecutionRole",
+                        "Effect": "Allow",
+                        "Action": "sts:AssumeRole"
+                      }
+                 2. possible: y
+
+        2 ok, 3 failed, 0 unknown
+        "#);
     }
 }

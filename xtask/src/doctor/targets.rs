@@ -14,7 +14,7 @@ use super::{
     admin::{self, AdminSide},
     evidence::{Failure, Fault, Kind, Outcome},
     facts::{Facts, Seen},
-    report::{Cause, CauseId, Certainty, Check, Id, Status},
+    report::{Cause, CauseId, Certainty, Check, EARLIER_SESSION, Id, Status},
     verdict::{self, Policies, Verdict},
 };
 use crate::{
@@ -81,6 +81,7 @@ pub(super) fn examine(
             _ => own_account(&target.account, facts, admin),
         };
         check.account = Some(target.account.to_string());
+        check.name = target.name.as_ref().map(ToString::to_string);
         check
     };
     targets.iter().map(check).collect()
@@ -207,13 +208,26 @@ impl Side<'_> {
             ),
             (_, Admin::Blocks(id)) => Check::ok(
                 Id::Target,
+                format!("{}, {EARLIER_SESSION}: see {}", listed(buckets), name(id)),
+            ),
+            (Visible::Allows, _) => Check::ok(
+                Id::Target,
+                format!("{}, and its policies allow it", listed(buckets)),
+            ),
+            (Visible::Unclear(what), _) => Check::ok(
+                Id::Target,
                 format!(
-                    "{}, perhaps with an earlier session: see {}",
-                    listed(buckets),
-                    name(id)
+                    "{}, {EARLIER_SESSION}: its policies depend on {what}",
+                    listed(buckets)
                 ),
             ),
-            _ => Check::ok(Id::Target, listed(buckets)),
+            (Visible::Hidden(why), _) => Check::ok(
+                Id::Target,
+                format!(
+                    "{}, {EARLIER_SESSION} (of up to an hour ago): {why}",
+                    listed(buckets)
+                ),
+            ),
         }
     }
 

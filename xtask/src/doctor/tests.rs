@@ -403,6 +403,22 @@ fn an_earlier_session_hides_what_the_execution_role_lacks_and_the_check_does_not
     assert!(check.found.ends_with("see assume-permission"), "{check:?}");
 }
 
+/// A warm function goes on with the session that it has: what it lists says nothing of the policies of today.
+#[test]
+fn what_a_warm_function_lists_is_not_taken_for_what_the_policies_allow() {
+    let mut world = World::new("external-id: ours\n");
+    world.target_role()["trustPolicy"]["Statement"][0]["Condition"] =
+        json!({"StringEquals": {"sts:ExternalId": "theirs"}});
+    let (status, causes) = world.target();
+    assert_eq!(status, Status::Failed);
+    assert_eq!(causes, ["external-id", "cached-session"]);
+
+    let found = world.hidden().check(Id::Target).found;
+    assert!(found.contains("perhaps with an earlier session"), "{found}");
+    let found = World::new("").check(Id::Target).found;
+    assert_eq!(found, "listed: 1 bucket, and its policies allow it");
+}
+
 #[test]
 fn the_external_id_is_missing_or_another() {
     let mut asked = World::new("").refused("AccessDenied: no");
