@@ -261,6 +261,14 @@ pub(crate) struct Smoke {
     /// Leave out the invocation that shows whether every target answers
     #[arg(long)]
     pub(crate) no_smoke: bool,
+    /// How many accounts may fail that did not fail before
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        conflicts_with = "no_smoke"
+    )]
+    pub(crate) max_failures: usize,
 }
 
 #[derive(Debug, Args)]

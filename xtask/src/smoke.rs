@@ -1,17 +1,21 @@
-//! The smoke invocation: the deployed function is called once, and every target must answer.
+//! The smoke invocation: the deployed function is called once, and every target must answer that answered before.
 //!
 //! A stage of many targets may need more than one call; the function says where to go on, and the answers are put
 //! together here.
 
-use std::fmt::Write as _;
+use std::{
+    collections::BTreeSet,
+    fmt::{self, Write as _},
+};
 
 use anyhow::{Result, bail, ensure};
+use contract::AccountId;
 use serde_json::json;
 
 use crate::{
     answer::{Account, Answer, Outcome, Refusal},
     console::{self, Step},
-    deployed::{self, Access},
+    deployed::{self, Access, Part, Question},
     environment::Environment,
     workspace::Workspace,
 };
@@ -22,11 +26,82 @@ const MOST_CALLS: usize = 100;
 /// How many of the accounts that failed are told of.
 const MOST_TOLD: usize = 10;
 
-/// Invokes the function and tells what it answered.
+/// What is known of the accounts that failed before a deployment.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// There was no function.
+    NotDeployed,
+    /// The function that was deployed could not be asked: why.
+    Unknown(String),
+    /// It listed the others.
+    Failed(BTreeSet<AccountId>),
+}
+
+impl Before {
+    /// Asks the function that is deployed now, before another one takes its place.
+    pub(crate) fn ask(workspace: &Workspace, environment: &Environment) -> Self {
+        let step = Step::begin(
+            "Invoking the function that is deployed, to see which targets fail already",
+        );
+        let before = Self::look(workspace, environment)
+            .unwrap_or_else(|error| Self::Unknown(format!("{error:#}")));
+        step.done(&before.to_string());
+        before
+    }
+
+    fn look(workspace: &Workspace, environment: &Environment) -> Result<Self> {
+        let access = Access::of_caller(environment);
+        let name = environment.function_name();
+        let question = Question {
+            functions: vec![name.clone()],
+            ..Question::default()
+        };
+        let deployed = deployed::inspect(workspace, access, &question)?;
+        Ok(match deployed.functions.get(&name) {
+            Some(Part::Ok(_)) => Self::of(call(workspace, environment)?),
+            Some(Part::Absent) => Self::NotDeployed,
+            Some(Part::Unreadable(why)) => Self::Unknown(why.message.clone()),
+            None => Self::Unknown("the operator does not tell of it".to_owned()),
+        })
+    }
+
+    fn of(smoke: Smoke) -> Self {
+        match smoke {
+            Smoke::Failed(failure) => {
+                Self::Unknown(failure.lines().next().unwrap_or_default().to_owned())
+            }
+            Smoke::Answered(summary) => {
+                Self::Failed(summary.failed.into_iter().map(|(id, _)| id).collect())
+            }
+        }
+    }
+}
+
+impl fmt::Display for Before {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotDeployed => f.write_str("not deployed yet"),
+            Self::Unknown(why) => write!(f, "unknown: {why}"),
+            Self::Failed(accounts) => write!(
+                f,
+                "{}",
+                counted(accounts.len(), "account fails", "accounts fail")
+            ),
+        }
+    }
+}
+
+/// Invokes the function and tells what it answered. An account that failed `before` as well is told and no failure; of
+/// the others, `most` may fail.
 ///
 /// # Errors
-/// It fails, or a target does not answer. The deployment stands.
-pub(crate) fn invoke(workspace: &Workspace, environment: &Environment) -> Result<()> {
+/// It fails, or more targets than that do not answer. The deployment stands.
+pub(crate) fn invoke(
+    workspace: &Workspace,
+    environment: &Environment,
+    before: &Before,
+    most: usize,
+) -> Result<()> {
     let step = Step::begin("Invoking the function, to see whether every target answers");
     let outcome = call(workspace, environment);
     match outcome? {
@@ -40,10 +115,75 @@ pub(crate) fn invoke(workspace: &Workspace, environment: &Environment) -> Result
             Ok(())
         }
         Smoke::Answered(summary) => {
+            let judged = Judged::of(&summary, before);
+            console::note(judged.to_string().trim_end());
+            if judged.new.len() <= most {
+                step.done(&format!("{summary}; {}", judged.sum()));
+                return Ok(());
+            }
             drop(step);
-            console::note(&summary.failures());
-            bail!(stands(environment, &summary.to_string()));
+            bail!(stands(environment, &format!("{summary}; {}", judged.sum())));
         }
+    }
+}
+
+/// The accounts that failed, told apart by whether they did so before.
+struct Judged<'a> {
+    before: &'a Before,
+    new: Vec<&'a str>,
+    known: Vec<&'a str>,
+}
+
+impl<'a> Judged<'a> {
+    fn of(summary: &'a Summary, before: &'a Before) -> Self {
+        let is_known = |id: &AccountId| matches!(before, Before::Failed(ids) if ids.contains(id));
+        let (known, new): (Vec<_>, Vec<_>) =
+            summary.failed.iter().partition(|(id, _)| is_known(id));
+        let texts = |failed: Vec<&'a (AccountId, String)>| {
+            failed.into_iter().map(|(_, text)| text.as_str()).collect()
+        };
+        Self {
+            before,
+            new: texts(new),
+            known: texts(known),
+        }
+    }
+
+    fn sum(&self) -> String {
+        let (new, known) = (self.new.len(), self.known.len());
+        match self.before {
+            Before::Failed(_) => format!("{new} new, and {known} that failed before as well"),
+            Before::NotDeployed => "all new: nothing was deployed before".to_owned(),
+            Before::Unknown(_) => "which of them failed before is unknown".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Judged<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (what, failed) in [
+            ("failed", &self.new),
+            ("failed before as well", &self.known),
+        ] {
+            if failed.is_empty() {
+                continue;
+            }
+            writeln!(f, "{what}:")?;
+            for text in failed.iter().take(MOST_TOLD) {
+                writeln!(f, "{text}")?;
+            }
+            if failed.len() > MOST_TOLD {
+                writeln!(f, "and {} more", failed.len() - MOST_TOLD)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn counted(number: usize, one: &str, several: &str) -> String {
+    match number {
+        1 => format!("1 {one}"),
+        _ => format!("{number} {several}"),
     }
 }
 
@@ -52,7 +192,8 @@ fn stands(environment: &Environment, what: &str) -> String {
     format!(
         "The stage is deployed, but {what}\n\
          hint: `cargo xtask doctor --env {stage}` looks for the cause; a role made within the last minute may only need \
-         time (`cargo xtask invoke --env {stage}`); `cargo xtask rollback --env {stage}` goes back to the deployment before"
+         time (`cargo xtask invoke --env {stage}`); `cargo xtask rollback --env {stage}` goes back to the deployment before\n\
+         hint: `--max-failures N` lets up to N new failures pass"
     )
 }
 
@@ -69,47 +210,24 @@ enum Smoke {
 struct Summary {
     listed: usize,
     buckets: usize,
-    failed: Vec<String>,
+    /// With what is told of each.
+    failed: Vec<(AccountId, String)>,
 }
 
-impl std::fmt::Display for Summary {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             listed,
             buckets,
             failed,
         } = self;
-        let all = listed + failed.len();
-        let counted = |number: usize, what: &str| match number {
-            1 => format!("1 {what}"),
-            _ => format!("{number} {what}s"),
-        };
-        let buckets = counted(*buckets, "bucket");
+        let all = counted(listed + failed.len(), "account", "accounts");
+        let buckets = counted(*buckets, "bucket", "buckets");
         if failed.is_empty() {
-            write!(f, "{} listed, {buckets}", counted(all, "account"))
+            write!(f, "{all} listed, {buckets}")
         } else {
-            write!(
-                f,
-                "{listed} of {} listed, {buckets}",
-                counted(all, "account")
-            )
+            write!(f, "{listed} of {all} listed, {buckets}")
         }
-    }
-}
-
-impl Summary {
-    fn failures(&self) -> String {
-        let mut text = self
-            .failed
-            .iter()
-            .take(MOST_TOLD)
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join("\n");
-        if self.failed.len() > MOST_TOLD {
-            let _ = write!(text, "\nand {} more", self.failed.len() - MOST_TOLD);
-        }
-        text
     }
 }
 
@@ -155,7 +273,10 @@ fn note(answer: Answer, summary: &mut Summary) -> Result<Next> {
                 summary.listed += 1;
                 summary.buckets += buckets.len();
             }
-            Outcome::Failed(refusal) => summary.failed.push(failure(account, refusal)),
+            Outcome::Failed(refusal) => {
+                let told = failure(account, refusal);
+                summary.failed.push((account.id.clone(), told));
+            }
             Outcome::Skipped => skipped += 1,
         }
     }
@@ -213,9 +334,10 @@ mod tests {
             {"accountId": "000000000003", "status": "ok", "buckets": [{"name": "b"}, {"name": "c"}]}]});
         assert!(matches!(note(&second, &mut summary), Ok(Next::Done)));
         assert_eq!(summary.to_string(), "2 of 3 accounts listed, 3 buckets");
+        let before = Before::Failed(BTreeSet::new());
         assert_eq!(
-            summary.failures(),
-            "000000000002 (Audit): denied\n  hint: look"
+            Judged::of(&summary, &before).to_string(),
+            "failed:\n000000000002 (Audit): denied\n  hint: look\n"
         );
     }
 
@@ -226,12 +348,51 @@ mod tests {
         assert!(error.to_string().contains("where to go on"), "{error}");
     }
 
+    fn failing(accounts: std::ops::Range<usize>) -> Summary {
+        let failed = accounts.map(|number| {
+            let id = format!("{number:012}");
+            (id.parse().unwrap(), format!("{id}: denied"))
+        });
+        Summary {
+            listed: 290,
+            buckets: 900,
+            failed: failed.collect(),
+        }
+    }
+
+    #[test]
+    fn what_failed_before_is_told_from_what_is_new() {
+        let summary = failing(1..4);
+        let before = Before::of(Smoke::Answered(failing(2..9)));
+        let judged = Judged::of(&summary, &before);
+        assert_eq!(judged.new, ["000000000001: denied"]);
+        assert_eq!(judged.sum(), "1 new, and 2 that failed before as well");
+        assert_eq!(
+            judged.to_string(),
+            "failed:\n000000000001: denied\nfailed before as well:\n000000000002: denied\n000000000003: denied\n"
+        );
+        let same = Before::of(Smoke::Answered(failing(1..4)));
+        assert_eq!(Judged::of(&summary, &same).new.len(), 0);
+    }
+
+    #[test]
+    fn what_is_not_known_of_before_makes_no_failure_a_known_one() {
+        let summary = failing(1..4);
+        let failed = Before::of(Smoke::Failed("AllTargetsFailed: x\n- y".to_owned()));
+        assert_eq!(failed, Before::Unknown("AllTargetsFailed: x".to_owned()));
+        for before in [Before::NotDeployed, failed] {
+            assert_eq!(Judged::of(&summary, &before).new.len(), 3, "{before}");
+        }
+    }
+
     #[test]
     fn a_long_list_of_failures_is_cut() {
-        let summary = Summary {
-            failed: (0..12).map(|number| number.to_string()).collect(),
-            ..Summary::default()
-        };
-        assert!(summary.failures().ends_with("9\nand 2 more"));
+        let before = Before::NotDeployed;
+        let summary = failing(0..12);
+        let told = Judged::of(&summary, &before).to_string();
+        assert!(
+            told.ends_with("000000000009: denied\nand 2 more\n"),
+            "{told}"
+        );
     }
 }

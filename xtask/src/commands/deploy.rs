@@ -39,16 +39,17 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Deploy) -> Result<()> {
     let changes = Changes::of(workspace, &package, &environment, &[])?;
     console::note(changes.to_string().trim_end());
     guard::confirm_broadening(&environment, &changes, flags.allow_broadening)?;
+    let before = (!flags.smoke.no_smoke).then(|| smoke::Before::ask(workspace, &environment));
     package.deploy(workspace, &caller)?;
     console::note(&format!(
         "deployed {} with sha256 {}",
         environment.function_name(),
         package.artifact.sha256
     ));
-    if flags.smoke.no_smoke {
-        return Ok(());
+    match before {
+        Some(before) => smoke::invoke(workspace, &environment, &before, flags.smoke.max_failures),
+        None => Ok(()),
     }
-    smoke::invoke(workspace, &environment)
 }
 
 /// What a deploy would do.

@@ -28,16 +28,17 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Rollback) -> Result<()> {
         chosen.date, chosen.timestamp
     ));
     guard::confirm(&environment, "roll back", &flags.confirmation)?;
+    let before = (!flags.smoke.no_smoke).then(|| smoke::Before::ask(workspace, &environment));
     framework::roll_back(workspace, &environment, &caller, chosen)?;
     console::note(&format!(
         "rolled back {}: dist/{} still holds what was rendered last",
         environment.function_name(),
         environment.stage
     ));
-    if flags.smoke.no_smoke {
-        return Ok(());
+    match before {
+        Some(before) => smoke::invoke(workspace, &environment, &before, flags.smoke.max_failures),
+        None => Ok(()),
     }
-    smoke::invoke(workspace, &environment)
 }
 
 /// The time of the deployment that is in effect: the function's code lies in its folder of the deployment bucket. `None`
@@ -117,7 +118,8 @@ fn before<'a>(
         );
     }
     bail!(
-        "None of the deployments that the Framework keeps of stage `{stage}` is dated before the one in effect ({current})\n\
+        "There is nothing to go back to: no deployment that the Framework keeps of stage `{stage}` is dated before the one \
+         in effect ({current})\n\
          hint: after a rollback, or where a clock went back, `cargo xtask rollback --env {stage} --to TIMESTAMP` goes to \
          one of the others:\n{}",
         list(&others)
