@@ -54,6 +54,11 @@ impl Buckets {
         self.places.iter().map(|place| place.name.len()).sum()
     }
 
+    /// How many bytes of memory they take.
+    pub(crate) fn memory(&self) -> usize {
+        self.text.capacity() + self.places.capacity() * size_of::<Place>()
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()

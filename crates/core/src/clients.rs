@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
 use aws_credential_types::provider::ProvideCredentials as _;
@@ -20,6 +20,7 @@ use crate::{
     failure::{Failure, FailureBuilder, Phase},
     organization::Directory,
     pacer::Pacer,
+    room::Typical,
     session::{Origin, Session, Sessions},
 };
 
@@ -37,6 +38,8 @@ pub struct Clients {
     session_policy: SessionPolicy,
     sessions: Sessions,
     pub(crate) directory: Directory,
+    /// What accounts took in the last call for many.
+    typical: Mutex<Option<Typical>>,
 }
 
 /// The clients of one region.
@@ -108,6 +111,7 @@ impl Clients {
             session_policy: SessionPolicy::default(),
             sessions: Sessions::new(config.time_source().unwrap_or_default()),
             directory: Directory::new(config.time_source().unwrap_or_default()),
+            typical: Mutex::default(),
             limits: *limits,
             own_credentials,
             config,
@@ -163,6 +167,15 @@ impl Clients {
 
     pub(crate) fn session_policy(&self) -> SessionPolicy {
         self.session_policy
+    }
+
+    /// What accounts took in the last call for many, if there was one.
+    pub(crate) fn typical(&self) -> Option<Typical> {
+        *self.typical.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_typical(&self, typical: Typical) {
+        *self.typical.lock().unwrap_or_else(PoisonError::into_inner) = Some(typical);
     }
 
     /// What the clients of further services are made from.

@@ -24,7 +24,7 @@ use aws_smithy_types::{body::SdkBody, config_bag::ConfigBag};
 use bytes::Bytes;
 use http_body::{Body, Frame};
 
-use crate::xml;
+use crate::{room::Seat, xml};
 
 /// The maximum length of a response of STS and of Organizations, in bytes. Those of STS have some 2 KB, and a page of 20
 /// accounts some 10.
@@ -53,7 +53,7 @@ impl Intercept for WholeResponses {
         let response = context.response_mut();
         // An error is one anyway, and what can be read of it is told.
         let is_checked = matches!(self, Self::Xml) && response.status().is_success();
-        read_whole(response, MAX_LENGTH, move |document| {
+        read_whole(response, MAX_LENGTH, None, move |document| {
             if is_checked {
                 xml::check(&document)?;
             }
@@ -67,10 +67,12 @@ impl Intercept for WholeResponses {
     }
 }
 
-/// Has the body of `response` read up to `max_length` bytes, and what `read` makes of it take its place.
+/// Has the body of `response` read up to `max_length` bytes, and what `read` makes of it take its place. Where the `seat` has no
+/// memory for it, the account gives way: the body never ends.
 pub(crate) fn read_whole(
     response: &mut HttpResponse,
     max_length: usize,
+    seat: Option<Seat>,
     read: impl FnOnce(Vec<u8>) -> Result<Bytes, BoxError> + Send + Sync + 'static,
 ) {
     let body = std::mem::replace(response.body_mut(), SdkBody::taken());
@@ -80,6 +82,7 @@ pub(crate) fn read_whole(
         document: Vec::with_capacity(length.min(max_length)),
         body: Some((body, Box::new(read))),
         max_length,
+        seat,
     });
 }
 
@@ -91,6 +94,7 @@ struct Whole {
     body: Option<(SdkBody, Read)>,
     document: Vec<u8>,
     max_length: usize,
+    seat: Option<Seat>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -114,6 +118,14 @@ impl Body for Whole {
             if let Ok(data) = frame?.into_data() {
                 if data.len() > this.max_length - this.document.len() {
                     return Poll::Ready(Some(Err(TooLong(this.max_length).into())));
+                }
+                if this
+                    .seat
+                    .as_ref()
+                    .is_some_and(|seat| !seat.read(data.len()))
+                {
+                    this.document = Vec::new();
+                    return Poll::Pending;
                 }
                 this.document.extend_from_slice(&data);
             }

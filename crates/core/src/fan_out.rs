@@ -30,6 +30,7 @@ use crate::{
     Clients, Listing, Wanted,
     failure::{Failure, FailureKind, Phase},
     list_target,
+    room::{Room, Seat},
 };
 
 /// How a call for many targets goes about it.
@@ -54,6 +55,13 @@ pub struct FanOutOptions {
     /// [`FailureKind::ResponseTooLarge`] as soon as that is known: its other pages are not asked for, and take no memory.
     /// Default: no limit.
     pub most_name_bytes: usize,
+    /// About how many bytes of the answer a bucket takes beside its name, where the caller measures in bytes. By it the call
+    /// knows early when the answer will be full, and requests few pages in vain. Default: not known.
+    pub bucket_bytes: Option<usize>,
+    /// How many bytes of memory the pages under way may take. The first account that has not ended may take more, up to 8 MiB
+    /// for a page and what `most_name_bytes` allows; the others wait for room. What the answer holds does not count. Default: no
+    /// limit.
+    pub memory: usize,
     /// Only buckets whose names begin so. Default: all.
     pub prefix: Option<String>,
     /// The account that the process's own credentials belong to, where that is known: with them no other is listed.
@@ -73,6 +81,8 @@ impl Default for FanOutOptions {
             stop_starting_before: Duration::from_secs(2),
             response_budget: usize::MAX,
             most_name_bytes: usize::MAX,
+            bucket_bytes: None,
+            memory: usize::MAX,
             prefix: None,
             own_account: None,
             unlisted: BTreeSet::new(),
@@ -186,6 +196,7 @@ pub async fn fan_out(
     mut measure: impl FnMut(&Target, &Answer) -> usize,
 ) -> Answers {
     let budget = options.response_budget;
+    let room = Room::new(budget, options.memory, clients.typical());
     let schedule = Schedule::new(options, targets.len(), Instant::now());
     let mut answers = Vec::with_capacity(targets.len());
     // Finished, but after one that is not.
@@ -208,8 +219,9 @@ pub async fn fan_out(
                 reason = Some(SkipReason::Deadline);
             } else {
                 let target = &targets[next];
+                let seat = room.seat(next);
                 in_flight.push(MakingWay::new(answer(
-                    clients, next, target, options, schedule,
+                    clients, next, target, options, schedule, seat,
                 )));
                 next += 1;
             }
@@ -217,13 +229,20 @@ pub async fn fan_out(
         let Some((index, answer)) = in_flight.next().await else {
             break;
         };
-        if matches!(answer.outcome, Outcome::Skipped(_)) {
+        if let Outcome::Skipped(why) = answer.outcome {
+            room.skipped(index);
+            if why == SkipReason::ResponseFull {
+                // It was the first in line, so all before it are answered.
+                reason = Some(why);
+                break;
+            }
             // What comes after it may still end, and is asked for again all the same: the next call begins here.
             reason = Some(SkipReason::Deadline);
             continue;
         }
         let (answer, size) = fit(clients, &targets[index], answer, budget, &mut measure);
         finished = finished.saturating_add(size);
+        room.ended(index, size);
         waiting[index] = Some((answer, size));
         while let Some((answer, size)) = waiting.get_mut(answers.len()).and_then(Option::take) {
             if used.saturating_add(size) > budget && !answers.is_empty() {
@@ -231,9 +250,11 @@ pub async fn fan_out(
                 break 'call;
             }
             used = used.saturating_add(size);
+            room.answered(answers.len(), size);
             answers.push(answer);
         }
     }
+    clients.set_typical(room.typical());
     let reached = answers.len();
     let skipped = Answer {
         outcome: Outcome::Skipped(reason.unwrap_or(SkipReason::Deadline)),
@@ -289,6 +310,7 @@ async fn answer(
     target: &Target,
     options: &FanOutOptions,
     schedule: Option<Schedule>,
+    seat: Seat,
 ) -> (usize, Answer) {
     let started = Instant::now();
     let end = schedule.map(|time| time.end(started));
@@ -305,12 +327,19 @@ async fn answer(
         let wanted = Wanted {
             prefix: options.prefix.as_deref(),
             most_name_bytes: options.most_name_bytes,
+            bucket_bytes: options.bucket_bytes,
+            seat: &seat,
         };
         list_target(clients, target, wanted, end).await
     };
     let duration = started.elapsed();
     let outcome = match listed {
         Ok(listing) => Outcome::Listed(listing),
+        Err(_) if seat.found_full() => Outcome::Skipped(SkipReason::ResponseFull),
+        // It had no turn.
+        Err(failure) if failure.kind() == FailureKind::Timeout && seat.is_waiting() => {
+            Outcome::Skipped(SkipReason::Deadline)
+        }
         Err(failure)
             if index > 0
                 && schedule

@@ -52,6 +52,7 @@ mod list;
 mod organization;
 mod pacer;
 mod page;
+mod room;
 mod roots;
 mod session;
 mod xml;
@@ -73,6 +74,7 @@ pub use organization::organization_targets;
 pub use roots::{Roots, RootsError};
 
 use list::list;
+use room::{Room, Seat};
 use session::Origin;
 
 /// The buckets of one account, and how long it took to get them.
@@ -112,22 +114,26 @@ pub async fn list_buckets(
     target: &Target,
     deadline: Option<Instant>,
 ) -> Result<Listing, Failure> {
-    list_buckets_with_prefix(clients, target, None, deadline).await
+    list_buckets_with_prefix(clients, target, None, usize::MAX, deadline).await
 }
 
-/// [`list_buckets`], of the buckets whose names begin with `prefix`; S3 chooses them.
+/// [`list_buckets`], of the buckets whose names begin with `prefix`; S3 chooses them. Where their names have more than
+/// `most_name_bytes` together, the account fails as soon as that is known: its other pages are not requested.
 ///
 /// # Errors
-/// As for [`list_buckets`].
+/// As for [`list_buckets`], and [`FailureKind::ResponseTooLarge`].
 pub async fn list_buckets_with_prefix(
     clients: &Clients,
     target: &Target,
     prefix: Option<&str>,
+    most_name_bytes: usize,
     deadline: Option<Instant>,
 ) -> Result<Listing, Failure> {
     let wanted = Wanted {
         prefix,
-        most_name_bytes: usize::MAX,
+        most_name_bytes,
+        bucket_bytes: None,
+        seat: &Room::unlimited().seat(0),
     };
     list_target(clients, target, wanted, deadline).await
 }
@@ -139,6 +145,10 @@ struct Wanted<'a> {
     prefix: Option<&'a str>,
     /// How long their names may be together.
     most_name_bytes: usize,
+    /// About how many bytes of the answer each takes beside its name, where that is known.
+    bucket_bytes: Option<usize>,
+    /// Where to wait for room.
+    seat: &'a Seat,
 }
 
 async fn list_target(

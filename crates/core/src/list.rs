@@ -10,7 +10,7 @@ use crate::{
     attempts::attempts,
     buckets::Buckets,
     failure::{Failure, Phase},
-    page::PageReader,
+    page::{Page, PageReader},
     session::Session,
 };
 
@@ -41,32 +41,41 @@ pub(crate) async fn list(
     let mut seen = HashSet::new();
     let mut token: Option<String> = None;
     loop {
-        let reader = PageReader::default();
+        let reader = PageReader::new(wanted.seat.clone());
         let request = region
             .s3
             .list_buckets()
             .max_buckets(PAGE_SIZE)
             .set_prefix(wanted.prefix.map(ToOwned::to_owned))
             .set_continuation_token(token);
-        let output = attempts(None, clients.limits(), || {
-            let request = request
-                .clone()
-                .customize()
-                .interceptor(reader.clone())
-                .config_override(session_only(session));
-            async {
-                let answer = request.send().await;
-                answer.map_err(|error| failure().sdk(&error))
+        let output = loop {
+            wanted.seat.turn().await;
+            let output = attempts(None, clients.limits(), || {
+                let request = request
+                    .clone()
+                    .customize()
+                    .interceptor(reader.clone())
+                    .config_override(session_only(session));
+                // Boxed, as it is large, and others would carry it about.
+                Box::pin(async {
+                    let answer = request.send().await;
+                    answer.map_err(|error| failure().sdk(&error))
+                })
+            });
+            if let Some(output) = wanted.seat.unless_it_gives_way(output).await {
+                break output?;
             }
-        })
-        .await?;
+        };
         pages += 1;
 
         let invalid = |what| failure().invalid_response(what, &output);
         let Some(page) = reader.take() else {
             return Err(invalid("it is no list of buckets"));
         };
-        let found = page.buckets;
+        let Page {
+            buckets: found,
+            token: next,
+        } = page;
         empty_pages = if found.is_empty() { empty_pages + 1 } else { 0 };
         if buckets.is_empty() {
             *buckets = found;
@@ -74,11 +83,15 @@ pub(crate) async fn list(
             buckets.extend(found.iter());
         }
 
-        let most = wanted.most_name_bytes;
-        if buckets.name_bytes() > most {
+        let (most, name_bytes) = (wanted.most_name_bytes, buckets.name_bytes());
+        let size = wanted
+            .bucket_bytes
+            .map(|each| name_bytes + buckets.len() * each);
+        if name_bytes > most || (size.is_some() && wanted.seat.is_full(name_bytes)) {
             return Err(failure().names_too_large(most));
         }
-        let Some(next) = page.token else {
+        wanted.seat.has(buckets.memory(), size, next.is_some());
+        let Some(next) = next else {
             return Ok(pages);
         };
         if empty_pages > MOST_EMPTY_PAGES {

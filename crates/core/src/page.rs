@@ -30,27 +30,36 @@ use aws_smithy_types::{DateTime, config_bag::ConfigBag, date_time::Format};
 use crate::{
     Bucket, Buckets,
     complete::read_whole,
+    room::{MAX_PAGE, Seat},
     xml::{Event, NotWellFormed, Reader},
 };
-
-/// The maximum length of a page, in bytes. 10,000 buckets with the longest names and ARNs have 3 MB.
-const MAX_LENGTH: usize = 8 * 1024 * 1024;
 
 /// What the SDK gets in place of a page.
 const EMPTY: &[u8] = b"<ListAllMyBucketsResult/>";
 
 /// The page that answers one request. Give a clone to the request as an interceptor.
-#[derive(Clone, Default)]
-pub(crate) struct PageReader(Arc<Mutex<Option<Page>>>);
+#[derive(Clone)]
+pub(crate) struct PageReader {
+    page: Arc<Mutex<Option<Page>>>,
+    seat: Seat,
+}
 
 impl PageReader {
+    /// Of an account with this seat.
+    pub(crate) fn new(seat: Seat) -> Self {
+        Self {
+            page: Arc::default(),
+            seat,
+        }
+    }
+
     /// The page; nothing where the response was none.
     pub(crate) fn take(&self) -> Option<Page> {
         self.lock().take()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Page>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.page.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -73,10 +82,12 @@ impl Intercept for PageReader {
     ) -> Result<(), BoxError> {
         // Of an attempt before this one.
         *self.lock() = None;
+        self.seat.begin();
         let response = context.response_mut();
         let is_success = response.status().is_success();
         let place = self.clone();
-        read_whole(response, MAX_LENGTH, move |document| {
+        let seat = Some(self.seat.clone());
+        read_whole(response, MAX_PAGE, seat, move |document| {
             if is_success && let Some(page) = read(&document)? {
                 *place.lock() = Some(page);
                 return Ok(EMPTY.into());

@@ -40,6 +40,8 @@ pub enum Fault {
     Truncated,
     /// An answer that is neither XML nor JSON, with HTTP status 200.
     Garbage,
+    /// Of S3 the right answer, of STS none, with a comment of so many bytes in it.
+    Padded(usize),
     /// An answer that is no service's own, HTML, with this HTTP status.
     Proxy(u16),
     /// Organizations only: an answer of no bytes, with HTTP status 200.

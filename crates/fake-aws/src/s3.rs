@@ -101,17 +101,20 @@ pub(crate) async fn list_buckets(
         )),
         None => Bytes::from_static(TAIL.as_bytes()),
     };
-    let response = ok(
-        [
-            Bytes::from_static(HEAD.as_bytes()),
-            match selection {
-                Some(indices) => account.selection(&indices[page]),
-                None => account.page(page),
-            },
-            tail,
-        ],
-        &id,
-    );
+    let buckets = match selection {
+        Some(indices) => account.selection(&indices[page]),
+        None => account.page(page),
+    };
+    let mut pieces = vec![Bytes::from_static(HEAD.as_bytes()), buckets];
+    if let Fault::Padded(bytes) = fault {
+        const PIECE: usize = 1024 * 1024;
+        let spaces = Bytes::from(vec![b' '; PIECE]);
+        pieces.push(Bytes::from_static(b"<!--"));
+        pieces.extend(std::iter::repeat_n(spaces.clone(), bytes / PIECE));
+        pieces.extend([spaces.slice(..bytes % PIECE), Bytes::from_static(b"-->")]);
+    }
+    pieces.push(tail);
+    let response = ok(pieces, &id);
     Ok(match fault {
         Fault::Truncated => response.map(Body::half),
         Fault::Stalled => response.map(|body| body.half().stalling()),

@@ -507,8 +507,8 @@ fn has_room(quota: Option<&Mutex<Quota>>) -> bool {
 }
 
 /// How far the time of a signature may be off: for STS and Organizations, and for S3.
-const OF_STS: Duration = Duration::from_secs(5 * 60);
-const OF_S3: Duration = Duration::from_secs(15 * 60);
+const OF_STS: Duration = Duration::from_mins(5);
+const OF_S3: Duration = Duration::from_mins(15);
 
 /// How the connection is to end instead of an answer.
 #[derive(Debug, Clone, Copy)]

@@ -117,6 +117,10 @@ pub(crate) async fn assume_role(
         Fault::NoHttp => return Err(Cut::NoHttp),
         Fault::Proxy(status) => return Ok(respond(*status, PROXY.to_owned(), &id)),
         Fault::Garbage => return Ok(ok("<html>not what was asked for".to_owned(), &id)),
+        Fault::Padded(bytes) => {
+            let text = format!("<html><!--{}--></html>", " ".repeat(*bytes));
+            return Ok(ok(text, &id));
+        }
         _ => {}
     }
     if let Some(refusal) = refusal(fault, &denied, &id) {

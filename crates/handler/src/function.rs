@@ -70,7 +70,7 @@ impl Function {
                 clients: Clients::new(&aws)?.with_session_policy(configuration.session_policy),
                 form: match configuration.selection {
                     Selection::One(target) => Form::One(target),
-                    Selection::Many(file) => Form::Many(Many::from(file)),
+                    Selection::Many(file) => Form::Many(Many::new(file, memory(&lookup))),
                 },
             }),
             (configuration, aws) => {
@@ -157,9 +157,14 @@ impl Function {
             ..Summary::default()
         };
         let prefix = narrowing.prefix.as_deref();
-        let Listing { buckets, timings } =
-            cross_account::list_buckets_with_prefix(&self.clients, target, prefix, Some(deadline))
-                .await?;
+        let Listing { buckets, timings } = cross_account::list_buckets_with_prefix(
+            &self.clients,
+            target,
+            prefix,
+            response::LONGEST,
+            Some(deadline),
+        )
+        .await?;
         let count = buckets.len();
         let answer = response::of(buckets, narrowing.detail)?;
         *metrics = Metrics {
@@ -219,6 +224,17 @@ fn resume_of_one() -> InvalidEvent {
         "`resume` is there, and this stage lists one account, in one call",
         None,
     )
+}
+
+/// How many bytes the pages under way may take: a quarter of the function's memory. Half of the smallest function, 128 MB, is
+/// for what else there is: the program, the answer, which is held as buckets and once more as text, and what the first
+/// account in line may take beyond.
+fn memory(lookup: impl Fn(&str) -> Option<String>) -> usize {
+    const SMALLEST: usize = 128;
+    let megabytes = lookup("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|size| size.parse().ok());
+    megabytes
+        .unwrap_or(SMALLEST)
+        .saturating_mul(1024 * 1024 / 4)
 }
 
 /// What the function is told by its environment and, of many targets, by the file beside it.

@@ -20,6 +20,8 @@ use crate::{
 pub(crate) struct Many {
     concurrency: Concurrency,
     accounts: Accounts,
+    /// How many bytes of memory pages may take.
+    memory: usize,
 }
 
 /// What is known of an invocation.
@@ -33,16 +35,16 @@ pub(crate) struct Invoked<'a> {
     pub(crate) deadline: Instant,
 }
 
-impl From<TargetsFile> for Many {
-    fn from(file: TargetsFile) -> Self {
+impl Many {
+    /// Those of `file`, whose pages may take `memory` bytes.
+    pub(crate) fn new(file: TargetsFile, memory: usize) -> Self {
         Self {
             concurrency: file.concurrency(),
             accounts: file.into_accounts(),
+            memory,
         }
     }
-}
 
-impl Many {
     /// Lists the accounts that `request` asks for, as many as its deadline and the size of the answer allow.
     ///
     /// # Errors
@@ -72,6 +74,8 @@ impl Many {
             deadline: Some(deadline),
             response_budget: plan.budget(),
             most_name_bytes: plan.budget(),
+            bucket_bytes: Some(plan.bucket_bytes()),
+            memory: self.memory,
             prefix: request.narrowing.prefix.clone(),
             own_account: invoked.account,
             unlisted: selected.unlisted.clone(),

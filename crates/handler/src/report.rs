@@ -110,6 +110,12 @@ impl<'a> Plan<'a> {
         self.budget
     }
 
+    /// About how many bytes a bucket adds to the answer beside its name: the marks around the name or, with detail, the keys,
+    /// the region and the date as well.
+    pub(crate) fn bucket_bytes(&self) -> usize {
+        if self.narrowing.detail { 100 } else { 5 }
+    }
+
     /// What an account adds to the answer.
     pub(crate) fn measure(&self, target: &Target, answer: &Answer) -> usize {
         let skipped = Entry::skipped(target, SkipReason::ResponseFull);

@@ -8,7 +8,7 @@
 use std::{
     collections::BTreeMap,
     fs::{DirBuilder, File},
-    io::Write as _,
+    io::{Read as _, Write as _},
     process::{ExitStatus, Stdio},
     time::Duration,
 };
@@ -146,6 +146,20 @@ impl Function {
     pub(crate) async fn invoke_within(&mut self, payload: &str, limit: Duration) -> Outcome {
         let outcome = self.api.invoke(payload, limit).await;
         outcome.expect("the function posts something in time")
+    }
+
+    /// The most memory that it has had, in bytes (`VmHWM`, proc(5)).
+    #[cfg(target_os = "linux")]
+    pub(crate) fn peak_memory(&self) -> usize {
+        let path = format!("/proc/{}/status", self.child.id().unwrap());
+        let mut status = String::new();
+        File::open(path)
+            .unwrap()
+            .read_to_string(&mut status)
+            .unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes: usize = line.unwrap().trim_end_matches("kB").trim().parse().unwrap();
+        kilobytes * 1024
     }
 
     /// What it posts without an event.

@@ -1,0 +1,564 @@
+//! Room for the accounts of a call: how much of the answer and of the memory each takes, and which may request a page.
+//!
+//! An answer holds some 6 MB of names, and a page takes 2 to 3 MB while it is read. Of accounts with many buckets, 64 at a
+//! time would read far more than is answered, and take more memory than a function has. So each account has a [`Seat`],
+//! and waits there for its turn before it requests a page.
+//!
+//! How large an account is, only its last page tells. One of which nothing is known counts as the [median](Recent) of the
+//! last that ended; one with pages left counts twice what it has.
+//!
+//! # Invariants
+//! - The first account in line, which is the first that has not ended, never waits, whatever room there is. So the call goes
+//!   on, and nobody waits for an account that waits itself.
+//! - The others hold no more memory than there is. One that is sent more than that gives the page up, drops what it has
+//!   read of it, and waits for its turn once more. What it keeps meanwhile, whole pages, counts.
+//! - The accounts that are answered are the same as without: nobody is turned away but the first in line, when its names
+//!   alone no longer fit beside what was answered before.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    future::poll_fn,
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Poll, Waker},
+};
+
+/// Among so many accounts the room is divided while nothing is known of any: their first pages take no more memory than
+/// there is, and few of them are requested in vain.
+const FIRST_ACCOUNTS: usize = 16;
+
+/// The maximum length of a page, in bytes. 10,000 buckets with the longest names and ARNs have 3 MB.
+pub(crate) const MAX_PAGE: usize = 8 * 1024 * 1024;
+
+/// The room of a call.
+#[derive(Debug)]
+pub(crate) struct Room {
+    /// How many bytes the answer may have.
+    answer: usize,
+    /// How many bytes of pages may be held.
+    memory: usize,
+    line: Mutex<Line>,
+}
+
+/// What accounts usually take. It is the first guess of the next call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Typical {
+    /// Of the answer, in bytes.
+    size: usize,
+    /// A page, in bytes.
+    page: usize,
+}
+
+/// The accounts that were started and are not yet part of the answer, in their order.
+#[derive(Debug)]
+struct Line {
+    accounts: BTreeMap<usize, Account>,
+    typical: Typical,
+    sizes: Recent,
+    pages: Recent,
+    longest_page: usize,
+    /// How many bytes of the answer are taken.
+    answered: usize,
+    /// How many more the accounts whose size is known, or partly known, are expected to take.
+    expected: usize,
+    /// Of how many accounts nothing is known.
+    unknown: usize,
+    /// How many bytes of pages are held or reserved.
+    held: usize,
+    waiting: usize,
+    /// The first in line does not fit.
+    is_full: bool,
+}
+
+#[derive(Debug, Default)]
+struct Account {
+    /// How many bytes of the answer it is expected to take, where something is known of it.
+    expected: Option<usize>,
+    /// How many bytes its whole pages take.
+    kept: usize,
+    /// How many bytes are reserved for the page that it requests.
+    page: usize,
+    /// How many bytes of it were read.
+    read: usize,
+    gave_way: bool,
+    /// Whom to wake when it may go on, while it waits.
+    waker: Option<Waker>,
+}
+
+/// The last few values.
+#[derive(Debug, Default)]
+struct Recent(VecDeque<usize>);
+
+impl Recent {
+    const MAX: usize = 31;
+
+    /// The median, `value` included: a few accounts that are larger than all others say little about the next.
+    fn with(&mut self, value: usize) -> usize {
+        if self.0.len() == Self::MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back(value);
+        let mut values: Vec<_> = self.0.iter().copied().collect();
+        let middle = values.len() / 2;
+        *values.select_nth_unstable(middle).1
+    }
+}
+
+impl Room {
+    /// Room for `answer` bytes of an answer and `memory` bytes of pages. `typical` is that of an earlier call.
+    pub(crate) fn new(answer: usize, memory: usize, typical: Option<Typical>) -> Arc<Self> {
+        // Sums of it do not overflow.
+        let memory = memory.min(usize::MAX / 2);
+        Arc::new(Self {
+            answer,
+            memory,
+            line: Mutex::new(Line {
+                accounts: BTreeMap::new(),
+                typical: typical.unwrap_or(Typical {
+                    size: answer / FIRST_ACCOUNTS,
+                    page: (memory / FIRST_ACCOUNTS).min(MAX_PAGE),
+                }),
+                sizes: Recent::default(),
+                pages: Recent::default(),
+                longest_page: 0,
+                answered: 0,
+                expected: 0,
+                unknown: 0,
+                held: 0,
+                waiting: 0,
+                is_full: false,
+            }),
+        })
+    }
+
+    /// As much as anybody wants.
+    pub(crate) fn unlimited() -> Arc<Self> {
+        Self::new(usize::MAX, usize::MAX, None)
+    }
+
+    /// A seat for the account `index`, behind all with a smaller one.
+    pub(crate) fn seat(self: &Arc<Self>, index: usize) -> Seat {
+        let mut line = self.lock();
+        line.accounts.insert(index, Account::default());
+        line.unknown += 1;
+        Seat {
+            room: Arc::clone(self),
+            index,
+        }
+    }
+
+    /// The account ended, and takes `size` bytes of the answer.
+    pub(crate) fn ended(&self, index: usize, size: usize) {
+        let mut line = self.lock();
+        line.release(index);
+        line.expect(index, size);
+        line.typical.size = line.sizes.with(size);
+        self.wake(&mut line);
+    }
+
+    /// The account is part of the answer now. It was the first in line.
+    pub(crate) fn answered(&self, index: usize, size: usize) {
+        let mut line = self.lock();
+        line.answered = line.answered.saturating_add(size);
+        self.leave(&mut line, index);
+    }
+
+    /// The account ended without a part of the answer.
+    pub(crate) fn skipped(&self, index: usize) {
+        let mut line = self.lock();
+        line.release(index);
+        self.leave(&mut line, index);
+    }
+
+    fn leave(&self, line: &mut Line, index: usize) {
+        line.expect(index, 0);
+        line.accounts.remove(&index);
+        self.wake(line);
+    }
+
+    /// What accounts took, for the next call.
+    pub(crate) fn typical(&self) -> Typical {
+        self.lock().typical
+    }
+
+    /// Whether the account may request a page, of those before which `before` bytes of the answer are taken.
+    fn may_request(&self, line: &Line, account: &Account, before: usize) -> bool {
+        let expected = account.expected.unwrap_or(line.typical.size);
+        let page = line.page(account);
+        before.saturating_add(expected) <= self.answer
+            && line.held.saturating_add(page) <= self.memory
+    }
+
+    /// Whether the account `index` may.
+    fn has_turn(&self, line: &Line, index: usize) -> bool {
+        let Some(account) = line.accounts.get(&index) else {
+            return true;
+        };
+        if line.is_first(index) {
+            return true;
+        }
+        let unknown = line.unknown.saturating_mul(line.typical.size);
+        let all = line
+            .answered
+            .saturating_add(line.expected)
+            .saturating_add(unknown);
+        // Most often there is room for all, and no need to look at each.
+        let before = if all <= self.answer {
+            0
+        } else {
+            line.answered.saturating_add(line.before(index))
+        };
+        self.may_request(line, account, before)
+    }
+
+    /// Wakes those that may go on.
+    fn wake(&self, line: &mut Line) {
+        if line.waiting == 0 {
+            return;
+        }
+        let mut before = line.answered;
+        let mut awake = Vec::new();
+        for (number, (&index, account)) in line.accounts.iter().enumerate() {
+            if account.waker.is_some() && (number == 0 || self.may_request(line, account, before)) {
+                awake.push(index);
+            }
+            let expected = account.expected.unwrap_or(line.typical.size);
+            before = before.saturating_add(expected);
+        }
+        for index in awake {
+            if let Some(waker) = line.take_waker(index) {
+                waker.wake();
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Line {
+    fn is_first(&self, index: usize) -> bool {
+        self.accounts
+            .first_key_value()
+            .is_none_or(|(&first, _)| first == index)
+    }
+
+    /// How many bytes of the answer the accounts before `index` are expected to take.
+    fn before(&self, index: usize) -> usize {
+        self.accounts
+            .range(..index)
+            .map(|(_, account)| account.expected.unwrap_or(self.typical.size))
+            .fold(0, usize::saturating_add)
+    }
+
+    /// How many bytes the next page of `account` may have.
+    fn page(&self, account: &Account) -> usize {
+        if account.gave_way {
+            self.typical.page.max(self.longest_page)
+        } else {
+            self.typical.page
+        }
+    }
+
+    fn expect(&mut self, index: usize, size: usize) {
+        let Some(account) = self.accounts.get_mut(&index) else {
+            return;
+        };
+        match account.expected.replace(size) {
+            Some(before) => self.expected = self.expected.saturating_sub(before),
+            None => self.unknown -= 1,
+        }
+        self.expected = self.expected.saturating_add(size);
+    }
+
+    /// Sets what is reserved for a page, and what is kept.
+    fn hold(&mut self, index: usize, page: usize, kept: usize) {
+        let Some(account) = self.accounts.get_mut(&index) else {
+            return;
+        };
+        self.held -= account.page + account.kept;
+        account.page = page;
+        account.kept = kept;
+        self.held += page + kept;
+    }
+
+    fn release(&mut self, index: usize) {
+        self.hold(index, 0, 0);
+        self.take_waker(index);
+    }
+
+    fn take_waker(&mut self, index: usize) -> Option<Waker> {
+        let waker = self.accounts.get_mut(&index)?.waker.take()?;
+        self.waiting -= 1;
+        Some(waker)
+    }
+}
+
+/// An account's place in the line. Clones are the same place.
+#[derive(Debug, Clone)]
+pub(crate) struct Seat {
+    room: Arc<Room>,
+    index: usize,
+}
+
+impl Seat {
+    /// Waits until the account may request a page.
+    pub(crate) async fn turn(&self) {
+        poll_fn(|context| {
+            let mut line = self.room.lock();
+            line.take_waker(self.index);
+            if self.room.has_turn(&line, self.index) {
+                // The first in line has its turn even where less is left.
+                let free = self.room.memory.saturating_sub(line.held);
+                if let Some(account) = line.accounts.get(&self.index) {
+                    let (page, kept) = (line.page(account).min(free), account.kept);
+                    line.hold(self.index, page, kept);
+                }
+                if let Some(account) = line.accounts.get_mut(&self.index) {
+                    account.gave_way = false;
+                }
+                return Poll::Ready(());
+            }
+            if let Some(account) = line.accounts.get_mut(&self.index) {
+                account.waker = Some(context.waker().clone());
+                line.waiting += 1;
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Whether the account waits for its turn, or did when it was dropped.
+    pub(crate) fn is_waiting(&self) -> bool {
+        let line = self.room.lock();
+        let account = line.accounts.get(&self.index);
+        account.is_some_and(|account| account.waker.is_some())
+    }
+
+    /// What `page` gives; nothing where the account gave way instead.
+    pub(crate) async fn unless_it_gives_way<T>(&self, page: impl Future<Output = T>) -> Option<T> {
+        let mut page = pin!(page);
+        poll_fn(|context| match page.as_mut().poll(context) {
+            Poll::Ready(page) => Poll::Ready(Some(page)),
+            Poll::Pending if self.has_given_way() => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        })
+        .await
+    }
+
+    fn has_given_way(&self) -> bool {
+        let line = self.room.lock();
+        let account = line.accounts.get(&self.index);
+        account.is_some_and(|account| account.gave_way)
+    }
+
+    /// The page begins to come.
+    pub(crate) fn begin(&self) {
+        if let Some(account) = self.room.lock().accounts.get_mut(&self.index) {
+            account.read = 0;
+        }
+    }
+
+    /// Takes `bytes` more of the page; no, where there is no memory for them: the account has given way.
+    pub(crate) fn read(&self, bytes: usize) -> bool {
+        let mut line = self.room.lock();
+        let is_first = line.is_first(self.index);
+        let held = line.held;
+        let Some(account) = line.accounts.get_mut(&self.index) else {
+            return true;
+        };
+        account.read += bytes;
+        let (page, kept, read) = (account.page, account.kept, account.read);
+        if read <= page {
+            return true;
+        }
+        if is_first || held.saturating_add(read - page) <= self.room.memory {
+            line.hold(self.index, read, kept);
+            return true;
+        }
+        account.gave_way = true;
+        line.longest_page = line.longest_page.max(read);
+        line.hold(self.index, 0, kept);
+        self.room.wake(&mut line);
+        false
+    }
+
+    /// The page has come: the account now keeps `kept` bytes, and takes `size` of the answer, where that is known. Where there
+    /// are `more` pages, as much is expected of them.
+    pub(crate) fn has(&self, kept: usize, size: Option<usize>, more: bool) {
+        let mut line = self.room.lock();
+        let Some(account) = line.accounts.get_mut(&self.index) else {
+            return;
+        };
+        let read = std::mem::take(&mut account.read);
+        line.hold(self.index, 0, kept);
+        line.longest_page = line.longest_page.max(read);
+        line.typical.page = line.pages.with(read);
+        if let Some(size) = size {
+            let size = if more { size.saturating_mul(2) } else { size };
+            line.expect(self.index, size.min(self.room.answer));
+        }
+        self.room.wake(&mut line);
+    }
+
+    /// Whether the answer cannot hold the account, of whose part `size` bytes are certain, beside what was answered before.
+    pub(crate) fn is_full(&self, size: usize) -> bool {
+        let mut line = self.room.lock();
+        let is_full = line.answered > 0
+            && line.is_first(self.index)
+            && line.answered.saturating_add(size) > self.room.answer;
+        line.is_full |= is_full;
+        is_full
+    }
+
+    /// Whether the account ended because of that.
+    pub(crate) fn found_full(&self) -> bool {
+        let line = self.room.lock();
+        line.is_full && line.is_first(self.index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ANSWER: usize = 1_600;
+
+    fn room(accounts: usize, memory: usize) -> (Arc<Room>, Vec<Seat>) {
+        let room = Room::new(ANSWER, memory, None);
+        let seats = (0..accounts).map(|index| room.seat(index)).collect();
+        (room, seats)
+    }
+
+    /// Which of them may request a page now.
+    fn turns(seats: &[Seat]) -> Vec<usize> {
+        let have = seats
+            .iter()
+            .filter(|seat| seat.turn().now_or_never().is_some());
+        have.map(|seat| seat.index).collect()
+    }
+
+    #[test]
+    fn few_go_first_and_all_once_accounts_are_known_to_be_small() {
+        let (room, seats) = room(64, usize::MAX);
+        assert_eq!(turns(&seats), (0..FIRST_ACCOUNTS).collect::<Vec<_>>());
+        room.ended(7, 10);
+        assert_eq!(turns(&seats).len(), 63 + 1);
+        // So it is in the next call from the beginning.
+        let next = Room::new(ANSWER, usize::MAX, Some(room.typical()));
+        let seats: Vec<_> = (0..64).map(|index| next.seat(index)).collect();
+        assert_eq!(turns(&seats).len(), 64);
+    }
+
+    #[test]
+    fn no_more_go_than_the_answer_is_expected_to_hold() {
+        let (room, seats) = room(64, usize::MAX);
+        for seat in &seats[..16] {
+            seat.has(0, Some(100), true);
+        }
+        // Eight take 200 each, and the others wait.
+        assert_eq!(turns(&seats), (0..8).collect::<Vec<_>>());
+        assert!(!seats[0].is_full(2_000), "nothing is answered yet");
+        for index in 0..8 {
+            room.ended(index, 190);
+            room.answered(index, 190);
+        }
+        // 80 are left: the first in line goes on, until it is known not to fit.
+        assert_eq!(turns(&seats[8..]), [8]);
+        assert!(!seats[8].is_full(80));
+        assert!(seats[8].is_full(81));
+        assert!(
+            !seats[9].is_full(81),
+            "those before it may yet fail, and take less"
+        );
+    }
+
+    #[test]
+    fn who_finds_no_memory_gives_way_unless_it_is_the_first() {
+        let (room, seats) = room(3, 160);
+        assert_eq!(turns(&seats), [0, 1, 2]);
+        assert!(seats[1].read(100));
+        assert!(
+            !seats[2].read(100),
+            "10 are reserved for the first, and 100 taken"
+        );
+        assert!(seats[2].has_given_way());
+        assert!(seats[0].read(1_000), "whatever there is");
+        assert!(turns(&seats[2..]).is_empty());
+        assert!(seats[2].is_waiting());
+        room.ended(0, 1);
+        room.answered(0, 1);
+        assert!(
+            turns(&seats[2..]).is_empty(),
+            "100 may come again, and 60 are left"
+        );
+        seats[1].has(20, Some(1), true);
+        assert_eq!(turns(&seats[2..]), [2]);
+        assert!(!seats[2].has_given_way() && !seats[2].is_waiting());
+        seats[2].begin();
+        assert!(seats[2].read(100));
+        room.skipped(1);
+        room.skipped(2);
+        assert_eq!(room.lock().held, 0);
+    }
+
+    proptest! {
+        /// Whatever the pages are: all end, and they never hold more than there is beside the first in line.
+        #[test]
+        fn everybody_comes_to_an_end(
+            accounts in prop::collection::vec(prop::collection::vec(1..400_usize, 1..5), 1..40),
+            memory in 0..1_000_usize,
+        ) {
+            let (room, seats) = room(accounts.len(), memory);
+            let run = async |seat: Seat, pages: Vec<usize>| {
+                let mut kept = 0;
+                for (number, page) in pages.iter().enumerate() {
+                    loop {
+                        seat.turn().await;
+                        let came = seat.unless_it_gives_way(async {
+                            seat.begin();
+                            for _ in 0..=*page / 50 {
+                                tokio::task::yield_now().await;
+                                if !seat.read(50) {
+                                    return std::future::pending().await;
+                                }
+                            }
+                        });
+                        if came.await.is_some() {
+                            break;
+                        }
+                    }
+                    kept += page / 4;
+                    seat.has(kept, Some(kept), number + 1 < pages.len());
+                }
+                (seat.index, kept)
+            };
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let ended = runtime.block_on(async {
+                let mut running: FuturesUnordered<_> =
+                    seats.into_iter().zip(accounts.clone()).map(|(seat, pages)| run(seat, pages)).collect();
+                let mut sizes = vec![None; accounts.len()];
+                let mut next = 0;
+                while let Some((index, size)) = running.next().await {
+                    room.ended(index, size);
+                    sizes[index] = Some(size);
+                    while let Some(Some(size)) = sizes.get(next) {
+                        room.answered(next, *size);
+                        next += 1;
+                    }
+                    let line = room.lock();
+                    let first = line.accounts.values().next().map_or(0, |first| first.page + first.kept);
+                    assert!(line.held - first <= memory.max(first), "{line:?}");
+                }
+                next
+            });
+            prop_assert_eq!(ended, accounts.len());
+            let line = room.lock();
+            prop_assert_eq!((line.held, line.waiting, line.unknown, line.expected), (0, 0, 0, 0));
+        }
+    }
+}
