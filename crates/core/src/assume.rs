@@ -1,11 +1,15 @@
 //! The first phase: a session of the target's role, from STS.
 
+use std::time::Duration;
+
 use aws_sdk_sts::{config::Credentials, operation::assume_role::AssumeRoleOutput};
+use aws_smithy_types::DateTime;
 use contract::{ExternalId, RoleArn, RoleName, SessionName, SessionPolicy, Target, account_of_arn};
 
 use crate::{
     Clients,
     attempts::attempts,
+    clock::AnsweredAt,
     failure::{Failure, Phase},
     session::Issued,
 };
@@ -19,7 +23,7 @@ const DURATION_SECONDS: i32 = 3_600;
 /// guide, "Session policies"). STS takes up to 2,048 characters.
 const ONLY_LIST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"}]}"#;
 
-/// Asks STS for a session, and checks whose it is.
+/// Asks STS for a session, as often as [`Limits`](crate::Limits) allow, and checks it. A bad one is an attempt that failed.
 pub(crate) async fn assume(
     clients: &Clients,
     target: &Target,
@@ -31,49 +35,12 @@ pub(crate) async fn assume(
         account: target.account.clone(),
         role: role.clone(),
     };
-    let answer = ask(clients, target, &role.to_string(), external_id).await?;
-    let failure = || clients.failure(Phase::Assume, target);
-    let invalid = |what| failure().invalid_response(what, &answer);
-    let identity = answer
-        .assumed_role_user()
-        .ok_or_else(|| invalid("it names no assumed role"))?;
-    let account = account_of_arn(identity.arn())
-        .map_err(|_| invalid("the ARN of the assumed role names no account"))?;
-    if account != target.account {
-        return Err(failure().wrong_account(&account, &answer));
-    }
-    let credentials = answer
-        .credentials()
-        .ok_or_else(|| invalid("it holds no credentials"))?;
-    let expires_at = credentials
-        .expiration()
-        .to_owned()
-        .try_into()
-        .map_err(|_| invalid("the session's expiration is no time"))?;
-    Ok(Issued {
-        credentials: Credentials::new(
-            credentials.access_key_id(),
-            credentials.secret_access_key(),
-            Some(credentials.session_token().to_owned()),
-            Some(expires_at),
-            "AssumeRole",
-        ),
-        expires_at,
-    })
-}
-
-/// Sends the request, as often as [`Limits`](crate::Limits) allow.
-async fn ask(
-    clients: &Clients,
-    target: &Target,
-    role: &str,
-    external_id: Option<&ExternalId>,
-) -> Result<AssumeRoleOutput, Failure> {
+    let role = role.to_string();
     let region = clients.regional(target);
     let request = region
         .sts
         .assume_role()
-        .role_arn(role)
+        .role_arn(&role)
         .role_session_name(SessionName::list_s3_buckets().as_str())
         .duration_seconds(DURATION_SECONDS)
         .set_external_id(external_id.map(ToString::to_string))
@@ -83,12 +50,76 @@ async fn ask(
         });
     attempts(Some(&region.pacer), clients.limits(), || {
         tracing::debug!(role, "assuming");
-        let request = request.clone();
+        let answered_at = AnsweredAt::default();
+        let request = request.clone().customize();
+        let request = request.interceptor(answered_at.clone());
         // Boxed, as it is large, and others would carry it about.
-        Box::pin(async {
+        Box::pin(async move {
             let answer = request.send().await;
-            answer.map_err(|error| clients.failure(Phase::Assume, target).sdk(&error))
+            let answer =
+                answer.map_err(|error| clients.failure(Phase::Assume, target).sdk(&error))?;
+            let now = answered_at.get().unwrap_or_else(|| clients.now().into());
+            issued(clients, target, &answer, now)
         })
     })
     .await
+}
+
+/// The session in `answer`, which was given at `now` of STS's clock.
+///
+/// Everything that it is made of is looked at here: it is kept, and what no request can be made with would fail all that
+/// come after.
+fn issued(
+    clients: &Clients,
+    target: &Target,
+    answer: &AssumeRoleOutput,
+    now: DateTime,
+) -> Result<Issued, Failure> {
+    let failure = || clients.failure(Phase::Assume, target);
+    let invalid = |what| failure().invalid_response(what, answer);
+    let identity = answer
+        .assumed_role_user()
+        .ok_or_else(|| invalid("it names no assumed role"))?;
+    let account = account_of_arn(identity.arn())
+        .map_err(|_| invalid("the ARN of the assumed role names no account"))?;
+    if account != target.account {
+        return Err(failure().wrong_account(&account, answer));
+    }
+    let credentials = answer
+        .credentials()
+        .ok_or_else(|| invalid("it holds no credentials"))?;
+    // STS API reference, `Credentials`: a key id is of `\w`; of the others no form is promised, but all go into headers.
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if !is_all(credentials.access_key_id(), is_word) {
+        return Err(invalid("the access key id is missing or malformed"));
+    }
+    let is_graphic = |byte: u8| byte.is_ascii_graphic();
+    if !is_all(credentials.secret_access_key(), is_graphic) {
+        return Err(invalid("the secret access key is missing or malformed"));
+    }
+    if !is_all(credentials.session_token(), is_graphic) {
+        return Err(invalid("the session token is missing or malformed"));
+    }
+    // By STS's own clock, as the one here may be wrong; and no longer than was asked for, whatever the answer says.
+    let lifetime = credentials.expiration().secs().saturating_sub(now.secs());
+    let lifetime = u64::try_from(lifetime.min(DURATION_SECONDS.into()))
+        .ok()
+        .filter(|seconds| *seconds > 0)
+        .ok_or_else(|| invalid("the session's expiration is missing or past"))?;
+    Ok(Issued {
+        credentials: Credentials::new(
+            credentials.access_key_id(),
+            credentials.secret_access_key(),
+            Some(credentials.session_token().to_owned()),
+            // The cache knows its end.
+            None,
+            "AssumeRole",
+        ),
+        lifetime: Duration::from_secs(lifetime),
+    })
+}
+
+/// Whether `text` is there, and each of its bytes is one of those.
+fn is_all(text: &str, is_one: impl Fn(u8) -> bool) -> bool {
+    !text.is_empty() && text.bytes().all(is_one)
 }

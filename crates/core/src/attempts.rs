@@ -18,6 +18,7 @@ where
     F: Future<Output = Result<T, Failure>>,
 {
     let mut attempt = 1;
+    let mut clocks_apart = None;
     loop {
         let turn = match pacer {
             Some(pacer) => Some((pacer, pacer.turn().await)),
@@ -36,8 +37,16 @@ where
             Ok(answer) => return Ok(answer),
             Err(failure) => failure,
         };
+        // Signed by a wrong clock, of which the SDK knows now: once more, at once.
+        if clocks_apart.is_none() && failure.clocks_apart().is_some() {
+            clocks_apart = failure.clocks_apart();
+            continue;
+        }
         if attempt >= limits.max_attempts || !may_pass(failure.kind()) {
-            return Err(failure);
+            return Err(match clocks_apart {
+                Some(apart) => failure.despite_clocks_apart(apart),
+                None => failure,
+            });
         }
         sleep(limits.backoff(attempt)).await;
         attempt += 1;

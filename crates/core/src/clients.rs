@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{Arc, Mutex, PoisonError, RwLock},
+    time::SystemTime,
 };
 
 use aws_credential_types::provider::ProvideCredentials as _;
@@ -16,6 +17,7 @@ use contract::{Access, InvalidValue, Partition, Region, RoleArn, SessionPolicy, 
 use crate::{
     Limits, Roots,
     assume::assume,
+    clock::CompareClocks,
     complete::WholeResponses,
     failure::{Failure, FailureBuilder, Phase},
     organization::Directory,
@@ -28,10 +30,9 @@ use crate::{
 ///
 /// `Debug` shows the region and how many sessions are cached, never what they are.
 pub struct Clients {
-    /// Those of the configured region, which most targets share.
-    home: Arc<Regional>,
-    /// Those of other regions, made when a target first names one.
-    others: RwLock<HashMap<Region, Arc<Regional>>>,
+    region: Region,
+    /// Those of the configured region, which most targets share; those of others are made when a target first names one.
+    regional: RwLock<HashMap<Region, Arc<Regional>>>,
     config: SdkConfig,
     limits: Limits,
     own_credentials: SharedCredentialsProvider,
@@ -44,11 +45,10 @@ pub struct Clients {
 
 /// The clients of one region.
 pub(crate) struct Regional {
-    region: Region,
     pub(crate) sts: aws_sdk_sts::Client,
     pub(crate) s3: aws_sdk_s3::Client,
     /// STS's quota is one of the calling account in the region.
-    pub(crate) pacer: Pacer,
+    pub(crate) pacer: Arc<Pacer>,
 }
 
 /// Why no [`Clients`] could be built.
@@ -105,9 +105,10 @@ impl Clients {
                     .unwrap_or_else(|| limits.http_client(Roots::default())),
             ));
         let config = builder.build();
+        let home = Regional::new(&region, &config, Arc::default());
         Ok(Self {
-            home: Arc::new(Regional::new(region, &config)),
-            others: RwLock::default(),
+            regional: RwLock::new(HashMap::from([(region.clone(), Arc::new(home))])),
+            region,
             session_policy: SessionPolicy::default(),
             sessions: Sessions::new(config.time_source().unwrap_or_default()),
             directory: Directory::new(config.time_source().unwrap_or_default()),
@@ -130,7 +131,7 @@ impl Clients {
     /// The region whose STS and S3 are asked, unless a target names another. S3's answer covers the buckets of all
     /// regions.
     pub fn region(&self) -> &Region {
-        &self.home.region
+        &self.region
     }
 
     /// The partition of that region, in which all roles lie.
@@ -145,20 +146,43 @@ impl Clients {
 
     /// The clients of the region in which `target` is asked for.
     pub(crate) fn regional(&self, target: &Target) -> Arc<Regional> {
-        let region = match &target.region {
-            Some(region) if *region != self.home.region => region,
-            _ => return Arc::clone(&self.home),
-        };
-        let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(regional) = others.get(region) {
+        let region = self.region_of(target);
+        let regional = self.regional.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(regional) = regional.get(region) {
             return Arc::clone(regional);
         }
-        drop(others);
-        let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
-        let regional = others
+        drop(regional);
+        let mut regional = self
+            .regional
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let regional = regional
             .entry(region.clone())
-            .or_insert_with(|| Arc::new(Regional::new(region.clone(), &self.config)));
+            .or_insert_with(|| Arc::new(Regional::new(region, &self.config, Arc::default())));
         Arc::clone(regional)
+    }
+
+    fn region_of<'a>(&'a self, target: &'a Target) -> &'a Region {
+        target.region.as_ref().unwrap_or(&self.region)
+    }
+
+    /// Drops what a panic about `target` may have left half-changed: its session, and the clients of its region.
+    pub(crate) fn forget(&self, target: &Target) {
+        self.sessions.forget(target);
+        let region = self.region_of(target);
+        let mut regional = self
+            .regional
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(regional) = regional.get_mut(region) {
+            let pacer = Arc::clone(&regional.pacer);
+            *regional = Arc::new(Regional::new(region, &self.config, pacer));
+        }
+    }
+
+    /// What time it is, by the configuration's clock.
+    pub(crate) fn now(&self) -> SystemTime {
+        self.sessions.now()
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -231,33 +255,31 @@ impl Clients {
             phase,
             target,
             self.role_arn(target),
-            target.region.as_ref().unwrap_or(self.region()).clone(),
+            self.region_of(target).clone(),
         )
     }
 }
 
 impl Regional {
-    fn new(region: Region, config: &SdkConfig) -> Self {
+    fn new(region: &Region, config: &SdkConfig, pacer: Arc<Pacer>) -> Self {
         let mut builder = config.to_builder();
         builder.set_region(aws_types::region::Region::new(region.to_string()));
         let config = builder.build();
         let sts = aws_sdk_sts::Client::from_conf(
             aws_sdk_sts::config::Builder::from(&config)
                 .interceptor(WholeResponses::Xml)
+                .interceptor(CompareClocks)
                 .build(),
         );
         let mut builder = config.into_builder();
         // Each call brings its session. Without this line a forgotten one would list the process's own account.
         builder.set_credentials_provider(None);
         let s3 = aws_sdk_s3::Client::from_conf(
-            aws_sdk_s3::config::Builder::from(&builder.build()).build(),
+            aws_sdk_s3::config::Builder::from(&builder.build())
+                .interceptor(CompareClocks)
+                .build(),
         );
-        Self {
-            region,
-            sts,
-            s3,
-            pacer: Pacer::default(),
-        }
+        Self { sts, s3, pacer }
     }
 }
 

@@ -12,6 +12,7 @@ use contract::{AccountId, ExternalId, Region, RoleArn, Target, UnitId};
 use crate::{
     Buckets,
     cause::{Cause, one_line},
+    clock::ClocksApart,
     hint::{self, Circumstances},
     http::find,
 };
@@ -90,11 +91,13 @@ pub enum FailureKind {
     NoAccounts,
     /// An account that the caller named has left the organization, or the part of it that is listed.
     NotListed,
+    /// A fault of this program, or of one that it is made of. Other accounts are not concerned.
+    Panic,
 }
 
 impl FailureKind {
     /// Every kind, for documentation.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::AssumeRoleDenied,
         Self::ListBucketsDenied,
         Self::Throttled,
@@ -115,6 +118,7 @@ impl FailureKind {
         Self::DuplicateAccount,
         Self::NoAccounts,
         Self::NotListed,
+        Self::Panic,
     ];
 
     /// The name: what a Lambda answers as `errorType`.
@@ -139,6 +143,7 @@ impl FailureKind {
             Self::UnitNotFound => "UnitNotFound",
             Self::DuplicateAccount => "DuplicateAccount",
             Self::NoAccounts => "NoAccounts",
+            Self::Panic => "Panic",
             Self::NotListed => "NotListed",
         }
     }
@@ -187,6 +192,7 @@ impl FailureKind {
             Self::NoAccounts => {
                 "No selected account of the organization is active and not excluded"
             }
+            Self::Panic => "A fault of the function itself; please report it",
             Self::NotListed => {
                 "An account that the event names left the organization after the first invocation of the chain"
             }
@@ -215,7 +221,8 @@ impl FailureKind {
             | Self::UnitNotFound
             | Self::DuplicateAccount
             | Self::NoAccounts
-            | Self::NotListed => false,
+            | Self::NotListed
+            | Self::Panic => false,
         }
     }
 }
@@ -247,6 +254,8 @@ struct Details {
     /// What happened, where it was not AWS that said no.
     explanation: Cow<'static, str>,
     hint: Option<String>,
+    /// Of a signature that was not accepted.
+    clocks_apart: Option<ClocksApart>,
     partial: Partial,
     cause: Option<Arc<Cause>>,
 }
@@ -305,6 +314,34 @@ impl Failure {
     /// Whether the same call may succeed later although nobody has changed anything.
     pub fn is_retryable(&self) -> bool {
         self.0.kind.is_retryable()
+    }
+
+    /// How far the clocks were apart, where that may be why the signature was not accepted.
+    pub(crate) fn clocks_apart(&self) -> Option<ClocksApart> {
+        self.0.clocks_apart
+    }
+
+    /// Whether a clock is what is wrong, and not the credentials.
+    pub(crate) fn is_of_the_clock(&self) -> bool {
+        self.kind() == FailureKind::CredentialsRejected
+            && (self.0.clocks_apart.is_some() || hint::is_of_the_clock(self.code(), self.message()))
+    }
+
+    /// The same failure, of a request that was signed by the service's clock after the clocks were found to be so far
+    /// `apart`.
+    pub(crate) fn despite_clocks_apart(mut self, apart: ClocksApart) -> Self {
+        if self.kind() == FailureKind::CredentialsRejected {
+            let clocks = hint::clocks_apart(apart);
+            let other = self.hint().filter(|_| !self.is_of_the_clock());
+            let hint = match other {
+                Some(other) => format!("{other}; and {clocks}"),
+                None => clocks,
+            };
+            let details = Arc::make_mut(&mut self.0);
+            details.clocks_apart = Some(apart);
+            details.hint = Some(hint);
+        }
+        self
     }
 
     /// The buckets of the pages that had come before the failure; empty in most cases.
@@ -407,6 +444,7 @@ impl fmt::Debug for Failure {
             request_id,
             explanation,
             hint,
+            clocks_apart,
             partial,
             cause,
         } = &*self.0;
@@ -421,6 +459,7 @@ impl fmt::Debug for Failure {
             .field("request_id", request_id)
             .field("explanation", explanation)
             .field("hint", hint)
+            .field("clocks_apart", clocks_apart)
             .field("partial", partial)
             .field("cause", cause)
             .finish()
@@ -564,6 +603,15 @@ impl FailureBuilder {
         })
     }
 
+    /// Something panicked, and said so.
+    pub(crate) fn panicked(self, text: &str) -> Failure {
+        let explanation = format!(
+            "the function panicked, which is a fault in it: {}",
+            one_line(text)
+        );
+        self.build(What::new(FailureKind::Panic, explanation))
+    }
+
     /// The names of the account's buckets have more than `most` bytes.
     pub(crate) fn names_too_large(self, most: usize) -> Failure {
         let explanation = format!(
@@ -594,6 +642,14 @@ impl FailureBuilder {
                 .and_then(RequestId::request_id)
                 .or_else(|| error.raw_response().and_then(RequestId::request_id))
                 .and_then(text),
+            clocks_apart: error
+                .raw_response()
+                .filter(|_| {
+                    metadata
+                        .and_then(ErrorMetadata::code)
+                        .is_some_and(is_of_a_signature)
+                })
+                .and_then(ClocksApart::of),
             cause,
             ..What::new(kind, explanation)
         })
@@ -684,6 +740,7 @@ impl FailureBuilder {
             request_id: what.request_id,
             explanation: what.explanation,
             hint,
+            clocks_apart: what.clocks_apart,
             partial: Partial::default(),
             cause: what.cause.map(Arc::new),
         }))
@@ -697,6 +754,7 @@ struct What {
     code: Option<String>,
     message: Option<String>,
     request_id: Option<String>,
+    clocks_apart: Option<ClocksApart>,
     cause: Option<Cause>,
 }
 
@@ -708,6 +766,7 @@ impl What {
             code: None,
             message: None,
             request_id: None,
+            clocks_apart: None,
             cause: None,
         }
     }
@@ -759,7 +818,7 @@ fn kind_of_answer(phase: Phase, status: u16, code: Option<&str>) -> FailureKind 
         | "TooManyRequestsException"
         | "BandwidthLimitExceeded"
         | "SlowDown" => FailureKind::Throttled,
-        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired" => {
+        "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" => {
             FailureKind::ExpiredCredentials
         }
         "InvalidClientTokenId"
@@ -768,11 +827,8 @@ fn kind_of_answer(phase: Phase, status: u16, code: Option<&str>) -> FailureKind 
         | "InvalidSecurity"
         | "UnrecognizedClientException"
         | "MissingAuthenticationToken"
-        | "IncompleteSignature"
-        | "SignatureDoesNotMatch"
-        | "InvalidSignatureException"
-        | "AuthFailure"
-        | "RequestTimeTooSkewed" => FailureKind::CredentialsRejected,
+        | "IncompleteSignature" => FailureKind::CredentialsRejected,
+        code if is_of_a_signature(code) => FailureKind::CredentialsRejected,
         "RegionDisabledException" => FailureKind::RegionDisabled,
         "RequestTimeout" | "RequestTimeoutException" => FailureKind::Timeout,
         // S3 reports some of its own errors with status 200.
@@ -787,6 +843,19 @@ fn kind_of_answer(phase: Phase, status: u16, code: Option<&str>) -> FailureKind 
             _ => FailureKind::RequestRejected,
         },
     }
+}
+
+/// Whether an error may be one of the time of a signature (aws-runtime 1.10, `CLOCK_SKEW_ERROR_CODES`, and the STS API
+/// reference, "Common Error Types").
+fn is_of_a_signature(code: &str) -> bool {
+    matches!(
+        code,
+        "SignatureDoesNotMatch"
+            | "InvalidSignatureException"
+            | "AuthFailure"
+            | "RequestTimeTooSkewed"
+            | "RequestExpired"
+    )
 }
 
 /// Whether an error of type `E` is in the chain.

@@ -6,7 +6,7 @@
 
 use contract::{AccountId, ExternalId, Region, RoleArn, UnitId};
 
-use crate::{FailureKind, Phase};
+use crate::{FailureKind, Phase, clock::ClocksApart};
 
 /// What is known of a failure.
 pub(crate) struct Circumstances<'a> {
@@ -91,6 +91,11 @@ pub(crate) fn hint(circumstances: &Circumstances<'_>) -> Option<String> {
             "AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL_S3 may not be a URL"
                 .to_owned()
         }
+        (FailureKind::Panic, _) => {
+            "please report it, with the lines of this call in the log; other accounts are not concerned, and the next call \
+             begins anew with this one"
+                .to_owned()
+        }
         (FailureKind::ResponseTooLarge, _) => {
             "fewer buckets, by a prefix, or less about each of them may fit; or the account asked for by itself".to_owned()
         }
@@ -156,6 +161,7 @@ fn credentials(circumstances: &Circumstances<'_>) -> String {
         role,
         region,
         code,
+        message,
         ..
     } = circumstances;
     let are_own = *phase != Phase::List || role.is_none();
@@ -170,7 +176,7 @@ fn credentials(circumstances: &Circumstances<'_>) -> String {
              clock here wrong"
                 .to_owned()
         }
-        FailureKind::CredentialsRejected if *code == Some("RequestTimeTooSkewed") => {
+        FailureKind::CredentialsRejected if is_of_the_clock(*code, *message) => {
             "the clock here may be wrong".to_owned()
         }
         FailureKind::CredentialsRejected if are_own => {
@@ -188,6 +194,24 @@ fn credentials(circumstances: &Circumstances<'_>) -> String {
                 .to_owned()
         }
     }
+}
+
+/// Whether AWS says that the time of the signature is what is wrong with it.
+pub(crate) fn is_of_the_clock(code: Option<&str>, message: Option<&str>) -> bool {
+    matches!(code, Some("RequestTimeTooSkewed" | "RequestExpired"))
+        || message.is_some_and(|message| {
+            message.starts_with("Signature expired")
+                || message.starts_with("Signature not yet current")
+        })
+}
+
+/// Of a signature that was not accepted, and not either when it was made by the service's clock.
+pub(crate) fn clocks_apart(ClocksApart(seconds): ClocksApart) -> String {
+    let side = if seconds < 0 { "ahead of" } else { "behind" };
+    format!(
+        "the clock here is {} s {side} the service's: signing by the service's did not help, so check that both are right",
+        seconds.unsigned_abs()
+    )
 }
 
 fn organization(circumstances: &Circumstances<'_>) -> Option<String> {

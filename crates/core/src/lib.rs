@@ -30,6 +30,8 @@
 //! - Nothing is listed for another account than the target's. A session says whose it is, and is refused where it is
 //!   another's. The process's own credentials say so only where their source names their account, which a Lambda's
 //!   environment does not: who makes such a target says so ([`FanOutOptions::own_account`]).
+//! - What outlives a call was checked before it was kept, and a panic that concerns an account drops what it may have left
+//!   half-changed: its session, and its region's clients.
 //! - Nothing printed by `Debug` or `Display` holds a secret: an SDK error, which may carry the raw answer of STS, never
 //!   leaves this crate.
 //!
@@ -42,6 +44,7 @@ mod attempts;
 mod buckets;
 mod cause;
 mod clients;
+mod clock;
 mod complete;
 mod failure;
 mod fan_out;
@@ -52,6 +55,7 @@ mod list;
 mod organization;
 mod pacer;
 mod page;
+mod panics;
 mod room;
 mod roots;
 mod session;
@@ -71,6 +75,7 @@ pub use fan_out::{Answer, Answers, FanOutOptions, Outcome, SkipReason, fan_out};
 pub use http::http_client;
 pub use limits::Limits;
 pub use organization::organization_targets;
+pub use panics::catch_panic;
 pub use roots::{Roots, RootsError};
 
 use list::list;
@@ -163,12 +168,12 @@ async fn list_target(
     let mut first = true;
     loop {
         let started = Instant::now();
-        let session = within(deadline, clients.session(target))
-            .await
-            .unwrap_or_else(|Late| {
-                let phase = target.role().map_or(Phase::List, |_| Phase::Assume);
-                Err(clients.failure(phase, target).deadline())
-            });
+        let session = clients.session(target);
+        let session = panics::of_target(clients, target, Phase::Assume, session);
+        let session = within(deadline, session).await.unwrap_or_else(|Late| {
+            let phase = target.role().map_or(Phase::List, |_| Phase::Assume);
+            Err(clients.failure(phase, target).deadline())
+        });
         let (session, origin) = match session {
             Ok(session) => session,
             Err(failure) => return Err(failure.with_partial(before)),
@@ -179,12 +184,11 @@ async fn list_target(
 
         let started = Instant::now();
         let mut buckets = Buckets::default();
-        let listed = within(
-            deadline,
-            list(clients, target, &session, wanted, &mut buckets),
-        )
-        .await
-        .unwrap_or_else(|Late| Err(clients.failure(Phase::List, target).deadline()));
+        let listed = list(clients, target, &session, wanted, &mut buckets);
+        let listed = panics::of_target(clients, target, Phase::List, listed);
+        let listed = within(deadline, listed)
+            .await
+            .unwrap_or_else(|Late| Err(clients.failure(Phase::List, target).deadline()));
         timings.list += started.elapsed();
         buckets.remove_repeated();
         let failure = match listed {
@@ -203,7 +207,10 @@ async fn list_target(
                 if origin == Origin::Assumed {
                     clients.refused(target, &session, &failure);
                 }
-                first && origin == Origin::Cache && !session.was_refused(&failure)
+                first
+                    && origin == Origin::Cache
+                    && !failure.is_of_the_clock()
+                    && !session.was_refused(&failure)
             }
             _ => false,
         };

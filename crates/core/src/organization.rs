@@ -30,6 +30,7 @@ use tokio::{sync::Mutex, time::Instant};
 use crate::{
     Clients, FailureKind, Late,
     attempts::attempts,
+    clock::CompareClocks,
     complete::WholeResponses,
     failure::{Failure, FailureBuilder},
     pacer::Pacer,
@@ -122,6 +123,7 @@ impl Directory {
             Client::from_conf(
                 aws_sdk_organizations::config::Builder::from(clients.config())
                     .interceptor(WholeResponses::Json)
+                    .interceptor(CompareClocks)
                     .build(),
             )
         })

@@ -49,7 +49,7 @@ const MOST: usize = 10_000;
 /// What STS has issued.
 pub(crate) struct Issued {
     pub(crate) credentials: Credentials,
-    pub(crate) expires_at: SystemTime,
+    pub(crate) lifetime: Duration,
 }
 
 /// A session of a target's role.
@@ -236,6 +236,17 @@ impl Sessions {
             .take_if(|current| current.number == session.number);
     }
 
+    /// Forgets the session of `target`, and all that belongs to it.
+    pub(crate) fn forget(&self, target: &Target) {
+        let key = Key::of(target).into_owned();
+        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        slots.remove(&key);
+    }
+
+    pub(crate) fn now(&self) -> SystemTime {
+        self.clock.now()
+    }
+
     /// Remembers that S3 refused `session` when it was new.
     pub(crate) fn refused(&self, target: &Target, session: &Session, failure: &Failure) {
         if let Some(current) = &mut *self.slot(target).lock()
@@ -246,12 +257,8 @@ impl Sessions {
     }
 
     fn session(&self, issued: Issued) -> Session {
-        let now = self.clock.now();
-        let lifetime = issued
-            .expires_at
-            .duration_since(now)
-            .unwrap_or(Duration::ZERO);
-        let ahead = if lifetime < SHORTEST {
+        let expires_at = self.now() + issued.lifetime;
+        let ahead = if issued.lifetime < SHORTEST {
             Duration::ZERO
         } else {
             AHEAD
@@ -259,8 +266,8 @@ impl Sessions {
         Session {
             provider: SharedCredentialsProvider::new(issued.credentials),
             number: self.issued.fetch_add(1, Ordering::Relaxed),
-            renew_at: issued.expires_at - ahead,
-            expires_at: issued.expires_at,
+            renew_at: expires_at - ahead,
+            expires_at,
             refused: None,
         }
     }
@@ -356,7 +363,7 @@ mod tests {
         let issued = async || {
             Ok(Issued {
                 credentials: Credentials::new("key", "secret", None, None, "test"),
-                expires_at: SystemTime::now() + Duration::from_hours(1),
+                lifetime: Duration::from_hours(1),
             })
         };
         let (_, origin) = sessions.get(&target(number), issued).await.unwrap();

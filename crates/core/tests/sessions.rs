@@ -1,13 +1,34 @@
 //! Sessions: when STS is asked, and when it is not.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "for tests, where clippy sees no test function"
+)]
+
 mod common;
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
 
 use aws_smithy_async::test_util::ManualTimeSource;
-use common::{ACCOUNT, clients, clients_at, fake, list, target};
+use aws_smithy_runtime_api::client::{
+    http::{
+        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+        SharedHttpConnector,
+    },
+    orchestrator::HttpRequest,
+    runtime_components::RuntimeComponents,
+};
+use common::{ACCOUNT, PATIENT, clients, clients_at, config, failure, fake, list, target};
 use contract::{SessionPolicy, Target};
-use cross_account::{Clients, FailureKind, Phase, list_buckets};
+use cross_account::{
+    Answer, Clients, FailureKind, FanOutOptions, Outcome, Phase, Roots, fan_out, list_buckets,
+};
 use fake_aws::{Account, Action, FakeAws, Fault};
 
 fn minutes(count: u64) -> Duration {
@@ -120,12 +141,218 @@ async fn a_session_of_a_few_seconds_is_used_to_its_end() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_over_when_it_comes_is_used_once() {
-    let fake = fake(Account::new().session_seconds(0));
-    let clients = clients(&fake);
-    for calls in 1..=3 {
+async fn a_session_that_is_over_when_it_comes_is_an_invalid_answer() {
+    let failure = failure(Account::new().session_seconds(0)).await;
+    assert_eq!(
+        (failure.kind(), failure.phase()),
+        (FailureKind::InvalidResponse, Phase::Assume)
+    );
+}
+
+/// The outcomes of a call for these accounts: the kind of each failure.
+async fn call(clients: &Clients, accounts: &[String]) -> Vec<Option<FailureKind>> {
+    let targets: Vec<_> = accounts
+        .iter()
+        .map(|id| Target {
+            account: id.parse().unwrap(),
+            ..target()
+        })
+        .collect();
+    let answers = fan_out(clients, &targets, &FanOutOptions::default(), |_, _| 0).await;
+    let kind = |answer: &Answer| match &answer.outcome {
+        Outcome::Listed(_) => None,
+        Outcome::Failed(failure) => Some(failure.kind()),
+        Outcome::Skipped(reason) => panic!("skipped: {reason:?}"),
+    };
+    answers.answers.iter().map(kind).collect()
+}
+
+/// 20 accounts, the first of which is [`ACCOUNT`].
+fn twenty() -> Vec<String> {
+    let others = (1..20).map(|number| format!("{number:012}"));
+    [ACCOUNT.to_owned()].into_iter().chain(others).collect()
+}
+
+/// A fake of many accounts, in which [`ACCOUNT`] is this one.
+fn among_others(account: Account) -> FakeAws {
+    FakeAws::builder()
+        .every_account(Account::new())
+        .account(ACCOUNT, account)
+        .start()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_session_with_a_bad_part_is_an_invalid_answer_and_no_other_account_s_nor_call_s_matter() {
+    for (element, text) in [
+        ("AssumedRoleUser", None),
+        ("Arn", None),
+        ("Arn", Some("arn")),
+        ("Credentials", None),
+        ("AccessKeyId", None),
+        ("AccessKeyId", Some("")),
+        ("AccessKeyId", Some("ASIA\n2222")),
+        ("AccessKeyId", Some("ASIA/2222")),
+        ("SecretAccessKey", None),
+        ("SecretAccessKey", Some("a b")),
+        ("SessionToken", None),
+        ("SessionToken", Some("a\nb")),
+        ("SessionToken", Some("\u{e4}")),
+        ("Expiration", None),
+        ("Expiration", Some("2020-01-01T00:00:00Z")),
+        ("Expiration", Some("tomorrow")),
+    ] {
+        let fake = among_others(Account::new().always_on_assume(Fault::Element(element, text)));
+        let clients = clients(&fake);
+        let mut expected = vec![None; 20];
+        expected[0] = Some(FailureKind::InvalidResponse);
+        for _ in 0..2 {
+            let outcomes = call(&clients, &twenty()).await;
+            assert_eq!(outcomes, expected, "{element} {text:?}");
+        }
+        fake.set_account(ACCOUNT, Account::new());
+        let outcomes = call(&clients, &twenty()).await;
+        assert_eq!(outcomes, vec![None; 20], "{element} {text:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_used_no_longer_than_was_asked_for() {
+    let fake = fake(
+        Account::new().always_on_assume(Fault::Element("Expiration", Some("9999-12-31T23:59:59Z"))),
+    );
+    let clock = clock();
+    let clients = clients_at(&fake, clock.clone());
+    for assumed in [1, 1, 2] {
         list(&clients).await.unwrap();
-        assert_eq!(fake.counts().assume, calls);
+        assert_eq!(fake.counts().assume, assumed);
+        clock.advance(minutes(30));
+    }
+}
+
+/// Panics while a request of [`ACCOUNT`]'s session is sent, as long as it is told to.
+#[derive(Debug, Clone)]
+struct Panicking {
+    inner: SharedHttpClient,
+    on: Arc<AtomicBool>,
+}
+
+impl HttpClient for Panicking {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(PanickingConnector {
+            inner: self.inner.http_connector(settings, components),
+            on: Arc::clone(&self.on),
+        })
+    }
+}
+
+#[derive(Debug)]
+struct PanickingConnector {
+    inner: SharedHttpConnector,
+    on: Arc<AtomicBool>,
+}
+
+impl HttpConnector for PanickingConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let signed_by = request.headers().get("authorization").unwrap_or_default();
+        assert!(
+            !(self.on.load(Ordering::Relaxed) && signed_by.contains(ACCOUNT)),
+            "on order"
+        );
+        self.inner.call(request)
+    }
+}
+
+#[tokio::test]
+async fn a_panic_fails_one_account_and_leaves_nothing_behind() {
+    let fake = among_others(Account::new());
+    let on = Arc::new(AtomicBool::new(true));
+    let config = config(&fake.endpoint())
+        .http_client(Panicking {
+            inner: PATIENT.http_client(Roots::default()),
+            on: Arc::clone(&on),
+        })
+        .build();
+    let clients = Clients::with_limits(&config, &PATIENT).unwrap();
+    let mut expected = vec![None; 20];
+    expected[0] = Some(FailureKind::Panic);
+    for _ in 0..2 {
+        assert_eq!(call(&clients, &twenty()).await, expected);
+    }
+    let failure = list(&clients).await.unwrap_err();
+    let text = format!("{failure} {failure:?}");
+    assert!(text.contains("on order"), "{text}");
+    assert_eq!(fake.counts().assume, 22, "no other session is dropped");
+    on.store(false, Ordering::Relaxed);
+    assert_eq!(call(&clients, &twenty()).await, vec![None; 20]);
+    assert_eq!(fake.counts().assume, 23, "that session is a new one");
+}
+
+#[tokio::test]
+async fn a_wrong_clock_costs_each_request_of_the_first_wave_one_more_and_no_account() {
+    let minute = 60;
+    for ahead in [10 * minute, -10 * minute, 130 * minute, -130 * minute] {
+        let fake = FakeAws::builder()
+            .every_account(Account::new())
+            .seconds_ahead(ahead)
+            .start()
+            .unwrap();
+        let clients = clients(&fake);
+        assert_eq!(call(&clients, &twenty()).await, vec![None; 20], "{ahead}");
+        let counts = fake.counts();
+        assert!(counts.assume <= 40 && counts.list <= 40, "{counts:?}");
+        fake.reset_counts();
+        assert_eq!(call(&clients, &twenty()).await, vec![None; 20], "{ahead}");
+        let counts = fake.counts();
+        assert_eq!((counts.assume, counts.list), (0, 20), "{ahead}");
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_stays_wrong_ends_after_one_more_request_with_a_hint_about_clocks() {
+    let skewed = |code, message| Fault::Error {
+        status: 403,
+        code,
+        message,
+    };
+    let expired = "Signature expired: 20261122T150405Z is now earlier than 20261122T151405Z";
+    let too_far = "The difference between the request time and the current time is too large.";
+    let not_ours = "The request signature we calculated does not match the signature you provided.";
+    for (code, message) in [
+        ("SignatureDoesNotMatch", expired),
+        ("SignatureDoesNotMatch", not_ours),
+        ("InvalidSignatureException", expired),
+        ("RequestTimeTooSkewed", too_far),
+        ("RequestExpired", "Request has expired."),
+    ] {
+        let fault = skewed(code, message);
+        for account in [
+            Account::new().always_on_assume(fault.clone()),
+            Account::new().always_on_list(fault),
+        ] {
+            let fake = FakeAws::builder()
+                .account(ACCOUNT, account)
+                .seconds_ahead(20 * 60)
+                .start()
+                .unwrap();
+            let clients = clients(&fake);
+            let failure = list(&clients).await.unwrap_err();
+            assert_eq!(failure.kind(), FailureKind::CredentialsRejected, "{code}");
+            assert!(!failure.is_retryable());
+            let hint = failure.hint().unwrap();
+            assert!(hint.contains("clock"), "{code}: {hint}");
+            let counts = fake.counts();
+            assert!(counts.assume <= 2 && counts.list <= 2, "{code} {counts:?}");
+            // What has been learned of the clock is kept.
+            fake.reset_counts();
+            list(&clients).await.unwrap_err();
+            let counts = fake.counts();
+            assert_eq!(counts.assume + counts.list, 1, "{code} {counts:?}");
+        }
     }
 }
 
@@ -161,7 +388,7 @@ async fn replaced(fake: &FakeAws, clients: &Clients) {
     assert!(listing.timings.assume.is_some());
     let counts = fake.counts();
     assert_eq!((counts.assume, counts.list), (1, 2));
-    let keys = keys(&fake);
+    let keys = keys(fake);
     assert_ne!(keys[0], keys[1]);
 
     fake.reset_counts();

@@ -3,13 +3,7 @@
 //! `lambda_runtime` catches panics too, but names them by a Rust type. Both need `panic = "unwind"`, which the release
 //! profile sets.
 
-use std::{
-    any::Any,
-    future::poll_fn,
-    panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook},
-    pin::pin,
-    task::Poll,
-};
+use std::panic::{PanicHookInfo, set_hook};
 
 /// That the function panicked, with what it said.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,32 +17,17 @@ pub(crate) fn log_panics() {
             errorType = "Panic",
             location = panic.location().map(tracing::field::display),
             "{}",
-            text(panic.payload())
+            panic.payload_as_str().unwrap_or("without a message")
         );
     }));
 }
 
 /// What `future` gives, or its panic.
 ///
-/// Unwinding may leave a value half changed; of what outlives a call only the cache of sessions changes, and it holds
-/// whole entries.
+/// A panic about one account is caught before (`cross_account::FailureKind::Panic`), and what it may have left half-changed
+/// is dropped. What comes here is of this crate's own, which keeps nothing between calls.
 pub(crate) async fn caught<T>(future: impl Future<Output = T>) -> Result<T, Panic> {
-    let mut future = pin!(future);
-    poll_fn(
-        |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
-            Ok(poll) => poll.map(Ok),
-            Err(payload) => Poll::Ready(Err(Panic(text(&*payload).to_owned()))),
-        },
-    )
-    .await
-}
-
-fn text(payload: &(dyn Any + Send)) -> &str {
-    payload
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a message")
+    cross_account::catch_panic(future).await.map_err(Panic)
 }
 
 #[cfg(test)]
