@@ -10,6 +10,7 @@ use crate::{
     console,
     environment::Environment,
     guard,
+    operator::Operator,
     rendering::{self, File, Rendered},
     workspace::Workspace,
 };
@@ -39,9 +40,10 @@ pub(crate) fn role(
     };
     let rendered = Rendered::of_stage(workspace, environment, file)?;
     guard::confirm(environment, "change the roles of", confirmation)?;
-    let account = &caller.identity.account;
+    let session = &caller.session;
+    let account = &session.identity().account;
     let name = role_name(environment, side, account)?;
-    let changes = Changes::of_role(workspace, environment, account, &name, &rendered)?;
+    let changes = Changes::of_role(workspace, session, &name, &rendered)?;
     console::note(changes.to_string().trim_end());
     guard::confirm_broadening(environment, &changes, flags.allow_broadening)?;
     let template = rendered.write(workspace, environment)?;
@@ -50,17 +52,18 @@ pub(crate) fn role(
         "{} → stack {stack} in account {account}",
         workspace.shown(&template)
     ));
-    let Some(change_set) = caller.operator.plan(&stack, &template)?.change_set else {
+    let operator = Operator::of_caller(workspace, session)?;
+    let Some(change_set) = operator.plan(&stack, &template)?.change_set else {
         return Ok(());
     };
     if !confirmation.yes && console::is_interactive() {
         let answer = console::ask(&format!("Change this in account {account}? [y/N]"))?;
         if !matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes") {
-            caller.operator.discard(&change_set)?;
+            operator.discard(&change_set)?;
             bail!("Nothing was changed");
         }
     }
-    caller.operator.execute(&change_set)
+    operator.execute(&change_set)
 }
 
 /// The role of `side` in the caller's account.

@@ -17,12 +17,13 @@ use serde_json::Value;
 use self::role_side::RoleSide;
 use crate::{
     artifact,
-    deployed::{self, Access, Part, Question, Role},
+    deployed::{self, Access, Part, Question, Role, Whom},
     environment::Environment,
     framework::Package,
     generated,
     policy::Grants,
     rendering::{self, File, Rendered, Templates},
+    session::Session,
     workspace::Workspace,
 };
 
@@ -67,6 +68,7 @@ impl Changes {
         workspace: &Workspace,
         package: &Package,
         environment: &Environment,
+        session: &Session,
         target_profiles: &[String],
     ) -> Result<Self> {
         let stack_name = environment.stack_name();
@@ -77,7 +79,7 @@ impl Changes {
             stacks: vec![stack_name.clone()],
             functions: vec![function_name.clone()],
         };
-        let access = Access::of_caller(environment);
+        let access = Access::of_caller(session);
         let deployed = deployed::inspect(workspace, access, &question)?;
         let stack = part(&deployed.stacks, &stack_name);
         let function = part(&deployed.functions, &function_name);
@@ -136,14 +138,13 @@ impl Changes {
         Ok(changes)
     }
 
-    /// Compares `rendered`, a role's template, with the role `name` that the caller's account, `account`, has.
+    /// Compares `rendered`, a role's template, with the role `name` of the caller's account.
     ///
     /// # Errors
     /// The operator cannot be asked.
     pub(crate) fn of_role(
         workspace: &Workspace,
-        environment: &Environment,
-        account: &AccountId,
+        session: &Session,
         name: &RoleName,
         rendered: &Rendered,
     ) -> Result<Self> {
@@ -151,10 +152,10 @@ impl Changes {
             roles: vec![name.clone()],
             ..Question::default()
         };
-        let deployed = deployed::inspect(workspace, Access::of_caller(environment), &question)?;
+        let deployed = deployed::inspect(workspace, Access::of_caller(session), &question)?;
         let role = part(&deployed.roles, name);
         let mut changes = Self::default();
-        changes.compare_role(account, role, rendered)?;
+        changes.compare_role(&session.identity().account, role, rendered)?;
         if let [
             Compared {
                 how: How::Unknown { why },
@@ -200,8 +201,8 @@ impl Changes {
         };
         for profile in profiles {
             let access = Access {
-                profile: Some(profile),
-                ..Access::of_caller(environment)
+                region: &environment.variables.region,
+                whom: Whom::Profile(profile),
             };
             let deployed = deployed::inspect(workspace, access, &question)?;
             let account = match &deployed.caller {

@@ -13,15 +13,26 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub(crate) use self::configuration::configuration;
-use crate::{environment::Environment, operator, workspace::Workspace};
+use crate::{operator, session::Session, workspace::Workspace};
 
 /// As whom AWS is asked, and where.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Access<'a> {
     /// The region that is asked; IAM is asked in its partition.
     pub(crate) region: &'a Region,
-    /// A profile of the AWS configuration files; without one, whoever the caller is.
-    pub(crate) profile: Option<&'a str>,
+    /// As whom.
+    pub(crate) whom: Whom<'a>,
+}
+
+/// Whose credentials AWS is asked with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Whom<'a> {
+    /// The caller's, as they were resolved.
+    Session(&'a Session),
+    /// Those of a profile of the AWS configuration files.
+    Profile(&'a str),
+    /// The caller's, resolved anew: that there are none is an answer too.
+    Anybody,
 }
 
 /// What to read.
@@ -36,11 +47,11 @@ pub(crate) struct Question {
 }
 
 impl<'a> Access<'a> {
-    /// Whoever the caller is, in the stage's region.
-    pub(crate) fn of_caller(environment: &'a Environment) -> Self {
+    /// The caller, in the session's region.
+    pub(crate) fn of_caller(session: &'a Session) -> Self {
         Self {
-            region: &environment.variables.region,
-            profile: None,
+            region: session.region(),
+            whom: Whom::Session(session),
         }
     }
 }
@@ -250,13 +261,13 @@ fn ask(
     access: Access<'_>,
     arguments: &[&str],
 ) -> Result<String> {
-    let mut program =
-        operator::operator(workspace)
-            .quiet()
-            .args([command, "--region", access.region.as_str()]);
-    if let Some(profile) = access.profile {
-        program = program.args(["--profile", profile]);
-    }
+    let program =
+        operator::operator(workspace)?.args([command, "--region", access.region.as_str()]);
+    let program = match access.whom {
+        Whom::Session(session) => session.give_to(program)?,
+        Whom::Profile(profile) => program.args(["--profile", profile]),
+        Whom::Anybody => program,
+    };
     let answer = program.args(arguments.iter().copied()).collect()?;
     if !answer.status.success() {
         let complaint = answer.stderr.trim();

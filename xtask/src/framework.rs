@@ -4,10 +4,10 @@
 
 mod packaged;
 
-use std::path::PathBuf;
+use std::{ffi::OsStr, path::PathBuf};
 
 use anyhow::{Context, Result};
-use contract::{Region, Stage};
+use contract::Region;
 use serde_json::Value;
 
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
     guard::AdminCaller,
     process::Program,
     rendering::{File, Rendered},
+    session::Session,
     tools,
     workspace::Workspace,
 };
@@ -32,7 +33,6 @@ const PACKAGE_FOLDER: &str = ".serverless";
 #[derive(Debug)]
 pub(crate) struct Package {
     folder: PathBuf,
-    stage: Stage,
     region: Region,
     /// The function's archive.
     pub(crate) artifact: Artifact,
@@ -51,13 +51,14 @@ impl Package {
         rendered.write(workspace, environment)?;
         let folder = workspace.dist(&environment.stage);
         let step = Step::begin("Packaging");
-        offline(framework(workspace, environment)?.args(["package", "--package", PACKAGE_FOLDER]))
+        offline(tools::osls(workspace)?)
+            .in_folder(&folder)
+            .args(["package", "--package", PACKAGE_FOLDER])
             .run_quietly()
             .context("The Framework refused to package the stage")?;
         step.done("");
         let package = Self {
             folder,
-            stage: environment.stage.clone(),
             region: environment.variables.region.clone(),
             artifact,
         };
@@ -96,12 +97,12 @@ impl Package {
         Ok(())
     }
 
-    /// Deploys the package. That the caller is in the Admin account is proven by `_caller`.
+    /// Deploys the package.
     ///
     /// # Errors
     /// The Framework's exit status.
-    pub(crate) fn deploy(&self, workspace: &Workspace, _caller: &AdminCaller) -> Result<()> {
-        as_the_caller(tools::osls(workspace)?, &self.stage, &self.region)
+    pub(crate) fn deploy(&self, workspace: &Workspace, caller: &AdminCaller) -> Result<()> {
+        as_the_caller(tools::osls(workspace)?, &caller.session)?
             .in_folder(&self.folder)
             .args(["deploy", "--package", PACKAGE_FOLDER])
             .run()
@@ -124,9 +125,9 @@ pub(crate) struct Deployment {
 pub(crate) fn deployments(
     workspace: &Workspace,
     environment: &Environment,
-    _caller: &AdminCaller,
+    caller: &AdminCaller,
 ) -> Result<Vec<Deployment>> {
-    let listed = framework(workspace, environment)?
+    let listed = framework(workspace, environment, caller)?
         .args(["deploy", "list"])
         .capture()
         .with_context(|| {
@@ -163,10 +164,10 @@ fn read_deployments(listed: &str) -> Vec<Deployment> {
 pub(crate) fn roll_back(
     workspace: &Workspace,
     environment: &Environment,
-    _caller: &AdminCaller,
+    caller: &AdminCaller,
     deployment: &Deployment,
 ) -> Result<()> {
-    framework(workspace, environment)?
+    framework(workspace, environment, caller)?
         .args(["rollback", "--timestamp", &deployment.timestamp.to_string()])
         .run()
 }
@@ -175,8 +176,13 @@ pub(crate) fn roll_back(
 ///
 /// # Errors
 /// The function failed, or is not there.
-pub(crate) fn invoke(workspace: &Workspace, environment: &Environment, event: &str) -> Result<()> {
-    framework(workspace, environment)?
+pub(crate) fn invoke(
+    workspace: &Workspace,
+    environment: &Environment,
+    caller: &AdminCaller,
+    event: &str,
+) -> Result<()> {
+    framework(workspace, environment, caller)?
         .args(["invoke", "--function", FUNCTION, "--data", event])
         .run_for_results()
 }
@@ -185,8 +191,12 @@ pub(crate) fn invoke(workspace: &Workspace, environment: &Environment, event: &s
 ///
 /// # Errors
 /// Nothing is deployed, or AWS cannot be asked.
-pub(crate) fn info(workspace: &Workspace, environment: &Environment) -> Result<()> {
-    framework(workspace, environment)?
+pub(crate) fn info(
+    workspace: &Workspace,
+    environment: &Environment,
+    caller: &AdminCaller,
+) -> Result<()> {
+    framework(workspace, environment, caller)?
         .args(["info"])
         .run_for_results()
 }
@@ -198,10 +208,12 @@ pub(crate) fn info(workspace: &Workspace, environment: &Environment) -> Result<(
 pub(crate) fn logs(
     workspace: &Workspace,
     environment: &Environment,
+    caller: &AdminCaller,
     tail: bool,
     since: Option<&str>,
 ) -> Result<()> {
-    let mut program = framework(workspace, environment)?.args(["logs", "--function", FUNCTION]);
+    let mut program =
+        framework(workspace, environment, caller)?.args(["logs", "--function", FUNCTION]);
     if tail {
         program = program.args(["--tail"]);
     }
@@ -218,84 +230,76 @@ pub(crate) fn logs(
 pub(crate) fn remove(
     workspace: &Workspace,
     environment: &Environment,
-    _caller: &AdminCaller,
+    caller: &AdminCaller,
 ) -> Result<()> {
-    framework(workspace, environment)?.args(["remove"]).run()
+    framework(workspace, environment, caller)?
+        .args(["remove"])
+        .run()
 }
 
-/// The Framework in the stage's folder, whose `serverless.yml` is made fresh.
-fn framework(workspace: &Workspace, environment: &Environment) -> Result<Program> {
+/// The Framework in the stage's folder, whose `serverless.yml` is made fresh, as the caller.
+fn framework(
+    workspace: &Workspace,
+    environment: &Environment,
+    caller: &AdminCaller,
+) -> Result<Program> {
     Rendered::of_stage(workspace, environment, File::Serverless)?.write(workspace, environment)?;
-    let region = &environment.variables.region;
-    let program = as_the_caller(tools::osls(workspace)?, &environment.stage, region);
+    let program = as_the_caller(tools::osls(workspace)?, &caller.session)?;
     Ok(program.in_folder(workspace.dist(&environment.stage)))
 }
 
-/// Has the Framework take the credentials that the guard has asked STS about, and no others, in the stage's region.
-fn as_the_caller(program: Program, stage: &Stage, region: &Region) -> Program {
-    let program = ["AWS_REGION", "AWS_DEFAULT_REGION"]
-        .into_iter()
-        .fold(program, |program, name| program.env(name, region.as_str()));
-    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    other_credentials(stage, is_set)
-        .into_iter()
-        .fold(program, Program::without_env)
-}
-
-/// The variables that would give the Framework other credentials than the AWS SDKs take: it has some for a stage of its
-/// own and for a default profile, and prefers a profile to keys in the environment, where the SDKs prefer the keys (osls
-/// 4.3, `lib/aws/credentials.js`; AWS SDKs and tools reference guide, "Understand the credential provider chain").
-fn other_credentials(stage: &Stage, is_set: impl Fn(&str) -> bool) -> Vec<String> {
-    let stage = stage.as_str().to_ascii_uppercase();
-    let mut names: Vec<String> = [
-        "PROFILE",
-        "ACCESS_KEY_ID",
-        "SECRET_ACCESS_KEY",
-        "SESSION_TOKEN",
-    ]
-    .into_iter()
-    .map(|name| format!("AWS_{stage}_{name}"))
-    .collect();
-    names.push("AWS_DEFAULT_PROFILE".to_owned());
-    if is_set("AWS_ACCESS_KEY_ID") && is_set("AWS_SECRET_ACCESS_KEY") {
-        names.push("AWS_PROFILE".to_owned());
-    }
-    names
+/// Gives the Framework the keys that STS was asked about, and no other way to get any: it has profiles and variables of
+/// its own, in an order of its own (osls 4.3, `lib/aws/credentials.js`). Of the caller's other settings it gets those that
+/// say where AWS is.
+fn as_the_caller(program: Program, session: &Session) -> Result<Program> {
+    let region = session.region().as_str();
+    let program = no_credentials(program)
+        .envs([
+            ("AWS_REGION", Some(region)),
+            ("AWS_DEFAULT_REGION", Some(region)),
+        ])
+        .envs(
+            session
+                .endpoint_url()
+                .map(|url| ("AWS_ENDPOINT_URL", Some(url))),
+        )
+        .envs(
+            std::env::vars_os()
+                .filter(|(name, _)| names_an_endpoint(name))
+                .map(|(name, value)| (name, Some(value))),
+        );
+    session.give_to(program)
 }
 
 /// Nothing that is packaged may depend on who is asking: no credentials, and an endpoint that nobody answers.
 fn offline(program: Program) -> Program {
-    ["AWS_PROFILE", "AWS_SESSION_TOKEN"]
-        .into_iter()
-        .fold(program, Program::without_env)
-        .env("AWS_ACCESS_KEY_ID", "none")
-        .env("AWS_SECRET_ACCESS_KEY", "none")
+    no_credentials(program).env("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+}
+
+/// Without these, the Framework would look into the home directory and ask the machine's metadata service.
+fn no_credentials(program: Program) -> Program {
+    program
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
         .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+}
+
+/// Whether a setting says where AWS is, for the guard and the Framework to ask the same one (AWS SDKs and tools reference
+/// guide, "Service-specific endpoints", "Dual-stack and FIPS endpoints").
+fn names_an_endpoint(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.starts_with("AWS_ENDPOINT_URL")
+        || [
+            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+            "AWS_USE_DUALSTACK_ENDPOINT",
+            "AWS_USE_FIPS_ENDPOINT",
+        ]
+        .contains(&name.as_ref())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_framework_gets_no_other_credentials_than_the_guard() {
-        let stage: Stage = "my-prod".parse().unwrap();
-        let with = other_credentials(&stage, |_| true);
-        for name in [
-            "AWS_MY-PROD_PROFILE",
-            "AWS_MY-PROD_ACCESS_KEY_ID",
-            "AWS_DEFAULT_PROFILE",
-            "AWS_PROFILE",
-        ] {
-            assert!(with.contains(&name.to_owned()), "{name}");
-        }
-        // A profile is what the guard was asked with, unless there are whole keys beside it.
-        for absent in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
-            let without = other_credentials(&stage, |name| name != absent);
-            assert!(!without.contains(&"AWS_PROFILE".to_owned()), "{absent}");
-        }
-    }
 
     #[test]
     fn the_list_of_deployments() {

@@ -10,18 +10,17 @@ use crate::{
     deployed::{self, Access, Part, Question},
     environment::Environment,
     fault::InputFault,
-    operator::{self, Identity, Operator},
+    operator,
     rendering::{self, File},
+    session::Session,
     workspace::Workspace,
 };
 
 /// A caller whom STS knows, in the partition of the stage's region.
 #[derive(Debug)]
 pub(crate) struct Caller {
-    /// Who it is.
-    pub(crate) identity: Identity,
-    /// Asks AWS as that caller, in the stage's region.
-    pub(crate) operator: Operator,
+    /// Who it is, with keys, in the stage's region.
+    pub(crate) session: Session,
 }
 
 /// A caller whom STS has placed in the stage's Admin account. To be had from [`require_admin`] alone.
@@ -52,7 +51,7 @@ pub(crate) fn require_admin(
 ) -> Result<AdminCaller> {
     let admin = &environment.variables.admin_account_id;
     let caller = caller(workspace, environment)?;
-    let identity = &caller.identity;
+    let identity = caller.session.identity();
     if identity.account != *admin {
         bail!(
             "You are in account {}, and the Admin account of stage `{}` is {admin} ({}): nothing was done\n\
@@ -74,7 +73,7 @@ pub(crate) fn require_target(
     environment: &Environment,
 ) -> Result<(Caller, File)> {
     let caller = caller(workspace, environment)?;
-    let account = &caller.identity.account;
+    let account = &caller.session.identity().account;
     let Some(file) = rendering::target_role_file(environment, account)? else {
         bail!(
             "You are in account {account}, in which the function of stage `{}` assumes no role ({}): nothing was done\n\
@@ -93,8 +92,8 @@ pub(crate) fn require_target(
 pub(crate) fn caller(workspace: &Workspace, environment: &Environment) -> Result<Caller> {
     let region = &environment.variables.region;
     let step = Step::begin("Asking STS who you are (the first time, this builds crates/operator)");
-    let operator = Operator::new(workspace, region);
-    let identity = operator.whoami()?;
+    let session = operator::open_session(workspace, region)?;
+    let identity = session.identity();
     step.done("");
     console::note(&format!(
         "caller:  {}\naccount: {}\nregion:  {region}\nstage:   {}",
@@ -107,7 +106,7 @@ pub(crate) fn caller(workspace: &Workspace, environment: &Environment) -> Result
         ));
     }
     require_partition(environment, &identity.arn)?;
-    Ok(Caller { identity, operator })
+    Ok(Caller { session })
 }
 
 /// Who is called `arn` is in the partition of the stage's region: no role of another one can be assumed.
@@ -152,6 +151,7 @@ fn other_region(
 pub(crate) fn require_execution_role(
     workspace: &Workspace,
     environment: &Environment,
+    caller: &AdminCaller,
 ) -> Result<()> {
     let role = environment.execution_role_arn();
     let stage = &environment.stage;
@@ -162,7 +162,7 @@ pub(crate) fn require_execution_role(
         roles: vec![role.role.clone()],
         ..Question::default()
     };
-    let deployed = deployed::inspect(workspace, Access::of_caller(environment), &question)?;
+    let deployed = deployed::inspect(workspace, Access::of_caller(&caller.session), &question)?;
     match deployed.roles.get(&role.role) {
         Some(Part::Ok(found)) if found.arn == role.to_string() => Ok(()),
         Some(Part::Ok(found)) => bail!(

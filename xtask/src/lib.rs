@@ -26,6 +26,7 @@ mod parallel;
 mod policy;
 mod process;
 mod rendering;
+mod session;
 mod smoke;
 mod tools;
 mod workspace;

@@ -1,59 +1,67 @@
 //! Asks AWS, through `crates/operator`: the SDK is compiled into that binary and not into this one, which starts fast.
 //!
-//! Here is what is asked about the caller, and what is changed; what is deployed is read in [`deployed`](crate::deployed).
+//! Here is how it is started, and what it changes; who the caller is, [`session`](crate::session) has, and what is deployed
+//! is read in [`deployed`](crate::deployed).
 
-use std::{ffi::OsString, path::Path};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
-use anyhow::{Context, Result};
-use contract::{AccountId, Partition, Region};
+use anyhow::{Context, Result, bail};
+use contract::{Partition, Region};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::{process::Program, workspace::Workspace};
+use crate::{process::Program, session::Session, workspace::Workspace};
 
-/// The operator, asking in one region: with the credentials of whoever runs this, or with those that
-/// [`with_environment`](Self::with_environment) gives.
-#[derive(Debug, Clone)]
-pub(crate) struct Operator {
+/// The operator, asking in one region.
+#[derive(Debug)]
+pub(crate) struct Operator<'a> {
     program: Program,
-    region: Region,
+    region: &'a Region,
+    /// Whose keys it gets; without one, it has what its environment gives.
+    session: Option<&'a Session>,
 }
 
-impl Operator {
-    /// The operator in `region`.
-    pub(crate) fn new(workspace: &Workspace, region: &Region) -> Self {
-        Self {
-            program: operator(workspace).quiet(),
-            region: region.clone(),
-        }
+impl<'a> Operator<'a> {
+    /// The operator as the caller of `session`.
+    ///
+    /// # Errors
+    /// It does not build.
+    pub(crate) fn of_caller(workspace: &Workspace, session: &'a Session) -> Result<Self> {
+        Ok(Self {
+            program: operator(workspace)?,
+            region: session.region(),
+            session: Some(session),
+        })
     }
 
-    /// With these environment variables; those without a value are taken away.
+    /// The operator in `region` with these environment variables; those without a value are taken away.
+    ///
+    /// # Errors
+    /// It does not build.
     pub(crate) fn with_environment<N: Into<OsString>, V: Into<OsString>>(
-        mut self,
+        workspace: &Workspace,
+        region: &'a Region,
         variables: impl IntoIterator<Item = (N, Option<V>)>,
-    ) -> Self {
-        self.program = self.program.envs(variables);
-        self
+    ) -> Result<Self> {
+        Ok(Self {
+            program: operator(workspace)?.envs(variables),
+            region,
+            session: None,
+        })
     }
 
     /// A subcommand of it, in the region.
-    fn command(&self, name: &str) -> Program {
-        self.program
+    fn command(&self, name: &str) -> Result<Program> {
+        let program = self
+            .program
             .clone()
-            .args([name, "--region", self.region.as_str()])
-    }
-
-    /// Asks STS who the caller is.
-    ///
-    /// # Errors
-    /// There are no credentials, or STS does not answer or refuses them.
-    pub(crate) fn whoami(&self) -> Result<Identity> {
-        answer(&self.command("whoami")).with_context(|| {
-            format!(
-                "Failed to find out who you are: STS was asked in {}",
-                self.region
-            )
-        })
+            .args([name, "--region", self.region.as_str()]);
+        match self.session {
+            Some(session) => session.give_to(program),
+            None => Ok(program),
+        }
     }
 
     /// Creates or updates the CloudFormation stack `name` from `template`; what it tells on the way is shown only if it
@@ -62,7 +70,7 @@ impl Operator {
     /// # Errors
     /// CloudFormation refuses, or the stack fails.
     pub(crate) fn apply(&self, name: &str, template: &Path) -> Result<()> {
-        self.command("apply")
+        self.command("apply")?
             .args(["--stack", name, "--template"])
             .args([template])
             .run_quietly()
@@ -75,7 +83,7 @@ impl Operator {
     /// CloudFormation refuses, or the stack is in a state that it cannot be changed from.
     pub(crate) fn plan(&self, name: &str, template: &Path) -> Result<Planned> {
         let command = self
-            .command("apply")
+            .command("apply")?
             .args(["--plan", "--stack", name, "--template"])
             .args([template]);
         answer(&command)
@@ -88,7 +96,7 @@ impl Operator {
     /// The stack has changed since, or fails.
     pub(crate) fn execute(&self, plan: &ChangeSet) -> Result<()> {
         let arn = plan.0.as_str();
-        self.command("apply")
+        self.command("apply")?
             .args(["--execute", arn])
             .capture()
             .context("Failed to change the stack")?;
@@ -101,21 +109,12 @@ impl Operator {
     /// CloudFormation cannot be asked.
     pub(crate) fn discard(&self, plan: &ChangeSet) -> Result<()> {
         let arn = plan.0.as_str();
-        self.command("apply")
+        self.command("apply")?
             .args(["--discard", arn])
             .capture()
             .context("Failed to delete the change set")?;
         Ok(())
     }
-}
-
-/// Who the caller is, as STS says.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Identity {
-    /// The account that the credentials belong to.
-    pub(crate) account: AccountId,
-    /// The user or role behind them.
-    pub(crate) arn: String,
 }
 
 /// What would change in a stack.
@@ -131,14 +130,54 @@ pub(crate) struct Planned {
 #[serde(transparent)]
 pub(crate) struct ChangeSet(String);
 
-/// The operator, built when it is stale.
-pub(crate) fn operator(workspace: &Workspace) -> Program {
+/// Asks STS in `region` who the caller is, and gets the caller's keys.
+///
+/// # Errors
+/// The operator does not build, there are no credentials, or STS does not answer or rejects them.
+pub(crate) fn open_session(workspace: &Workspace, region: &Region) -> Result<Session> {
+    let resolve = operator(workspace)?.args(["credentials", "--region", region.as_str()]);
+    Session::open(resolve, region)
+}
+
+/// The operator, built if it is out of date. Cargo gets no AWS settings; the operator gets them all, and runs in the
+/// current directory, which relative paths in them start from.
+///
+/// # Errors
+/// It does not build.
+pub(crate) fn operator(workspace: &Workspace) -> Result<Program> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    Program::new(cargo)
+    let messages = Program::new(cargo)
         .called("cargo")
-        .args(["run", "--quiet", "--locked", "--package", "operator", "--"])
+        .args(["build", "--quiet", "--locked", "--package", "operator"])
+        .args(["--message-format", "json-render-diagnostics"])
         .env("CARGO_TARGET_DIR", workspace.target())
         .in_folder(workspace.root())
+        .quiet()
+        .capture()?;
+    let Some(executable) = messages.lines().find_map(executable) else {
+        bail!("Cargo does not say where the operator is that it has built");
+    };
+    Ok(Program::new(executable)
+        .called("cargo run --quiet --package operator --")
+        .with_aws_settings()
+        .quiet())
+}
+
+/// Where a message of cargo says that the operator is.
+fn executable(message: &str) -> Option<PathBuf> {
+    #[derive(Deserialize)]
+    struct Message {
+        target: Target,
+        executable: Option<PathBuf>,
+    }
+    #[derive(Deserialize)]
+    struct Target {
+        name: String,
+    }
+    let message: Message = serde_json::from_str(message).ok()?;
+    message
+        .executable
+        .filter(|_| message.target.name == "operator")
 }
 
 /// Runs the operator for its JSON.
@@ -151,4 +190,29 @@ fn answer<T: DeserializeOwned>(command: &Program) -> Result<T> {
 /// The partition that an ARN names.
 pub(crate) fn partition_of(arn: &str) -> Option<Partition> {
     arn.split(':').nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_says_where_the_operator_is() {
+        let artifact = |name: &str, executable: &str| {
+            format!(
+                r#"{{"reason":"compiler-artifact","target":{{"kind":["bin"],"name":"{name}"}},"executable":{executable}}}"#
+            )
+        };
+        let found = |name, executable| super::executable(&artifact(name, executable));
+        assert_eq!(
+            found("operator", r#""/t/debug/operator""#),
+            Some("/t/debug/operator".into())
+        );
+        assert_eq!(found("operator", "null"), None);
+        assert_eq!(found("other", r#""/t/debug/other""#), None);
+        assert_eq!(
+            executable(r#"{"reason":"build-finished","success":true}"#),
+            None
+        );
+    }
 }

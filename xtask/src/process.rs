@@ -7,7 +7,8 @@
 )]
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
+    fmt,
     fs::File,
     io::{self, IsTerminal, Write},
     os::unix::process::CommandExt,
@@ -24,12 +25,16 @@ use crate::{
 };
 
 /// A program with its arguments, yet to be started.
-#[derive(Debug, Clone)]
+///
+/// It gets the environment of this process, but no setting of an AWS client, unless it is given one: keys are for those who
+/// ask AWS, and not for whatever a build runs.
+#[derive(Clone)]
 pub(crate) struct Program {
     path: PathBuf,
     arguments: Vec<OsString>,
     variables: Vec<(OsString, Option<OsString>)>,
     bare: bool,
+    aws_settings: bool,
     folder: Option<PathBuf>,
     quiet: bool,
     /// What a person calls it, and how many arguments are part of that.
@@ -44,6 +49,7 @@ impl Program {
             arguments: Vec::new(),
             variables: Vec::new(),
             bare: false,
+            aws_settings: false,
             folder: None,
             quiet: false,
             name: None,
@@ -79,6 +85,12 @@ impl Program {
         let variables = variables.into_iter();
         self.variables
             .extend(variables.map(|(name, value)| (name.into(), value.map(Into::into))));
+        self
+    }
+
+    /// Hands on the AWS settings of whoever runs this.
+    pub(crate) fn with_aws_settings(mut self) -> Self {
+        self.aws_settings = true;
         self
     }
 
@@ -274,8 +286,10 @@ impl Program {
         if self.bare {
             command.env_clear();
         }
-        for name in own_variables(std::env::vars_os().map(|(name, _)| name)) {
-            command.env_remove(name);
+        for (name, _) in std::env::vars_os() {
+            if is_own(&name) || (is_aws_setting(&name) && !self.aws_settings) {
+                command.env_remove(name);
+            }
         }
         for (name, value) in &self.variables {
             match value {
@@ -313,12 +327,23 @@ impl Program {
 
 /// What cargo tells `cargo xtask` of its own package. Handed on to another cargo it would pass for a change, and have build
 /// scripts run again that look at such names: ring's (0.17), and after it everything that speaks TLS.
-fn own_variables(names: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
-    names.filter(|name| {
-        name.to_str().is_some_and(|name| {
-            name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
-        })
-    })
+fn is_own(name: &OsStr) -> bool {
+    name.to_str()
+        .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+}
+
+/// A setting of AWS's SDKs and tools; the Rust SDK takes the secret by an older name too (aws-config 1.13,
+/// `EnvironmentVariableCredentialsProvider`).
+fn is_aws_setting(name: &OsStr) -> bool {
+    let name = name.to_string_lossy().to_ascii_uppercase();
+    name.starts_with("AWS_") || name == "SECRET_ACCESS_KEY"
+}
+
+/// As a person would type it: its environment may hold keys.
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Program").field(&self.shown()).finish()
+    }
 }
 
 /// What a finished program printed, and how it ended.
@@ -418,9 +443,14 @@ mod tests {
 
     #[test]
     fn what_cargo_tells_of_this_package_is_not_handed_on() {
-        let names = ["CARGO_PKG_NAME", "CARGO_HOME", "CARGO_MANIFEST_DIR", "PATH"];
-        let own: Vec<OsString> = own_variables(names.into_iter().map(Into::into)).collect();
-        assert_eq!(own, ["CARGO_PKG_NAME", "CARGO_MANIFEST_DIR"]);
+        for (name, own) in [
+            ("CARGO_PKG_NAME", true),
+            ("CARGO_MANIFEST_DIR", true),
+            ("CARGO_HOME", false),
+            ("PATH", false),
+        ] {
+            assert_eq!(is_own(name.as_ref()), own, "{name}");
+        }
     }
 
     fn shell(script: &str) -> Program {

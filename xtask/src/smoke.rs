@@ -17,6 +17,7 @@ use crate::{
     console::{self, Step},
     deployed::{self, Access, Part, Question},
     environment::Environment,
+    session::Session,
     workspace::Workspace,
 };
 
@@ -39,18 +40,18 @@ pub(crate) enum Before {
 
 impl Before {
     /// Asks the function that is deployed now, before another one takes its place.
-    pub(crate) fn ask(workspace: &Workspace, environment: &Environment) -> Self {
+    pub(crate) fn ask(workspace: &Workspace, environment: &Environment, session: &Session) -> Self {
         let step = Step::begin(
             "Invoking the function that is deployed, to see which targets fail already",
         );
-        let before = Self::look(workspace, environment)
+        let before = Self::look(workspace, environment, session)
             .unwrap_or_else(|error| Self::Unknown(format!("{error:#}")));
         step.done(&before.to_string());
         before
     }
 
-    fn look(workspace: &Workspace, environment: &Environment) -> Result<Self> {
-        let access = Access::of_caller(environment);
+    fn look(workspace: &Workspace, environment: &Environment, session: &Session) -> Result<Self> {
+        let access = Access::of_caller(session);
         let name = environment.function_name();
         let question = Question {
             functions: vec![name.clone()],
@@ -58,7 +59,7 @@ impl Before {
         };
         let deployed = deployed::inspect(workspace, access, &question)?;
         Ok(match deployed.functions.get(&name) {
-            Some(Part::Ok(_)) => Self::of(call(workspace, environment)?),
+            Some(Part::Ok(_)) => Self::of(call(workspace, environment, session)?),
             Some(Part::Absent) => Self::NotDeployed,
             Some(Part::Unreadable(why)) => Self::Unknown(why.message.clone()),
             None => Self::Unknown("the operator does not tell of it".to_owned()),
@@ -99,11 +100,12 @@ impl fmt::Display for Before {
 pub(crate) fn invoke(
     workspace: &Workspace,
     environment: &Environment,
+    session: &Session,
     before: &Before,
     most: usize,
 ) -> Result<()> {
     let step = Step::begin("Invoking the function, to see whether every target answers");
-    let outcome = call(workspace, environment);
+    let outcome = call(workspace, environment, session);
     match outcome? {
         Smoke::Failed(failure) => {
             drop(step);
@@ -231,9 +233,9 @@ impl fmt::Display for Summary {
     }
 }
 
-fn call(workspace: &Workspace, environment: &Environment) -> Result<Smoke> {
+fn call(workspace: &Workspace, environment: &Environment, session: &Session) -> Result<Smoke> {
     let function = environment.function_name();
-    let access = Access::of_caller(environment);
+    let access = Access::of_caller(session);
     let mut summary = Summary::default();
     let mut event = json!({});
     for _ in 0..MOST_CALLS {

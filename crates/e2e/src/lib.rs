@@ -251,6 +251,16 @@ impl Copy {
         self
     }
 
+    /// Its commands get these environment variables instead of the emulator's; an empty one counts as none.
+    #[must_use]
+    pub fn with_variables(mut self, variables: &[(&'static str, &str)]) -> Self {
+        let variables = variables.iter();
+        self.variables = variables
+            .map(|(name, value)| (*name, (*value).to_owned()))
+            .collect();
+        self
+    }
+
     /// Builds into a target folder of its own, inside the copy.
     #[must_use]
     pub fn with_own_target(mut self) -> Self {

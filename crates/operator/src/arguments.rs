@@ -23,6 +23,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Say whose credentials these are: account, ARN, user id, partition
     Whoami(Whoami),
+    /// Say the same, and give the credentials as session keys: for a program, not for a terminal
+    Credentials(Whoami),
     /// Create or update a CloudFormation stack, showing first what will change
     ///
     /// In one go; or in two, with somebody's decision between them: `--plan`, and then `--execute` or `--discard`.

@@ -11,7 +11,10 @@ use aws_config::{
     BehaviorVersion, SdkConfig, profile::ProfileFileCredentialsProvider,
     provider_config::ProviderConfig, retry::RetryConfig, timeout::TimeoutConfig,
 };
-use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
+use aws_credential_types::{
+    Credentials,
+    provider::{ProvideCredentials as _, SharedCredentialsProvider},
+};
 use aws_smithy_http_client::{
     Builder,
     tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
@@ -76,10 +79,15 @@ pub(crate) async fn sign_in(config: &SdkConfig) -> Result<SdkConfig, AwsFailure>
         .provide_credentials()
         .await
         .map_err(|error| failure::of_credentials(&error))?;
-    Ok(config
+    Ok(with_credentials(config, credentials))
+}
+
+/// The same with these credentials.
+pub(crate) fn with_credentials(config: &SdkConfig, credentials: Credentials) -> SdkConfig {
+    config
         .to_builder()
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .build())
+        .build()
 }
 
 /// The timeouts, and the HTTP client to go with them, of a request whose answer may take up to `longest`.
@@ -148,7 +156,7 @@ fn usable_certificates(pem: &[u8]) -> Result<Vec<u8>> {
 mod tests {
     use std::{net::TcpListener, time::Instant};
 
-    use aws_sdk_sts::config::{Config, Credentials};
+    use aws_sdk_sts::config::Config;
 
     use super::*;
 

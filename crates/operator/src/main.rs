@@ -11,6 +11,7 @@ mod apply;
 mod arguments;
 mod change_set;
 mod connection;
+mod credentials;
 mod delete;
 mod failure;
 mod fetch;
@@ -47,6 +48,7 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> anyhow::Result<String> {
     Ok(match arguments.command {
         Command::Whoami(flags) => serde_json::to_string(&whoami::run(flags).await?),
+        Command::Credentials(flags) => serde_json::to_string(&credentials::run(flags).await?),
         Command::Apply(flags) => serde_json::to_string(&apply::run(flags).await?),
         Command::Delete(flags) => serde_json::to_string(&delete::run(flags).await?),
         Command::Inspect(flags) => serde_json::to_string(&inspect::run(flags).await?),

@@ -189,9 +189,8 @@ impl Demo<'_> {
     fn apply(&self, account: &AccountId, stack: &str, template: &std::path::Path) -> Result<()> {
         let step = Step::begin(format!("Deploying the stack {stack} in account {account}"));
         let region = &self.environment.variables.region;
-        Operator::new(self.workspace, region)
-            .with_environment(self.emulator.environment(account, region))
-            .apply(stack, template)?;
+        let variables = self.emulator.environment(account, region);
+        Operator::with_environment(self.workspace, region, variables)?.apply(stack, template)?;
         step.done("");
         Ok(())
     }

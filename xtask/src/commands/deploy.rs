@@ -28,18 +28,19 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Deploy) -> Result<()> {
             }
             .to_string(),
         )?;
-        if let Err(error) = guard::require_execution_role(workspace, &environment) {
+        if let Err(error) = guard::require_execution_role(workspace, &environment, &caller) {
             console::note(&format!("note: {error:#}"));
         }
         return Ok(());
     }
     guard::confirm(&environment, "deploy", &flags.confirmation)?;
-    guard::require_execution_role(workspace, &environment)?;
+    guard::require_execution_role(workspace, &environment, &caller)?;
     let package = Package::make(workspace, &environment)?;
-    let changes = Changes::of(workspace, &package, &environment, &[])?;
+    let changes = Changes::of(workspace, &package, &environment, &caller.session, &[])?;
     console::note(changes.to_string().trim_end());
     guard::confirm_broadening(&environment, &changes, flags.allow_broadening)?;
-    let before = (!flags.smoke.no_smoke).then(|| smoke::Before::ask(workspace, &environment));
+    let before = (!flags.smoke.no_smoke)
+        .then(|| smoke::Before::ask(workspace, &environment, &caller.session));
     package.deploy(workspace, &caller)?;
     console::note(&format!(
         "deployed {} with sha256 {}",
@@ -47,7 +48,13 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Deploy) -> Result<()> {
         package.artifact.sha256
     ));
     match before {
-        Some(before) => smoke::invoke(workspace, &environment, &before, flags.smoke.max_failures),
+        Some(before) => smoke::invoke(
+            workspace,
+            &environment,
+            &caller.session,
+            &before,
+            flags.smoke.max_failures,
+        ),
         None => Ok(()),
     }
 }
@@ -77,7 +84,7 @@ impl fmt::Display for Plan<'_> {
                 ""
             }
         )?;
-        writeln!(f, "  as              {}", caller.identity.arn)?;
+        writeln!(f, "  as              {}", caller.session.identity().arn)?;
         writeln!(f, "  into account    {}", variables.admin_account_id)?;
         writeln!(f, "  region          {}", variables.region)?;
         writeln!(f, "  stack           {}", environment.stack_name())?;

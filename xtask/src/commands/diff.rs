@@ -7,9 +7,15 @@ use crate::{changes::Changes, cli, console, framework::Package, guard, workspace
 /// Packages the stage and compares; nothing is changed. Exit status 0 whatever the differences are.
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Diff) -> Result<()> {
     let environment = super::load(workspace, &flags.stage)?;
-    guard::require_admin(workspace, &environment)?;
+    let caller = guard::require_admin(workspace, &environment)?;
     let package = Package::make(workspace, &environment)?;
-    let changes = Changes::of(workspace, &package, &environment, &flags.target_profiles)?;
+    let changes = Changes::of(
+        workspace,
+        &package,
+        &environment,
+        &caller.session,
+        &flags.target_profiles,
+    )?;
     console::result(&changes.to_string())?;
     Ok(())
 }

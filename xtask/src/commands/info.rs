@@ -2,8 +2,10 @@
 
 use anyhow::Result;
 
-use crate::{cli, framework, workspace::Workspace};
+use crate::{cli, framework, guard, workspace::Workspace};
 
 pub(crate) fn run(workspace: &Workspace, flags: &cli::OneStage) -> Result<()> {
-    framework::info(workspace, &super::load(workspace, flags)?)
+    let environment = super::load(workspace, flags)?;
+    let caller = guard::require_admin(workspace, &environment)?;
+    framework::info(workspace, &environment, &caller)
 }

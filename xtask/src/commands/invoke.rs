@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{cli, fault::InputFault, framework, workspace::Workspace};
+use crate::{cli, fault::InputFault, framework, guard, workspace::Workspace};
 
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Invoke) -> Result<()> {
     let environment = super::load(workspace, &flags.stage)?;
@@ -11,5 +11,6 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Invoke) -> Result<()> {
             "`--event` is not JSON: {error}\nhint: for example `--event '{{}}'`"
         ))
     })?;
-    framework::invoke(workspace, &environment, &flags.event)
+    let caller = guard::require_admin(workspace, &environment)?;
+    framework::invoke(workspace, &environment, &caller, &flags.event)
 }

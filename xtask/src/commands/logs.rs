@@ -2,9 +2,11 @@
 
 use anyhow::Result;
 
-use crate::{cli, framework, workspace::Workspace};
+use crate::{cli, framework, guard, workspace::Workspace};
 
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Logs) -> Result<()> {
     let environment = super::load(workspace, &flags.stage)?;
-    framework::logs(workspace, &environment, flags.tail, flags.since.as_deref())
+    let caller = guard::require_admin(workspace, &environment)?;
+    let since = flags.since.as_deref();
+    framework::logs(workspace, &environment, &caller, flags.tail, since)
 }

@@ -6,7 +6,8 @@ use crate::{
     cli, console,
     deployed::{self, Access, Part, Question},
     environment::Environment,
-    framework, guard,
+    framework,
+    guard::{self, AdminCaller},
     workspace::Workspace,
 };
 
@@ -14,7 +15,7 @@ use crate::{
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Remove) -> Result<()> {
     let environment = super::load(workspace, &flags.stage)?;
     let caller = guard::require_admin(workspace, &environment)?;
-    if is_absent(workspace, &environment)? {
+    if is_absent(workspace, &environment, &caller)? {
         console::note(&format!(
             "Stage `{}` is not deployed: there is no stack `{}` in {} of account {}; nothing was removed",
             environment.stage,
@@ -29,12 +30,16 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Remove) -> Result<()> {
 }
 
 /// Whether there is no stack of the stage; not where that cannot be read.
-fn is_absent(workspace: &Workspace, environment: &Environment) -> Result<bool> {
+fn is_absent(
+    workspace: &Workspace,
+    environment: &Environment,
+    caller: &AdminCaller,
+) -> Result<bool> {
     let name = environment.stack_name();
     let question = Question {
         stacks: vec![name.clone()],
         ..Question::default()
     };
-    let deployed = deployed::inspect(workspace, Access::of_caller(environment), &question)?;
+    let deployed = deployed::inspect(workspace, Access::of_caller(&caller.session), &question)?;
     Ok(matches!(deployed.stacks.get(&name), Some(Part::Absent)))
 }

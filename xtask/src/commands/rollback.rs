@@ -9,7 +9,9 @@ use crate::{
     environment::Environment,
     fault::InputFault,
     framework::{self, Deployment},
-    guard, smoke,
+    guard,
+    session::Session,
+    smoke,
     workspace::Workspace,
 };
 
@@ -18,7 +20,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Rollback) -> Result<()> {
     let environment = super::load(workspace, &flags.stage)?;
     let caller = guard::require_admin(workspace, &environment)?;
     let deployments = framework::deployments(workspace, &environment, &caller)?;
-    let current = current(workspace, &environment)?;
+    let current = current(workspace, &environment, &caller.session)?;
     let chosen = match flags.to {
         Some(timestamp) => named(&environment, &deployments, timestamp)?,
         None => before(&environment, &deployments, current)?,
@@ -28,7 +30,8 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Rollback) -> Result<()> {
         chosen.date, chosen.timestamp
     ));
     guard::confirm(&environment, "roll back", &flags.confirmation)?;
-    let before = (!flags.smoke.no_smoke).then(|| smoke::Before::ask(workspace, &environment));
+    let before = (!flags.smoke.no_smoke)
+        .then(|| smoke::Before::ask(workspace, &environment, &caller.session));
     framework::roll_back(workspace, &environment, &caller, chosen)?;
     console::note(&format!(
         "rolled back {}: dist/{} still holds what was rendered last",
@@ -36,20 +39,30 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Rollback) -> Result<()> {
         environment.stage
     ));
     match before {
-        Some(before) => smoke::invoke(workspace, &environment, &before, flags.smoke.max_failures),
+        Some(before) => smoke::invoke(
+            workspace,
+            &environment,
+            &caller.session,
+            &before,
+            flags.smoke.max_failures,
+        ),
         None => Ok(()),
     }
 }
 
 /// The time of the deployment that is in effect: the function's code lies in its folder of the deployment bucket. `None`
 /// where that cannot be read.
-fn current(workspace: &Workspace, environment: &Environment) -> Result<Option<u64>> {
+fn current(
+    workspace: &Workspace,
+    environment: &Environment,
+    session: &Session,
+) -> Result<Option<u64>> {
     let name = environment.stack_name();
     let question = Question {
         stacks: vec![name.clone()],
         ..Question::default()
     };
-    let deployed = deployed::inspect(workspace, Access::of_caller(environment), &question)?;
+    let deployed = deployed::inspect(workspace, Access::of_caller(session), &question)?;
     let stack = deployed.stacks.get(&name).and_then(Part::ok);
     Ok(stack
         .and_then(|stack| stack.template.ok())

@@ -162,7 +162,7 @@ mod tests {
         let region = "eu-central-1".parse().unwrap();
         let access = Access {
             region: &region,
-            profile: None,
+            whom: crate::deployed::Whom::Anybody,
         };
         let read = |variables: &[(&str, &str)]| {
             configuration(

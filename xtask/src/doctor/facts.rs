@@ -6,7 +6,9 @@ use contract::{AccountId, FunctionConfiguration, Partition, RoleArn, Selection};
 use super::evidence::Evidence;
 use crate::{
     console::{self, Step},
-    deployed::{self, Access, Caller, Deployed, Function, Part, Question, Role, Stack, Unreadable},
+    deployed::{
+        self, Access, Caller, Deployed, Function, Part, Question, Role, Stack, Unreadable, Whom,
+    },
     environment::Environment,
     operator,
     policy::{Grants, TargetAccounts},
@@ -53,7 +55,7 @@ pub(super) fn gather(
     profiles: &[String],
 ) -> Result<Facts> {
     let region = &environment.variables.region;
-    let access = |profile| Access { region, profile };
+    let access = |whom| Access { region, whom };
     let target_roles = grants.target_role_names()?;
     let step = Step::begin("Asking AWS (the first time, this builds crates/operator)");
     let mut roles = target_roles.clone();
@@ -65,14 +67,14 @@ pub(super) fn gather(
         functions: vec![environment.function_name()],
         stacks: vec![environment.stack_name()],
     };
-    let own = deployed::inspect(workspace, access(None), &question)?;
+    let own = deployed::inspect(workspace, access(Whom::Anybody), &question)?;
     let mut others = Vec::new();
     for profile in profiles {
         let question = Question {
             roles: target_roles.clone(),
             ..Question::default()
         };
-        let seen = deployed::inspect(workspace, access(Some(profile)), &question)?;
+        let seen = deployed::inspect(workspace, access(Whom::Profile(profile)), &question)?;
         warn_of(profile, &seen, environment, grants);
         others.push(seen);
     }
@@ -85,9 +87,10 @@ pub(super) fn gather(
     };
     if facts.is_admin(environment) && matches!(facts.function(), Part::Ok(_)) {
         let stack = facts.own.stacks.values().next().unwrap_or(&Part::Absent);
-        facts.told = deployed::configuration(workspace, access(None), facts.function(), stack);
+        facts.told =
+            deployed::configuration(workspace, access(Whom::Anybody), facts.function(), stack);
         let step = Step::begin("Calling the function");
-        facts.evidence = Some(call(workspace, environment, access(None)));
+        facts.evidence = Some(call(workspace, environment, access(Whom::Anybody)));
         step.done("");
     }
     Ok(facts)

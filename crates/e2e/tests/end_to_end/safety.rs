@@ -1,5 +1,7 @@
 //! What a deployment changes is seen before it happens, asked about where it broadens access, and can be undone.
 
+use e2e::Emulator;
+
 use crate::stage::{Clock, Stage};
 
 /// Whether the deployed function passes an external ID.
@@ -128,4 +130,57 @@ async fn a_deployment_is_seen_before_it_happens_and_can_be_undone() {
         "{no_further}"
     );
     clock.lap("rolled back");
+}
+
+/// Two ways in which the Framework, left to itself, would take the Target account's keys where the SDK takes the Admin's.
+#[tokio::test]
+async fn the_framework_acts_with_the_keys_that_the_guard_asked_about() {
+    let clock = Clock::start("one caller");
+    let mut stage = Stage::new("whose", "100000000045", "000000000046");
+    stage.trust();
+    let _ = stage.xtask("render").ok();
+    let profile = |account: &str| {
+        format!("[default]\naws_access_key_id = {account}\naws_secret_access_key = test\n")
+    };
+    stage.copy.write("keys", &profile(stage.admin));
+    stage.copy.write("dist/whose/keys", &profile(stage.target));
+
+    // A relative path is another file in the folder that the Framework runs in.
+    stage.copy = stage.copy.with_variables(&[
+        ("AWS_ACCESS_KEY_ID", ""),
+        ("AWS_SECRET_ACCESS_KEY", ""),
+        ("AWS_SHARED_CREDENTIALS_FILE", "keys"),
+        ("AWS_CONFIG_FILE", "/dev/null"),
+    ]);
+    let deployed = stage.xtask("deploy");
+    assert_eq!(functions_of(stage.target).await, Vec::<String>::new());
+    assert_eq!(functions_of(stage.admin).await, [stage.function_name()]);
+    let _ = deployed.ok();
+    clock.lap("deployed with a relative path");
+
+    // The SDK takes the secret by either name, the Framework by one of them, and then the profile.
+    let target = stage.copy.path("dist/whose/keys").display().to_string();
+    let admin = stage.admin;
+    stage.copy = stage.copy.with_variables(&[
+        ("AWS_ACCESS_KEY_ID", admin),
+        ("AWS_SECRET_ACCESS_KEY", ""),
+        ("SECRET_ACCESS_KEY", "test"),
+        ("AWS_PROFILE", "default"),
+        ("AWS_SHARED_CREDENTIALS_FILE", &target),
+        ("AWS_CONFIG_FILE", "/dev/null"),
+    ]);
+    let removed = stage.xtask("remove");
+    assert_eq!(functions_of(stage.admin).await, Vec::<String>::new());
+    let _ = removed.ok();
+    clock.lap("removed with an alias");
+}
+
+async fn functions_of(account: &str) -> Vec<String> {
+    let lambda = aws_sdk_lambda::Client::new(&Emulator::shared().sdk_config(account));
+    let listed = lambda.list_functions().send().await.expect("a list");
+    let functions = listed.functions.unwrap_or_default();
+    functions
+        .into_iter()
+        .filter_map(|function| function.function_name)
+        .collect()
 }

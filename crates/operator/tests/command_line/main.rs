@@ -183,3 +183,51 @@ fn a_template_is_read_before_aws_is_asked() {
     let long = apply("../../Cargo.lock");
     assert!(long.contains("at most 51200"), "{long}");
 }
+
+#[test]
+fn a_program_gets_the_keys_that_sts_was_asked_with() {
+    let aws = FakeAws::start(|_, _| {
+        Answer::result(
+            "GetCallerIdentity",
+            "<Arn>arn:aws:iam::011111111111:user/me</Arn><UserId>AIDA</UserId><Account>011111111111</Account>",
+        )
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("credentials");
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests have files of their own"
+    )]
+    std::fs::write(
+        &file,
+        "[one]\naws_access_key_id = AKIAONE\naws_secret_access_key = very-secret-example\naws_session_token = t/+=\n",
+    )
+    .unwrap();
+    let output = operator(
+        &["credentials", "--region", "eu-central-1"],
+        &[
+            ("AWS_SHARED_CREDENTIALS_FILE", file.to_str().unwrap()),
+            ("AWS_PROFILE", "one"),
+            ("AWS_ENDPOINT_URL", &aws.url),
+        ],
+    );
+    assert!(output.stderr.is_empty());
+    assert_eq!(
+        json(&output),
+        serde_json::json!({
+            "account": "011111111111",
+            "arn": "arn:aws:iam::011111111111:user/me",
+            "userId": "AIDA",
+            "partition": "aws",
+            "keys": {
+                "accessKeyId": "AKIAONE",
+                "secretAccessKey": "very-secret-example",
+                "sessionToken": "t/+=",
+                "expires": null,
+            },
+            "endpointUrl": aws.url,
+        })
+    );
+    let request = &aws.requests()[0];
+    assert!(request.head.contains("Credential=AKIAONE/"), "{request:?}");
+}
