@@ -1,4 +1,7 @@
 //! The one place that prints. Results go to standard output, everything else to standard error.
+//!
+//! What is written for a person is escaped here: text of AWS or of a Target account, such as a policy's Sid, may not move the
+//! cursor, hide or reorder what is shown. Results for programs (JSON, rendered files) are written as they are.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -6,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use contract::printable;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Prints a result, as it is, to standard output.
@@ -18,12 +22,34 @@ pub(crate) fn result(text: &str) -> io::Result<()> {
     output.flush()
 }
 
+/// Prints a result for a person to standard output.
+///
+/// # Errors
+/// As for [`result`].
+pub(crate) fn page(text: &str) -> io::Result<()> {
+    result(&printable_lines(text))
+}
+
 /// Prints a line for a person to standard error, above the spinner where there is one.
 pub(crate) fn note(text: &str) {
+    coloured(&printable_lines(text));
+}
+
+/// As [`note`], for text that has been escaped and is coloured.
+pub(crate) fn coloured(text: &str) {
     match &*spinner() {
         Some(spinner) => spinner.suspend(|| to_standard_error(text)),
         None => to_standard_error(text),
     }
+}
+
+/// Every line as [`printable`] has it; tabs stay, as a template may have them.
+fn printable_lines(text: &str) -> String {
+    let lines = text.split('\n').map(|line| {
+        let cells = line.split('\t').map(printable);
+        cells.collect::<Vec<_>>().join("\t")
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Nobody can be told that standard error takes nothing; `eprintln!` would panic, and the exit status be another.
@@ -79,7 +105,7 @@ pub(crate) fn has_colours() -> bool {
 /// # Errors
 /// Standard input cannot be read.
 pub(crate) fn ask(question: &str) -> io::Result<String> {
-    let _ = write!(io::stderr(), "{question} ");
+    let _ = write!(io::stderr(), "{} ", printable_lines(question));
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
     Ok(answer.trim_end_matches(['\r', '\n']).to_owned())
@@ -117,8 +143,9 @@ impl Step {
         end_progress();
         let separator = if outcome.is_empty() { "" } else { ": " };
         to_standard_error(&format!(
-            "{}{separator}{outcome} ({:.1} s)",
+            "{}{separator}{} ({:.1} s)",
             self.label,
+            printable_lines(outcome),
             self.started.elapsed().as_secs_f64()
         ));
     }
@@ -127,5 +154,18 @@ impl Step {
 impl Drop for Step {
     fn drop(&mut self) {
         end_progress();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_for_a_person_cannot_play_with_the_terminal() {
+        assert_eq!(
+            printable_lines("a\n\tb \u{1b}[2J\u{202e}\r\n\u{2028}ü"),
+            "a\n\tb \\u{1b}[2J\\u{202e}\\r\n\\u{2028}ü"
+        );
     }
 }

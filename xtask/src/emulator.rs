@@ -101,9 +101,12 @@ pub(crate) fn start(workspace: &Workspace) -> Result<Emulator> {
     // Below `target`, as the functions run from here: a temporary folder of the system may forbid that.
     let home = workspace.target().join("emulator");
     files::make_folder(&home)?;
-    let folder = tempfile::tempdir_in(&home)
-        .with_context(|| format!("Failed to make a folder in `{}`", home.display()))?;
-    let undo = interrupt::on_interrupt(Undo::RemoveFolder(folder.path().to_owned()))?;
+    let (folder, undo) = interrupt::start(|| {
+        let folder = tempfile::tempdir_in(&home)
+            .with_context(|| format!("Failed to make a folder in `{}`", home.display()))?;
+        let undo = Undo::RemoveFolder(folder.path().to_owned());
+        Ok((folder, undo))
+    })?;
     let log = fs::File::create(log_file(folder.path()))
         .with_context(|| format!("Failed to write in `{}`", folder.path().display()))?;
     let mut process = Program::new(&ministack.runtime)

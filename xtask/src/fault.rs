@@ -46,7 +46,7 @@ pub(crate) fn all_told(mut faults: Vec<anyhow::Error>) -> anyhow::Result<()> {
 /// Tells the person, and gives the exit status.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if let Some(report) = error.downcast_ref::<FaultReport>() {
-        console::note(&report.to_string());
+        console::coloured(&report.to_string());
         return ExitCode::from(2);
     }
     if error.is::<AlreadyTold>() {

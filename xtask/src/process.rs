@@ -10,7 +10,7 @@ use std::{
     ffi::{OsStr, OsString},
     fmt,
     fs::File,
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio},
@@ -191,7 +191,7 @@ impl Program {
     /// It cannot be started, fails, or prints what is not UTF-8.
     pub(crate) fn capture(&self) -> Result<String> {
         let mut command = self.command();
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        command.stdout(Stdio::piped());
         let output = self.to_its_end(command)?;
         self.expect_success(output.status)?;
         String::from_utf8(output.stdout)
@@ -243,39 +243,46 @@ impl Program {
             .stdout(log)
             .stderr(errors)
             .process_group(0);
-        let mut child = command.spawn().with_context(|| self.not_started())?;
-        let input = child.stdin.take();
-        let undo = Undo::KillGroup(child.id());
-        let mut started = Started {
+        let (mut child, undo) = self.spawn(&mut command, Undo::KillGroup)?;
+        Ok(Started {
+            input: child.stdin.take(),
             child,
-            input,
-            undo: None,
-        };
-        started.undo = Some(interrupt::on_interrupt(undo)?);
-        Ok(started)
+            undo: Some(undo),
+        })
+    }
+
+    /// Runs it to its end, whatever becomes of this process, and tells whether it succeeded: for what is done on an
+    /// interrupt. What it prints reaches nobody.
+    pub(crate) fn succeeds_apart(&self) -> bool {
+        let mut command = self.command();
+        command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0);
+        command.status().is_ok_and(|status| status.success())
     }
 
     /// Runs `command` to its end; an interrupt of ours ends it too.
     fn to_its_end(&self, mut command: Command) -> Result<Output> {
-        // With a terminal, the interrupt key reaches the whole foreground group, which the child has to be in to read
-        // from it. Without one, a group of its own lets us end the child's own children too.
-        let grouped = !io::stdin().is_terminal();
-        if grouped {
-            command.process_group(0);
-        }
-        let child = command.spawn().with_context(|| self.not_started())?;
-        let undo = if grouped {
-            Undo::EndGroup(child.id())
-        } else {
-            Undo::EndProcess(child.id())
-        };
-        let pending = interrupt::on_interrupt(undo)?;
+        // In a group of its own, so that its own children can be ended too. Such a group cannot read from the terminal,
+        // and nothing that is started here has to.
+        command.process_group(0);
+        let (child, pending) = self.spawn(&mut command, Undo::EndGroup)?;
         let output = child
             .wait_with_output()
             .with_context(|| format!("Failed to wait for `{}`", self.shown()))?;
         drop(pending);
         interrupt::stop_here_if_interrupted();
         Ok(output)
+    }
+
+    /// Starts `command`, and has `undo` done to it on an interrupt.
+    fn spawn(&self, command: &mut Command, undo: fn(u32) -> Undo) -> Result<(Child, Pending)> {
+        interrupt::start(|| {
+            let child = command.spawn().with_context(|| self.not_started())?;
+            let undo = undo(child.id());
+            Ok((child, undo))
+        })
     }
 
     fn command(&self) -> Command {
@@ -300,7 +307,10 @@ impl Program {
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
         }
-        command.args(&self.arguments).stdout(std::io::stderr());
+        command
+            .args(&self.arguments)
+            .stdin(Stdio::null())
+            .stdout(io::stderr());
         command
     }
 

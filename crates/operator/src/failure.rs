@@ -11,6 +11,7 @@ use aws_sdk_sts::{
     error::{ErrorMetadata, ProvideErrorMetadata, SdkError},
     operation::RequestId,
 };
+use contract::printable;
 
 /// A request to AWS that failed.
 #[derive(Debug)]
@@ -161,11 +162,13 @@ fn hint_for_code(code: &str) -> Option<&'static str> {
 }
 
 fn said(code: &str, message: Option<&str>, request_id: Option<&str>) -> String {
-    format!(
+    // On one line: what AWS says cannot pass for a line of ours.
+    let text = format!(
         "{code}{}{}",
         prefixed(": ", message),
         prefixed("; request id ", request_id)
-    )
+    );
+    printable(&text).into_owned()
 }
 
 fn prefixed(prefix: &str, text: Option<&str>) -> String {

@@ -11,6 +11,7 @@ use aws_sdk_cloudformation::{
     error::ProvideErrorMetadata,
     types::{self, ResourceStatus, StackEvent, StackStatus},
 };
+use contract::printable;
 
 use crate::{failure, patience::wait_for};
 
@@ -123,8 +124,9 @@ fn reason(event: &StackEvent) -> Option<String> {
     let resource = event.logical_resource_id().unwrap_or("the stack");
     (failed && !stopped).then(|| {
         format!(
-            "{resource} ({}): {status}: {reason}",
-            event.resource_type().unwrap_or("?")
+            "{resource} ({}): {status}: {}",
+            event.resource_type().unwrap_or("?"),
+            printable(reason)
         )
     })
 }

@@ -21,7 +21,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Deploy) -> Result<()> {
     Rendered::of_stage(workspace, &environment, File::Serverless)?;
     let caller = guard::require_admin(workspace, &environment)?;
     if flags.dry_run {
-        console::result(
+        console::page(
             &Plan {
                 environment: &environment,
                 caller: &caller,

@@ -16,6 +16,6 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Diff) -> Result<()> {
         &caller.session,
         &flags.target_profiles,
     )?;
-    console::result(&changes.to_string())?;
+    console::page(&changes.to_string())?;
     Ok(())
 }

@@ -18,12 +18,11 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Doctor) -> Result<()> {
         Reach::Aws(&flags.target_profiles)
     };
     let report = doctor::examine(workspace, &stage, reach)?;
-    let text = if flags.json {
-        format!("{}\n", serde_json::to_string_pretty(&report)?)
+    if flags.json {
+        console::result(&format!("{}\n", serde_json::to_string_pretty(&report)?))?;
     } else {
-        report.to_string()
-    };
-    console::result(&text)?;
+        console::page(&report.to_string())?;
+    }
     if flags.offline && !flags.json {
         console::note(
             "hint: without `--offline`, AWS is asked as well: the caller, the roles, the function",

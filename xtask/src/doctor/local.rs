@@ -40,7 +40,7 @@ pub(super) fn variables(
         }
         Err(error) => {
             let report = error.downcast::<FaultReport>()?;
-            console::note(&report.to_string());
+            console::coloured(&report.to_string());
             let cause = "the variables file has faults: they are told on standard error";
             let check = Check::failed(
                 Id::Variables,
