@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, fmt};
 
 use anyhow::{Context, Result, bail};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use contract::{AccountId, FunctionConfiguration, RoleName, TargetsFile};
+use contract::{AccountId, FunctionConfiguration, TargetsFile};
 use serde_json::Value;
 
 use self::role_side::RoleSide;
@@ -138,24 +138,17 @@ impl Changes {
         Ok(changes)
     }
 
-    /// Compares `rendered`, a role's template, with the role `name` of the caller's account.
+    /// Compares `rendered`, a role's template, with the role that is in `account`.
     ///
     /// # Errors
-    /// The operator cannot be asked.
+    /// The template is of something else.
     pub(crate) fn of_role(
-        workspace: &Workspace,
-        session: &Session,
-        name: &RoleName,
+        account: &AccountId,
+        role: Part<Role>,
         rendered: &Rendered,
     ) -> Result<Self> {
-        let question = Question {
-            roles: vec![name.clone()],
-            ..Question::default()
-        };
-        let deployed = deployed::inspect(workspace, Access::of_caller(session), &question)?;
-        let role = part(&deployed.roles, name);
         let mut changes = Self::default();
-        changes.compare_role(&session.identity().account, role, rendered)?;
+        changes.compare_role(account, role, rendered)?;
         if let [
             Compared {
                 how: How::Unknown { why },
@@ -166,6 +159,19 @@ impl Changes {
             changes.unclear.push(why.clone());
         }
         Ok(changes)
+    }
+
+    /// Whether all that is deployed is as it would be; `None` where that is unknown.
+    pub(crate) fn is_same(&self) -> Option<bool> {
+        let mut same = true;
+        for Compared { how, .. } in &self.compared {
+            match how {
+                How::Same => {}
+                How::New | How::Changed { .. } => same = false,
+                How::Unknown { .. } => return None,
+            }
+        }
+        Some(same)
     }
 
     /// Compares what the deployed function is told with what it would be.

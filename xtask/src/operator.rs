@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use contract::{Partition, Region};
+use contract::{Partition, Region, RoleName};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{process::Program, session::Session, workspace::Workspace};
@@ -103,17 +103,12 @@ impl<'a> Operator<'a> {
         Ok(())
     }
 
-    /// Leaves what was planned undone, and tidies up.
+    /// The command that deletes what was planned, and the stack if it was made for it.
     ///
     /// # Errors
-    /// CloudFormation cannot be asked.
-    pub(crate) fn discard(&self, plan: &ChangeSet) -> Result<()> {
-        let arn = plan.0.as_str();
-        self.command("apply")?
-            .args(["--discard", arn])
-            .capture()
-            .context("Failed to delete the change set")?;
-        Ok(())
+    /// As for [`Session::give_to`].
+    pub(crate) fn discard(&self, plan: &ChangeSet) -> Result<Program> {
+        Ok(self.command("apply")?.args(["--discard", plan.0.as_str()]))
     }
 }
 
@@ -123,6 +118,29 @@ impl<'a> Operator<'a> {
 pub(crate) struct Planned {
     /// What to execute or discard; `None` where nothing would change.
     pub(crate) change_set: Option<ChangeSet>,
+    /// The resources that would change.
+    changes: Vec<Change>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Change {
+    action: String,
+    r#type: String,
+    physical_id: Option<String>,
+    replacement: Option<String>,
+}
+
+impl Planned {
+    /// Whether a role would be created that is to have this name: as a new one, or in place of one with another name.
+    pub(crate) fn creates_role(&self, name: &RoleName) -> bool {
+        self.changes.iter().any(|change| {
+            let is_new = change.action == "Add"
+                || (change.replacement.as_deref() == Some("True")
+                    && change.physical_id.as_deref() != Some(name.name()));
+            is_new && change.r#type == "AWS::IAM::Role"
+        })
+    }
 }
 
 /// The ARN of a change set that waits for a decision.
@@ -195,6 +213,39 @@ pub(crate) fn partition_of(arn: &str) -> Option<Partition> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_role_is_created_as_a_new_one_or_in_anothers_place() {
+        let role = |change: &str| format!(r#"{{"type":"AWS::IAM::Role","resource":"R",{change}}}"#);
+        let creates = |change: &str| {
+            let planned: Planned =
+                serde_json::from_str(&format!(r#"{{"changeSet":"arn","changes":[{change}]}}"#))
+                    .unwrap();
+            planned.creates_role(&"team/Reads".parse().unwrap())
+        };
+        for (change, expected) in [
+            (r#""action":"Add""#, true),
+            (
+                r#""action":"Modify","physicalId":"Reads","replacement":"False""#,
+                false,
+            ),
+            // Its path changes.
+            (
+                r#""action":"Modify","physicalId":"Reads","replacement":"True""#,
+                false,
+            ),
+            // Its name does.
+            (
+                r#""action":"Modify","physicalId":"Other","replacement":"True""#,
+                true,
+            ),
+            (r#""action":"Remove","physicalId":"Reads""#, false),
+        ] {
+            assert_eq!(creates(&role(change)), expected, "{change}");
+        }
+        let policy = r#"{"type":"AWS::IAM::ManagedPolicy","resource":"P","action":"Add"}"#;
+        assert!(!creates(policy));
+    }
 
     #[test]
     fn cargo_says_where_the_operator_is() {

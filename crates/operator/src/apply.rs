@@ -4,7 +4,8 @@
 //! change" is an answer instead of an error.
 //!
 //! Either in one go, or in two with a decision between them: `--plan` makes the change set and leaves it, `--execute`
-//! and `--discard` take its ARN. What is executed is then what was shown: CloudFormation refuses a change set when its
+//! and `--discard` take its ARN. An update compares with what is there as well as with the template before, so that what
+//! was edited by hand since is brought back. What is executed is then what was shown: CloudFormation refuses a change set when its
 //! stack has changed since. The answers are [`Applied`], [`Planned`] and [`Discarded`].
 
 use std::{collections::BTreeMap, path::Path};
@@ -12,7 +13,7 @@ use std::{collections::BTreeMap, path::Path};
 use anyhow::{Context as _, Result, bail, ensure};
 use aws_sdk_cloudformation::{
     Client,
-    types::{ChangeSetType, Parameter, ResourceStatus, StackStatus, Tag},
+    types::{ChangeSetType, DeploymentMode, Parameter, ResourceStatus, StackStatus, Tag},
 };
 use serde::Serialize;
 
@@ -198,8 +199,12 @@ impl Wanted {
         client: &Client,
         kind: Kind,
     ) -> Result<Option<(ChangeSet, Vec<Change>)>> {
+        // Without it, a template that is the same changes nothing, whatever its resources have become (CloudFormation user
+        // guide, "Using drift-aware change sets").
+        let drift = (kind == Kind::Update).then_some(DeploymentMode::RevertDrift);
         let request = client
             .create_change_set()
+            .set_deployment_mode(drift)
             .change_set_name(stack::request_token())
             .template_body(&self.template)
             .set_parameters(Some(self.parameters.iter().map(parameter).collect()))

@@ -195,6 +195,9 @@ pub(crate) struct Change {
     action: String,
     /// The resource's name in the template.
     resource: String,
+    /// What it is called in the account, if it is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    physical_id: Option<String>,
     r#type: String,
     /// Whether a modified resource is replaced by a new one: `True`, `False` or `Conditional`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -234,6 +237,7 @@ impl Change {
         Self {
             action: action.map_or("Modify", ChangeAction::as_str).to_owned(),
             resource: change.logical_resource_id().unwrap_or("?").to_owned(),
+            physical_id: change.physical_resource_id().map(str::to_owned),
             r#type: change.resource_type().unwrap_or("?").to_owned(),
             replacement: change
                 .replacement()

@@ -2,7 +2,10 @@
 
 use e2e::Emulator;
 
-use crate::stage::{Clock, Stage};
+use crate::{
+    stage::{Clock, Stage},
+    tools::tool,
+};
 
 /// Whether the deployed function passes an external ID.
 async fn external_id(stage: &Stage) -> Option<String> {
@@ -130,6 +133,103 @@ async fn a_deployment_is_seen_before_it_happens_and_can_be_undone() {
         "{no_further}"
     );
     clock.lap("rolled back");
+}
+
+/// Runs a command at a terminal and presses a key when it is asked for.
+const AT_A_TERMINAL: &str = r"
+import os, pty, sys
+key, command = sys.argv[1].encode(), sys.argv[2:]
+process, terminal = pty.fork()
+if process == 0:
+    os.execv(command[0], command)
+shown = b''
+while True:
+    try:
+        part = os.read(terminal, 4096)
+    except OSError:
+        break
+    if not part:
+        break
+    shown += part
+    if key and b'[y/N]' in shown:
+        os.write(terminal, key)
+        key = b''
+sys.stdout.buffer.write(shown)
+sys.stdout.flush()
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
+";
+
+/// What the emulator's CloudFormation does not see: it ignores `DeploymentMode`, so that a drift stays, and must be told.
+#[test]
+fn a_role_that_is_not_as_rendered_is_no_success() {
+    let clock = Clock::start("roles");
+    let stage = Stage::new("drift", "100000000047", "000000000048");
+    let apply = || {
+        let arguments = ["roles", "--env", "drift", "--apply", "admin", "--yes"];
+        stage.copy.xtask(&arguments)
+    };
+
+    // Somebody else's role, as far as the stack is concerned.
+    stage.trust();
+    let refused = apply().expect(1);
+    assert!(
+        refused.stderr().contains(
+            "does not belong to stack `List-S3-Buckets-drift-admin-role`; nothing was changed"
+        ),
+        "{refused}"
+    );
+    assert!(
+        refused.stderr().contains("--change-set-type IMPORT"),
+        "{refused}"
+    );
+    assert!(!refused.stderr().contains("+ Add"), "{refused}");
+    stage.delete(stage.admin, "admin-role");
+    clock.lap("another's role");
+
+    // Who says no leaves nothing behind, not even the change set, in whichever way.
+    let xtask = e2e::xtask_binary().display().to_string();
+    let root = stage.copy.path("").display().to_string();
+    for (key, status) in [("n\n", 1), ("\u{3}", 130)] {
+        let mut arguments = vec!["-c", AT_A_TERMINAL, key, &xtask, "--workspace", &root];
+        arguments.extend(["roles", "--env", "drift", "--apply", "admin"]);
+        let run = stage
+            .copy
+            .run("", "python3".as_ref(), &arguments)
+            .expect(status);
+        let shown = run.stdout();
+        assert!(shown.contains("cancelled: nothing was changed"), "{run}");
+        assert!(!shown.contains("deleted"), "{run}");
+        let stack = "List-S3-Buckets-drift-admin-role";
+        let left = stage
+            .operator(stage.admin, &["inspect", "--stack", stack])
+            .ok();
+        assert_eq!(left.json()["stacks"][stack]["absent"], true, "{left}");
+        clock.lap("said no");
+    }
+
+    let verified = "verified role MyLambdaExecutionRole in account 100000000047";
+    for _ in 0..2 {
+        let applied = apply().ok();
+        assert!(applied.stderr().contains(verified), "{applied}");
+    }
+    for edit in [
+        "delete_role_policy(RoleName=role, PolicyName='list-s3-buckets')",
+        "delete_role(RoleName=role)",
+    ] {
+        let script = format!(
+            "import boto3, os; role = 'MyLambdaExecutionRole'\n\
+             boto3.client('iam', verify=os.environ['SSL_CERT_FILE']).{edit}"
+        );
+        let python = tool("awslambdaric", "bin/python");
+        let _ = stage.copy.run("", python.as_ref(), &["-c", &script]).ok();
+        let applied = apply().expect(1);
+        assert!(applied.stderr().contains("is not as rendered"), "{applied}");
+        assert!(
+            applied.stderr().contains("aws iam put-role-policy"),
+            "{applied}"
+        );
+        clock.lap(edit);
+    }
 }
 
 /// Two ways in which the Framework, left to itself, would take the Target account's keys where the SDK takes the Admin's.

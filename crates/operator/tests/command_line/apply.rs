@@ -74,6 +74,7 @@ const ADDS_A_ROLE: &str = "<Status>CREATE_COMPLETE</Status><Changes><member><Typ
     </ResourceChange></member></Changes>";
 const CHANGES_NOTHING: &str = "<Status>FAILED</Status><StatusReason>The submitted information didn't contain changes. \
     Submit different information to create a change set.</StatusReason>";
+const PLAYS: &str = "<Status>FAILED</Status><StatusReason>a\u{202e}b</StatusReason>";
 const CANNOT_BE: &str =
     "<Status>FAILED</Status><StatusReason>Template error: no resource Nope</StatusReason>";
 
@@ -99,6 +100,7 @@ fn a_plan_tells_what_would_change_and_leaves_it_at_that() {
     );
     let request = &aws.requests()[1];
     assert_eq!(request.field("ChangeSetType"), "CREATE");
+    assert_eq!(request.field("DeploymentMode"), "");
     assert_eq!(
         request.field("Capabilities.member.1"),
         "CAPABILITY_NAMED_IAM"
@@ -114,6 +116,22 @@ fn a_plan_without_a_change_leaves_nothing() {
     );
     assert!(did(&aws, "DeleteChangeSet"));
     assert!(!did(&aws, "DeleteStack"));
+}
+
+#[test]
+fn an_update_brings_back_what_was_edited_by_hand() {
+    let aws = cloudformation(Some("UPDATE_COMPLETE"), ADDS_A_ROLE, "");
+    crate::json(&asking(&aws, &PLAN));
+    let request = &aws.requests()[1];
+    assert_eq!(request.field("ChangeSetType"), "UPDATE");
+    assert_eq!(request.field("DeploymentMode"), "REVERT_DRIFT");
+}
+
+#[test]
+fn what_aws_says_cannot_play_with_the_terminal() {
+    let aws = cloudformation(None, PLAYS, "");
+    let errors = failure(&asking(&aws, &PLAN), 1);
+    assert!(errors.contains("a\\u{202e}b"), "{errors}");
 }
 
 #[test]
