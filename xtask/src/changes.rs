@@ -264,7 +264,12 @@ impl Changes {
                     .map(|sentence| format!("{what}: {sentence}")),
             );
         }
-        self.compare(&what, &old, &new.text(), RoleSide::text);
+        if old.ok().is_some_and(|old| old.is_same(&new)) {
+            let how = How::Same;
+            self.compared.push(Compared { what, how });
+        } else {
+            self.compare(&what, &old, &new.text(), RoleSide::text);
+        }
         Ok(())
     }
 

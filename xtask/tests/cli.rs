@@ -674,7 +674,11 @@ fn a_read_role_that_says_more_than_the_variables() {
     refused_roles(
         "target",
         &[
-            ("another_principal", "':root'", "':role/Other'"),
+            (
+                "another_principal",
+                "\"aws:PrincipalArn\": {{ execution_role_arn }}",
+                "\"aws:PrincipalArn\": {{ execution_role_arn ~ 'Other' }}",
+            ),
             (
                 "no_external_id",
                 "\"sts:ExternalId\"",

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     deployed::{Part, Role, Unreadable},
-    policy::{Document, DocumentFault, broadening},
+    policy::{Document, DocumentFault, broadening, is_same_access},
     rendering::{RenderedRole, harmless_policy},
 };
 
@@ -107,6 +107,14 @@ impl RoleSide {
         sentences
     }
 
+    /// Whether it comes to the same: how statements are ordered, cut and spread over policies has no meaning.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        is_same_access(&self.trust, &other.trust)
+            && is_same_access(&self.permissions, &other.permissions)
+            && self.attached == other.attached
+            && self.boundary == other.boundary
+    }
+
     pub(super) fn text(&self) -> String {
         let Self {
             trust,
@@ -115,8 +123,8 @@ impl RoleSide {
             boundary,
         } = self;
         let both = json!({
-            "trustPolicy": trust,
-            "permissions": permissions,
+            "trustPolicy": trust.clone().sorted(),
+            "permissions": permissions.clone().sorted(),
             "managedPoliciesOfAws": attached,
             "permissionsBoundary": boundary,
         });
@@ -141,6 +149,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::policy::{Grants, samples};
 
     #[test]
     fn a_role_is_compared_by_what_its_policies_mean() {
@@ -188,6 +197,9 @@ mod tests {
             assert!(sentences.contains(part), "{part} in {sentences}");
         }
 
+        assert!(narrow.is_same(&narrow) && !narrow.is_same(&wide));
+        assert!(!narrow.is_same(&side(&role(&trust, one, None))));
+
         let why = Unreadable {
             code: "AccessDenied".to_owned(),
             message: "no".to_owned(),
@@ -198,5 +210,33 @@ mod tests {
             ..role(&trust, one, None)
         };
         assert_eq!(RoleSide::of(&hidden), Part::Unreadable(why));
+    }
+
+    /// 300 targets fill several policies, which AWS lists in an order of its own.
+    #[test]
+    fn policies_in_another_order_are_no_difference() {
+        let wanted = Grants::of_selection(&samples::stage(""), &samples::targets(300)).unwrap();
+        let role = wanted.execution_role;
+        let as_rendered = RoleSide {
+            trust: role.trust_policy.clone(),
+            permissions: role.all_permissions(),
+            attached: BTreeSet::new(),
+            boundary: None,
+        };
+        let managed = role.managed_policies.iter().rev();
+        let mut documents: Vec<&Document> = managed.collect();
+        documents.extend(role.permissions.values());
+        assert!(documents.len() > 1, "{}", documents.len());
+        let as_deployed = RoleSide {
+            permissions: Document::together(documents),
+            ..as_rendered.clone()
+        };
+        assert_ne!(as_deployed, as_rendered);
+        assert!(as_deployed.is_same(&as_rendered));
+        assert_eq!(as_deployed.text(), as_rendered.text());
+        let mut fewer = as_deployed.clone();
+        fewer.permissions.statements.pop();
+        assert!(!fewer.is_same(&as_rendered));
+        assert!(!fewer.broadened_by(&as_rendered).is_empty());
     }
 }

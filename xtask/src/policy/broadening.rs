@@ -1,14 +1,16 @@
 //! What a policy allows that another did not.
 //!
 //! Statements are compared as IAM reads them, not as text: one that is split in two, reordered, renamed or narrowed gives
-//! nothing. Where only IAM itself could tell, such as with two patterns that cross, it counts as broader. What is *not*
-//! here: which policies belong to a role, and what else bounds it.
+//! nothing. Where only IAM itself could tell, such as with two patterns that cross, it counts as broader: that nothing is
+//! found is a promise, which `property.rs` tests. What is *not* here: which policies belong to a role, and what else
+//! bounds it.
 
 use std::{collections::BTreeSet, fmt};
 
 use super::{
-    document::{Condition, Document, Effect, Principal, Set, Statement},
-    pattern,
+    condition::Test,
+    document::{Condition, Document, Effect, Principal, Set, Statement, account_of},
+    pattern::{self, Pattern, Reach},
 };
 
 /// Something that is allowed and was not.
@@ -54,29 +56,29 @@ impl fmt::Display for Broadening {
     }
 }
 
+/// Whether two policies allow the same: nothing that the one allows is new to the other.
+pub(crate) fn is_same_access(one: &Document, other: &Document) -> bool {
+    one == other || (broadening(one, other).is_empty() && broadening(other, one).is_empty())
+}
+
 /// What `new` allows and `old` does not, in the order of `new`; the denials that are gone come last.
 pub(crate) fn broadening(old: &Document, new: &Document) -> Vec<Broadening> {
     let old = Sides::of(old);
     let new = Sides::of(new);
     let mut found: Vec<Broadening> = Vec::new();
-    for (label, statement) in &new.allow {
-        for atom in atoms(statement) {
+    for rule in &new.allow {
+        for atom in rule.atoms() {
             let reasons = allowed_before(&atom, &old.allow);
-            found.extend(
-                reasons
-                    .into_iter()
-                    .map(|reason| reason.told(label, statement)),
-            );
+            found.extend(reasons.into_iter().map(|reason| reason.told(rule)));
         }
     }
-    for (label, statement) in &old.deny {
-        for atom in atoms(statement) {
-            let denies = |(_, denial): &(String, Statement)| lies_within(&atom, denial);
-            if !new.deny.iter().any(denies) {
-                let subject = shown(&atom.actions);
-                let sentence = format!("{subject} is no longer denied{}", on(&atom));
+    for rule in &old.deny {
+        for atom in rule.atoms() {
+            if !new.deny.iter().any(|denial| atom.lies_within(denial)) {
+                let subject = atom.actions();
+                let sentence = format!("{subject} is no longer denied{}", atom.on());
                 let reason = Reason::new(Kind::RemovedDeny, subject, sentence);
-                found.push(reason.told(label, statement));
+                found.push(reason.told(rule));
             }
         }
     }
@@ -85,108 +87,302 @@ pub(crate) fn broadening(old: &Document, new: &Document) -> Vec<Broadening> {
     found
 }
 
-/// A policy's statements with what a person calls each.
-struct Sides {
-    allow: Vec<(String, Statement)>,
-    deny: Vec<(String, Statement)>,
+/// A policy's statements.
+struct Sides<'a> {
+    allow: Vec<Rule<'a>>,
+    deny: Vec<Rule<'a>>,
 }
 
-impl Sides {
-    fn of(document: &Document) -> Self {
+impl<'a> Sides<'a> {
+    fn of(document: &'a Document) -> Self {
         let statements = document.statements.iter().enumerate();
         let (allow, deny) = statements
-            .map(|(index, statement)| (document.label(index), simplified(statement)))
-            .partition(|(_, statement)| statement.effect == Effect::Allow);
+            .map(|(index, statement)| Rule::of(document.label(index), statement))
+            .partition(|rule| rule.statement.effect == Effect::Allow);
         Self { allow, deny }
     }
 }
 
-/// The same statement, with the account as principal and a condition on `aws:PrincipalArn` as the principals that they
-/// come to.
-fn simplified(statement: &Statement) -> Statement {
-    let mut statement = statement.clone();
-    if statement.effect == Effect::Allow
-        && let Some((condition, principals)) = principals_by_condition(&statement)
-    {
-        statement.conditions.remove(&condition);
-        statement.principals = Some(Set::Only(principals));
-    }
-    statement
+/// A statement, read once for any number of comparisons: a stage may have a thousand roles.
+struct Rule<'a> {
+    /// What a person calls it.
+    label: String,
+    statement: &'a Statement,
+    actions: Words<'a>,
+    resources: Option<Words<'a>>,
+    conditions: Vec<Test<'a>>,
+    /// Of its resources and conditions.
+    variables: BTreeSet<String>,
 }
 
-fn principals_by_condition(statement: &Statement) -> Option<(Condition, BTreeSet<Principal>)> {
-    const OPERATORS: [&str; 4] = ["StringEquals", "StringLike", "ArnEquals", "ArnLike"];
-    let Some(Set::Only(principals)) = &statement.principals else {
-        return None;
-    };
-    let accounts: Option<Vec<&str>> = principals.iter().map(Principal::account).collect();
-    let accounts = accounts?;
-    let condition = statement.conditions.iter().find(|condition| {
-        condition.key.eq_ignore_ascii_case("aws:PrincipalArn")
-            && OPERATORS.contains(&condition.operator.as_str())
-    })?;
-    let named = |arn: &String| {
-        accounts
-            .iter()
-            .any(|account| account_of(arn) == Some(account))
-    };
-    if !condition.values.iter().all(named) {
-        return None;
-    }
-    let principals = condition.values.iter().map(|arn| Principal {
-        kind: "AWS".to_owned(),
-        value: arn.clone(),
-    });
-    Some((condition.clone(), principals.collect()))
-}
-
-fn account_of(arn: &str) -> Option<&str> {
-    arn.split(':').nth(4)
-}
-
-/// A statement that has one principal, one action and one resource, or all but some of each.
-struct Atom<'a> {
-    principals: Option<Set<Principal>>,
-    actions: Set<String>,
-    resources: Option<Set<String>>,
-    conditions: &'a BTreeSet<Condition>,
-}
-
-fn atoms(statement: &Statement) -> impl Iterator<Item = Atom<'_>> {
-    let principals = optional_parts(statement.principals.as_ref());
-    let resources = optional_parts(statement.resources.as_ref());
-    parts(&statement.actions)
-        .into_iter()
-        .flat_map(move |actions| {
-            let (principals, resources) = (principals.clone(), resources.clone());
-            principals.into_iter().flat_map(move |principals| {
-                let (actions, resources) = (actions.clone(), resources.clone());
-                resources.into_iter().map(move |resources| Atom {
-                    principals: principals.clone(),
-                    actions: actions.clone(),
-                    resources,
-                    conditions: &statement.conditions,
-                })
-            })
-        })
-}
-
-fn parts<T: Ord + Clone>(set: &Set<T>) -> Vec<Set<T>> {
-    match set {
-        Set::Only(all) => {
-            let single = |one: &T| Set::Only(BTreeSet::from([one.clone()]));
-            all.iter().map(single).collect()
+impl<'a> Rule<'a> {
+    fn of(label: String, statement: &'a Statement) -> Self {
+        let resources = statement.resources.as_ref();
+        let of_resources = resources.into_iter().flat_map(Set::all);
+        let of_conditions = statement.conditions.iter().flat_map(|one| &one.values);
+        let texts = of_resources.chain(of_conditions);
+        Self {
+            label,
+            statement,
+            actions: Words::of(&statement.actions, Pattern::action),
+            resources: resources.map(|set| Words::of(set, Pattern::glob)),
+            conditions: statement.conditions.iter().map(Test::of).collect(),
+            variables: texts.flat_map(|text| pattern::variables(text)).collect(),
         }
-        Set::Except(_) => vec![set.clone()],
+    }
+
+    fn atoms(&self) -> Vec<Atom<'_>> {
+        let mut atoms = Vec::new();
+        let principals = optional_parts(self.statement.principals.as_ref());
+        let resources = optional_parts(self.statement.resources.as_ref());
+        for action in parts(&self.statement.actions) {
+            for &principal in &principals {
+                for &resource in &resources {
+                    atoms.push(Atom {
+                        rule: self,
+                        principal,
+                        action,
+                        resource,
+                    });
+                }
+            }
+        }
+        atoms
     }
 }
 
-fn optional_parts<T: Ord + Clone>(set: Option<&Set<T>>) -> Vec<Option<Set<T>>> {
+/// The actions or resources of a statement.
+struct Words<'a> {
+    set: &'a Set<String>,
+    read: fn(&str) -> Pattern,
+    /// Those that stand for more than themselves.
+    wild: Vec<Pattern>,
+}
+
+impl<'a> Words<'a> {
+    fn of(set: &'a Set<String>, read: fn(&str) -> Pattern) -> Self {
+        let wild = set.all().iter().map(|text| read(text));
+        Self {
+            set,
+            read,
+            wild: wild.filter(|one| one.only().is_none()).collect(),
+        }
+    }
+
+    /// Whether those that it names stand for all that `one` does.
+    fn cover(&self, one: &str) -> bool {
+        if self.set.all().contains(one) {
+            return true;
+        }
+        let pattern = (self.read)(one);
+        let covers = |wide: &Pattern| wide.covers(&pattern, Reach::Segment);
+        let is_same = |other: &String| {
+            other.len() == one.len()
+                && other.eq_ignore_ascii_case(one)
+                && (self.read)(other) == pattern
+        };
+        self.wild.iter().any(covers) || self.set.all().iter().any(is_same)
+    }
+
+    /// Whether the statement is about all that `part`, of the words `of`, stands for.
+    fn take(&self, part: Part<'_, String>, of: &Self) -> bool {
+        match (part, self.set) {
+            (Part::One(one), Set::Only(_)) => self.cover(one),
+            (Part::One(one), Set::Except(but)) => {
+                let one = (self.read)(one);
+                !but.iter().any(|other| one.overlaps(&(self.read)(other)))
+            }
+            (Part::Rest, Set::Only(wide)) => wide.contains("*"),
+            (Part::Rest, Set::Except(less)) => less.iter().all(|one| of.cover(one)),
+        }
+    }
+}
+
+/// One of those that a statement names, or all but those.
+#[derive(Debug)]
+enum Part<'a, T> {
+    One(&'a T),
+    Rest,
+}
+
+impl<T> Clone for Part<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Part<'_, T> {}
+
+fn parts<T>(set: &Set<T>) -> Vec<Part<'_, T>> {
+    match set {
+        Set::Only(all) => all.iter().map(Part::One).collect(),
+        Set::Except(_) => vec![Part::Rest],
+    }
+}
+
+fn optional_parts<T>(set: Option<&Set<T>>) -> Vec<Option<Part<'_, T>>> {
     set.map_or_else(
         || vec![None],
         |set| parts(set).into_iter().map(Some).collect(),
     )
 }
+
+/// A statement cut down to one principal, one action and one resource, or all but some of each.
+#[derive(Clone, Copy)]
+struct Atom<'a> {
+    rule: &'a Rule<'a>,
+    principal: Option<Part<'a, Principal>>,
+    action: Part<'a, String>,
+    resource: Option<Part<'a, String>>,
+}
+
+impl Atom<'_> {
+    /// Whether the statement speaks of all that the atom speaks of.
+    fn lies_within(&self, rule: &Rule<'_>) -> bool {
+        self.actions_within(rule)
+            && self.resources_within(rule)
+            && self.principals_within(rule)
+            && self.missing_conditions(rule).is_empty()
+            && self.variables_within(rule)
+    }
+
+    fn actions_within(&self, rule: &Rule<'_>) -> bool {
+        rule.actions.take(self.action, &self.rule.actions)
+    }
+
+    fn resources_within(&self, rule: &Rule<'_>) -> bool {
+        match (self.resource, &self.rule.resources, &rule.resources) {
+            (_, _, None) => true,
+            (Some(part), Some(of), Some(wide)) => wide.take(part, of),
+            _ => false,
+        }
+    }
+
+    /// A variable that AWS cannot resolve may make the whole statement invalid (IAM user guide, "IAM policy elements:
+    /// Variables and tags"): one that has others besides may not hold where the atom does.
+    fn variables_within(&self, rule: &Rule<'_>) -> bool {
+        rule.variables.is_subset(&self.rule.variables)
+    }
+
+    fn principals_within(&self, rule: &Rule<'_>) -> bool {
+        let wide = match (self.principal, &rule.statement.principals) {
+            (_, None) => return true,
+            (None, Some(_)) => return false,
+            (Some(_), Some(wide)) => wide,
+        };
+        let named = match (self.principal, wide) {
+            (Some(Part::One(one)), Set::Only(wide)) => {
+                wide.iter().any(|wide| principal_covers(wide, one))
+            }
+            (Some(Part::One(one)), Set::Except(but)) => {
+                but.iter().all(|other| are_apart(one, other))
+            }
+            (_, Set::Only(wide)) => wide.iter().any(Principal::is_everybody),
+            // Each by its own name: to except an account may not be to except its roles.
+            (_, Set::Except(less)) => match &self.rule.statement.principals {
+                Some(Set::Except(but)) => less.is_subset(but),
+                _ => false,
+            },
+        };
+        named || self.is_named_by_condition(wide)
+    }
+
+    /// Whether a condition lets in callers alone that `wide` names: a role by its ARN, or those of an account.
+    fn is_named_by_condition(&self, wide: &Set<Principal>) -> bool {
+        let Set::Only(wide) = wide else { return false };
+        self.admitted().is_some_and(|mut admitted| {
+            admitted.all(|(value, pattern)| {
+                // Nothing is open of the ARN's first five parts, the account among them.
+                let is_open = |part: &str| part.contains(['*', '?', '$']);
+                let account =
+                    account_of(value).filter(|_| !value.splitn(6, ':').take(5).any(is_open));
+                wide.iter().any(|one| match one.account() {
+                    Some(whole) => account == Some(whole),
+                    None => pattern.only().as_deref() == Some(one.value.as_str()),
+                })
+            })
+        })
+    }
+
+    /// The ARNs that a condition asks the caller for, of accounts as a whole or of everybody.
+    fn admitted(&self) -> Option<impl Iterator<Item = (&String, Pattern)>> {
+        let is_whole = match self.principal {
+            Some(Part::One(one)) => one.is_everybody() || one.account().is_some(),
+            Some(Part::Rest) => true,
+            None => false,
+        };
+        let statement = self.rule.statement;
+        let mut tests = statement.conditions.iter().zip(&self.rule.conditions);
+        tests.find_map(|(condition, test)| {
+            let is_arn = condition.key.eq_ignore_ascii_case(PRINCIPAL_ARN);
+            test.admits().filter(|_| is_arn && is_whole)
+        })
+    }
+
+    /// The conditions of the statement that the atom does not make sure of.
+    fn missing_conditions<'b>(&self, rule: &Rule<'b>) -> Vec<&'b Condition> {
+        // The session of a role that is named has the role's ARN.
+        let of_role = match self.principal {
+            Some(Part::One(one)) if one.kind == "AWS" && one.value.contains(":role/") => {
+                account_of(&one.value).map(|_| Condition {
+                    operator: "StringEquals".to_owned(),
+                    key: PRINCIPAL_ARN.to_owned(),
+                    values: BTreeSet::from([one.value.clone()]),
+                })
+            }
+            _ => None,
+        };
+        let of_role = of_role.as_ref().map(Test::of);
+        let made_sure = |old: &Test<'_>| {
+            let own = self.rule.conditions.iter().any(|now| now.implies(old));
+            own || of_role.as_ref().is_some_and(|now| now.implies(old))
+        };
+        let conditions = rule.statement.conditions.iter().zip(&rule.conditions);
+        conditions
+            .filter(|(_, old)| !made_sure(old))
+            .map(|(condition, _)| condition)
+            .collect()
+    }
+
+    fn actions(&self) -> String {
+        shown(self.action, self.rule.statement.actions.all())
+    }
+
+    fn resources(&self) -> String {
+        match (self.resource, &self.rule.statement.resources) {
+            (Some(part), Some(set)) => shown(part, set.all()),
+            _ => String::new(),
+        }
+    }
+
+    fn on(&self) -> String {
+        match self.resource {
+            Some(Part::One(one)) if one == "*" => " on every resource".to_owned(),
+            Some(_) => format!(" on {}", self.resources()),
+            None => String::new(),
+        }
+    }
+
+    /// Who is let in, and whether that is more than one.
+    fn whom(&self) -> (String, bool) {
+        if let Some(admitted) = self.admitted() {
+            let values: BTreeSet<String> = admitted.map(|(value, _)| value.clone()).collect();
+            let wild = values.iter().any(|one| pattern::is_wild(one));
+            return (list(&values), wild);
+        }
+        match (self.principal, &self.rule.statement.principals) {
+            (Some(Part::One(one)), _) => (format!("`{}`", one.value), one.value == "*"),
+            (Some(Part::Rest), Some(set)) => {
+                let values = set.all().iter().map(|one| one.value.clone()).collect();
+                (format!("all but {}", list(&values)), true)
+            }
+            _ => (String::new(), false),
+        }
+    }
+}
+
+/// The caller's ARN; of the session of a role, the role's (IAM user guide, "AWS global condition context keys").
+const PRINCIPAL_ARN: &str = "aws:PrincipalArn";
 
 /// Why it is broader, before the statement is known.
 struct Reason {
@@ -204,78 +400,84 @@ impl Reason {
         }
     }
 
-    fn told(self, label: &str, statement: &Statement) -> Broadening {
+    fn told(self, rule: &Rule<'_>) -> Broadening {
         Broadening {
             kind: self.kind,
-            statement: statement.clone(),
+            statement: rule.statement.clone(),
             subject: self.subject.trim_matches('`').to_owned(),
-            label: label.to_owned(),
+            label: rule.label.clone(),
             sentence: self.sentence,
         }
     }
 }
 
 /// Nothing where one of the old statements allows it; otherwise what none of them has.
-fn allowed_before(atom: &Atom<'_>, old: &[(String, Statement)]) -> Vec<Reason> {
-    let old = || old.iter().map(|(_, statement)| statement);
-    // What is there word for word needs no comparison of patterns: a stage may have a thousand roles.
-    if old().any(|one| is_named(atom, one)) {
+fn allowed_before(atom: &Atom<'_>, old: &[Rule<'_>]) -> Vec<Reason> {
+    if old.iter().any(|one| atom.lies_within(one)) {
         return Vec::new();
     }
-    let of_principal = || old().filter(|one| principals_within(atom, one));
-    let of_action = || of_principal().filter(|one| actions_within(atom, one));
-    let of_resource = || of_action().filter(|one| resources_within(atom, one));
+    let of_principal = || old.iter().filter(|one| atom.principals_within(one));
+    let of_action = || of_principal().filter(|one| atom.actions_within(one));
+    let of_resource = || of_action().filter(|one| atom.resources_within(one));
     // The old statement that comes nearest: the one that asks for the least more.
-    let missing = of_resource()
-        .map(|one| missing_conditions(atom.conditions, &one.conditions))
-        .min_by_key(Vec::len);
-    if let Some(missing) = missing {
+    let nearest = of_resource()
+        .map(|one| (one, atom.missing_conditions(one)))
+        .min_by_key(|(_, missing)| missing.len());
+    if let Some((rule, missing)) = nearest {
+        if missing.is_empty() {
+            let other: Vec<&String> = rule.variables.difference(&atom.rule.variables).collect();
+            let names = list(&other.into_iter().cloned().collect());
+            let sentence = format!("it no longer depends on the policy variable {names}");
+            return vec![Reason::new(Kind::DroppedCondition, names, sentence)];
+        }
         return missing
             .into_iter()
-            .map(|condition| dropped(atom.conditions, condition))
+            .map(|condition| dropped(atom, condition))
             .collect();
     }
-    let action = shown(&atom.actions);
+    let action = atom.actions();
+    let is_wild = |part: Part<'_, String>| match part {
+        Part::One(one) => pattern::is_wild(one),
+        Part::Rest => true,
+    };
     vec![if of_principal().next().is_none() {
-        let whom = atom.principals.as_ref().map_or_else(String::new, principal);
-        let sentence = format!("{whom} may do {action}{}", on(atom));
-        let wild = is_wild(atom.principals.as_ref(), |one| &one.value);
-        Reason::new(or_wildcard(Kind::NewPrincipal, wild), whom, sentence)
+        new_principal(atom)
     } else if of_action().next().is_none() {
-        let sentence = format!("{action} is allowed{}", on(atom));
-        let wild = is_wild(Some(&atom.actions), |one| one);
-        Reason::new(or_wildcard(Kind::NewAction, wild), action, sentence)
+        let sentence = format!("{action} is allowed{}", atom.on());
+        let kind = or_wildcard(Kind::NewAction, is_wild(atom.action));
+        Reason::new(kind, action, sentence)
     } else {
-        let sentence = format!("{action} is allowed{}", on(atom));
-        let subject = atom.resources.as_ref().map_or_else(String::new, shown);
-        let is_assume = |one: &String| one.eq_ignore_ascii_case("sts:AssumeRole");
-        let assumes = matches!(&atom.actions, Set::Only(all) if all.iter().any(is_assume));
+        let sentence = format!("{action} is allowed{}", atom.on());
+        let assumes =
+            matches!(atom.action, Part::One(one) if one.eq_ignore_ascii_case("sts:AssumeRole"));
         let kind = if assumes {
             Kind::NewTarget
         } else {
             Kind::NewResource
         };
-        let wild = is_wild(atom.resources.as_ref(), |one| one);
-        Reason::new(or_wildcard(kind, wild), subject, sentence)
+        let kind = or_wildcard(kind, atom.resource.is_some_and(is_wild));
+        Reason::new(kind, atom.resources(), sentence)
     }]
+}
+
+fn new_principal(atom: &Atom<'_>) -> Reason {
+    let (whom, wild) = atom.whom();
+    let sentence = format!("{whom} may do {}{}", atom.actions(), atom.on());
+    Reason::new(or_wildcard(Kind::NewPrincipal, wild), whom, sentence)
 }
 
 fn or_wildcard(kind: Kind, wild: bool) -> Kind {
     if wild { Kind::Wildcard } else { kind }
 }
 
-fn is_wild<T>(set: Option<&Set<T>>, text: fn(&T) -> &String) -> bool {
-    match set {
-        Some(Set::Only(all)) => all.iter().any(|one| pattern::is_wild(text(one))),
-        Some(Set::Except(_)) => true,
-        None => false,
-    }
-}
-
-fn dropped(now: &BTreeSet<Condition>, old: &Condition) -> Reason {
+fn dropped(atom: &Atom<'_>, old: &Condition) -> Reason {
     let key = &old.key;
     let values = list(&old.values);
-    let still = now.iter().find(|one| one.key.eq_ignore_ascii_case(key));
+    let is_principal = key.eq_ignore_ascii_case(PRINCIPAL_ARN);
+    let conditions = &atom.rule.statement.conditions;
+    let still = conditions
+        .iter()
+        .find(|one| one.key.eq_ignore_ascii_case(key));
     if let Some(now) = still {
         let sentence = format!(
             "the condition on `{key}` was `{}` {values} and is `{}` {}",
@@ -283,7 +485,14 @@ fn dropped(now: &BTreeSet<Condition>, old: &Condition) -> Reason {
             now.operator,
             list(&now.values)
         );
-        return Reason::new(Kind::LoosenedCondition, key, sentence);
+        let kind = match atom.whom() {
+            (_, wild) if is_principal => or_wildcard(Kind::NewPrincipal, wild),
+            _ => Kind::LoosenedCondition,
+        };
+        return Reason::new(kind, key, sentence);
+    }
+    if is_principal {
+        return new_principal(atom);
     }
     if key.eq_ignore_ascii_case("sts:ExternalId") {
         let sentence = format!("the external ID {values} is no longer asked for (`{key}`)");
@@ -293,185 +502,57 @@ fn dropped(now: &BTreeSet<Condition>, old: &Condition) -> Reason {
     Reason::new(Kind::DroppedCondition, key, sentence)
 }
 
-/// Whether the statement speaks of all that the atom speaks of.
-fn lies_within(atom: &Atom<'_>, statement: &Statement) -> bool {
-    principals_within(atom, statement)
-        && actions_within(atom, statement)
-        && resources_within(atom, statement)
-        && missing_conditions(atom.conditions, &statement.conditions).is_empty()
-}
-
-/// Whether the statement has the atom's own words.
-fn is_named(atom: &Atom<'_>, statement: &Statement) -> bool {
-    fn named<T: Ord>(narrow: &Set<T>, wide: &Set<T>) -> bool {
-        match (narrow, wide) {
-            (Set::Only(narrow), Set::Only(wide)) => narrow.is_subset(wide),
-            _ => false,
-        }
-    }
-    let resources = match (&atom.resources, &statement.resources) {
-        (_, None) => true,
-        (Some(narrow), Some(wide)) => named(narrow, wide),
-        (None, Some(_)) => false,
-    };
-    resources
-        && actions_within(atom, statement)
-        && principals_within(atom, statement)
-        && missing_conditions(atom.conditions, &statement.conditions).is_empty()
-}
-
-/// Case has no meaning in actions.
-fn actions_within(atom: &Atom<'_>, statement: &Statement) -> bool {
-    let lower = |all: &BTreeSet<String>| all.iter().map(|one| one.to_ascii_lowercase()).collect();
-    let lower = |set: &Set<String>| match set {
-        Set::Only(all) => Set::Only(lower(all)),
-        Set::Except(all) => Set::Except(lower(all)),
-    };
-    within(&lower(&atom.actions), &lower(&statement.actions))
-}
-
-fn resources_within(atom: &Atom<'_>, statement: &Statement) -> bool {
-    match (&atom.resources, &statement.resources) {
-        (_, None) => true,
-        (Some(narrow), Some(wide)) => within(narrow, wide),
-        (None, Some(_)) => false,
-    }
-}
-
-fn within(narrow: &Set<String>, wide: &Set<String>) -> bool {
-    let covered = |one: &String, by: &BTreeSet<String>| {
-        by.contains(one)
-            || by
-                .iter()
-                .any(|wide| pattern::is_wild(wide) && pattern::covers(wide, one))
-    };
-    match (narrow, wide) {
-        (Set::Only(narrow), Set::Only(wide)) => narrow.iter().all(|one| covered(one, wide)),
-        (Set::Only(narrow), Set::Except(but)) => narrow
-            .iter()
-            .all(|one| !but.iter().any(|other| pattern::overlap(one, other))),
-        (Set::Except(_), Set::Only(wide)) => wide.contains("*"),
-        (Set::Except(but), Set::Except(less)) => less.iter().all(|one| covered(one, but)),
-    }
-}
-
-fn principals_within(atom: &Atom<'_>, statement: &Statement) -> bool {
-    let covered = |one: &Principal, by: &BTreeSet<Principal>| {
-        by.iter().any(|wide| principal_covers(wide, one))
-    };
-    match (&atom.principals, &statement.principals) {
-        (_, None) => true,
-        (None, Some(_)) => false,
-        (Some(Set::Only(narrow)), Some(Set::Only(wide))) => {
-            narrow.iter().all(|one| covered(one, wide))
-        }
-        (Some(Set::Only(narrow)), Some(Set::Except(but))) => narrow.iter().all(|one| {
-            !but.iter()
-                .any(|other| principal_covers(one, other) || principal_covers(other, one))
-        }),
-        (Some(Set::Except(_)), Some(Set::Only(wide))) => {
-            wide.iter().any(|one| one.kind == "AWS" && one.value == "*")
-        }
-        (Some(Set::Except(but)), Some(Set::Except(less))) => {
-            less.iter().all(|one| covered(one, but))
-        }
-    }
-}
-
 fn principal_covers(wide: &Principal, narrow: &Principal) -> bool {
-    if wide.kind != narrow.kind {
-        return false;
+    if wide.is_everybody() || wide == narrow {
+        return true;
     }
     match wide.account() {
-        Some(account) => narrow.account().or_else(|| account_of(&narrow.value)) == Some(account),
-        None => pattern::covers(&wide.value, &narrow.value),
-    }
-}
-
-/// The conditions of `old` that `now` does not make sure of.
-fn missing_conditions<'a>(
-    now: &BTreeSet<Condition>,
-    old: &'a BTreeSet<Condition>,
-) -> Vec<&'a Condition> {
-    let made_sure = |old: &&Condition| now.iter().any(|now| implies(now, old));
-    old.iter().filter(|old| !made_sure(old)).collect()
-}
-
-/// Whether the one condition holds only where the other does.
-fn implies(now: &Condition, old: &Condition) -> bool {
-    if !now.key.eq_ignore_ascii_case(&old.key) {
-        return false;
-    }
-    let (now_base, now_if_exists) = base(&now.operator);
-    let (old_base, old_if_exists) = base(&old.operator);
-    if now_if_exists && !old_if_exists {
-        return false;
-    }
-    let exact = now_base == old_base;
-    let negated = old_base.contains("not");
-    if negated || old_base.contains(':') || old_base == "null" {
-        // To forbid more is stricter; what compares lists, or asks whether a key is there, must stay as it is.
-        return exact
-            && if negated && !old_base.contains(':') {
-                old.values.is_subset(&now.values)
-            } else {
-                old.values == now.values
-            };
-    }
-    let like = match (now_base.as_str(), old_base.as_str()) {
-        ("stringequals" | "stringlike", "stringlike")
-        | ("arnequals" | "arnlike", "arnequals" | "arnlike") => true,
-        _ if exact => false,
-        ("stringequals", "stringequalsignorecase") => {
-            let lower = |text: &String| text.to_ascii_lowercase();
-            let old: BTreeSet<String> = old.values.iter().map(lower).collect();
-            return now.values.iter().all(|value| old.contains(&lower(value)));
+        Some(account) => {
+            let of_narrow = narrow.account().or_else(|| account_of(&narrow.value));
+            narrow.kind == "AWS" && of_narrow == Some(account)
         }
-        _ => return false,
-    };
-    now.values.iter().all(|value| {
-        old.values.contains(value)
-            // A `*` is no pattern to `StringEquals`.
-            || like && old.values.iter().any(|wide| pattern::covers(wide, value))
-    })
-}
-
-/// An operator in lower case without its `IfExists`, and whether it had one.
-fn base(operator: &str) -> (String, bool) {
-    let lower = operator.to_ascii_lowercase();
-    match lower.strip_suffix("ifexists") {
-        Some(base) => (base.to_owned(), true),
-        None => (lower, false),
+        None => false,
     }
 }
 
-fn shown(set: &Set<String>) -> String {
-    match set {
-        Set::Only(all) => list(all),
-        Set::Except(all) => format!("all but {}", list(all)),
+/// Whether nobody is both.
+fn are_apart(one: &Principal, other: &Principal) -> bool {
+    if one.is_everybody() || other.is_everybody() {
+        return false;
+    }
+    // A role or a user, which IAM knows by this name alone.
+    let is_single = |one: &Principal| {
+        one.value.contains(":iam:")
+            && (one.value.contains(":role/") || one.value.contains(":user/"))
+    };
+    let account = |one: &Principal| {
+        let account = one.account().or_else(|| account_of(&one.value));
+        account.map(ToOwned::to_owned)
+    };
+    match (one.kind.as_str(), other.kind.as_str()) {
+        ("Service", "Service") => one.value != other.value,
+        ("Service", "AWS") | ("AWS", "Service") => true,
+        ("AWS", "AWS") => match (account(one), account(other)) {
+            (Some(one_account), Some(other_account)) => {
+                one_account != other_account
+                    || (is_single(one) && is_single(other) && one.value != other.value)
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn shown(part: Part<'_, String>, all: &BTreeSet<String>) -> String {
+    match part {
+        Part::One(one) => format!("`{one}`"),
+        Part::Rest => format!("all but {}", list(all)),
     }
 }
 
 fn list(all: &BTreeSet<String>) -> String {
     let quoted: Vec<String> = all.iter().map(|one| format!("`{one}`")).collect();
     quoted.join(", ")
-}
-
-fn principal(set: &Set<Principal>) -> String {
-    let names =
-        |all: &BTreeSet<Principal>| list(&all.iter().map(|one| one.value.clone()).collect());
-    match set {
-        Set::Only(all) => names(all),
-        Set::Except(all) => format!("all but {}", names(all)),
-    }
-}
-
-fn on(atom: &Atom<'_>) -> String {
-    match &atom.resources {
-        Some(Set::Only(all)) if all.contains("*") => " on every resource".to_owned(),
-        Some(resources) => format!(" on {}", shown(resources)),
-        None => String::new(),
-    }
 }
 
 #[cfg(test)]

@@ -8,14 +8,11 @@ use serde_json::{Map, Value};
 /// A policy document (IAM user guide, "IAM JSON policy elements reference").
 ///
 /// Two documents that are written differently and mean the same, such as a text and a list of that text alone, are equal.
-/// `Id` is not kept: it has no meaning to IAM.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
+/// `Id` is not kept: it has no meaning to IAM. Nor is `Version`: it says whether `${…}` is a policy variable, and what is
+/// none is read as [`VERSION`](Self::VERSION) would write it, so that statements of several documents can be put together.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Document {
-    /// `2012-10-17`, or `2008-10-17`, which a document without one has and which knows no policy variables.
-    pub(crate) version: String,
     /// In their order, which has no meaning to IAM.
-    #[serde(rename = "Statement")]
     pub(crate) statements: Vec<Statement>,
 }
 
@@ -97,10 +94,7 @@ impl Document {
 
     /// A document of these statements.
     pub(crate) fn of(statements: Vec<Statement>) -> Self {
-        Self {
-            version: Self::VERSION.to_owned(),
-            statements,
-        }
+        Self { statements }
     }
 
     /// What several documents say together, as the policies of one role do.
@@ -118,9 +112,18 @@ impl Document {
     pub(crate) fn from_json(value: &Value) -> Result<Self, DocumentFault> {
         let map = object(value, "the policy")?;
         known(map, &["Version", "Id", "Statement"], "the policy")?;
-        let version = map
-            .get("Version")
-            .map_or(Ok("2008-10-17"), |version| text(version, "Version"))?;
+        let has_variables = match map.get("Version").map(|version| text(version, "Version")) {
+            // "The default value" (IAM user guide, "IAM JSON policy elements: Version").
+            None => false,
+            Some(version) => match version? {
+                Self::VERSION => true,
+                "2008-10-17" => false,
+                _ => {
+                    let problem = format!("is neither `{}` nor `2008-10-17`", Self::VERSION);
+                    return Err(DocumentFault::new("Version", problem));
+                }
+            },
+        };
         let statements = map
             .get("Statement")
             .ok_or_else(|| DocumentFault::new("Statement", "is missing"))?;
@@ -129,11 +132,17 @@ impl Document {
             one => vec![one],
         };
         Ok(Self {
-            version: version.to_owned(),
             statements: statements
                 .into_iter()
                 .enumerate()
                 .map(|(index, value)| Statement::from_json(value, &format!("Statement[{index}]")))
+                .map(|statement| {
+                    if has_variables {
+                        statement
+                    } else {
+                        statement.map(Statement::without_variables)
+                    }
+                })
                 .collect::<Result<_, _>>()?,
         })
     }
@@ -159,6 +168,40 @@ impl Document {
     pub(crate) fn to_text(&self) -> String {
         // Texts alone: serde_json has nothing to refuse.
         serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The document with what has no meaning taken out, to show next to another: statements that differ in their resources
+    /// alone are one, and all are sorted.
+    pub(crate) fn sorted(mut self) -> Self {
+        let mut merged: Vec<Statement> = Vec::new();
+        for mut statement in std::mem::take(&mut self.statements) {
+            let same = merged.iter_mut().find(|other| {
+                let head = |one: &Statement| (one.effect, one.actions.clone());
+                head(other) == head(&statement)
+                    && other.principals == statement.principals
+                    && other.conditions == statement.conditions
+            });
+            match (same, &mut statement.resources) {
+                (
+                    Some(Statement {
+                        sid,
+                        resources: Some(Set::Only(all)),
+                        ..
+                    }),
+                    Some(Set::Only(more)),
+                ) => {
+                    all.append(more);
+                    *sid = std::cmp::min(sid.take(), statement.sid);
+                }
+                _ => merged.push(statement),
+            }
+        }
+        merged.sort_by_cached_key(|one| {
+            let text = serde_json::to_string(one).unwrap_or_default();
+            (one.sid.clone(), text)
+        });
+        merged.dedup();
+        Self::of(merged)
     }
 
     /// What a person calls a statement: its `Sid`, or its place from 1.
@@ -215,6 +258,30 @@ impl Statement {
         self
     }
 
+    /// The same where `${` is read as [`Document::VERSION`] reads it, of one that was written where it has no meaning.
+    fn without_variables(mut self) -> Self {
+        let escaped = |texts: &mut BTreeSet<String>| {
+            if texts.iter().any(|text| text.contains("${")) {
+                *texts = texts
+                    .iter()
+                    .map(|text| text.replace("${", "${$}{"))
+                    .collect();
+            }
+        };
+        if let Some(Set::Only(texts) | Set::Except(texts)) = &mut self.resources {
+            escaped(texts);
+        }
+        let conditions = std::mem::take(&mut self.conditions);
+        self.conditions = conditions
+            .into_iter()
+            .map(|mut condition| {
+                escaped(&mut condition.values);
+                condition
+            })
+            .collect();
+        self
+    }
+
     fn from_json(value: &Value, place: &str) -> Result<Self, DocumentFault> {
         const ELEMENTS: [&str; 9] = [
             "Sid",
@@ -258,6 +325,15 @@ impl Statement {
     }
 }
 
+impl<T> Set<T> {
+    /// Those that it names, whether it is of these or of all but these.
+    pub(super) const fn all(&self) -> &BTreeSet<T> {
+        match self {
+            Self::Only(all) | Self::Except(all) => all,
+        }
+    }
+}
+
 impl Set<String> {
     /// These texts.
     pub(crate) fn of(texts: impl IntoIterator<Item = impl Into<String>>) -> Self {
@@ -269,13 +345,31 @@ impl Principal {
     /// The account that is meant as a whole: `111111111111`, or its `arn:…:root`.
     pub(crate) fn account(&self) -> Option<&str> {
         let value = self.value.as_str();
-        let parts: Vec<&str> = value.splitn(6, ':').collect();
-        let (["arn", _, "iam", "", account, "root"] | [account]) = parts[..] else {
-            return None;
+        let account = match value.strip_suffix(":root") {
+            Some(_) => account_of(value)?,
+            None => value,
         };
-        let is_id = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
-        (self.kind == "AWS" && is_id).then_some(account)
+        (self.kind == "AWS" && is_account_id(account)).then_some(account)
     }
+
+    /// Whether it is everybody, services and callers without credentials included (IAM user guide, "AWS JSON policy
+    /// elements: Principal").
+    pub(super) fn is_everybody(&self) -> bool {
+        self.kind == "AWS" && self.value == "*"
+    }
+}
+
+/// The account of the ARN of a role, a user, a session or an account; nothing of another text.
+pub(super) fn account_of(arn: &str) -> Option<&str> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let ["arn", _, "iam" | "sts", "", account, _] = parts[..] else {
+        return None;
+    };
+    is_account_id(account).then_some(account)
+}
+
+fn is_account_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn object<'a>(value: &'a Value, place: &str) -> Result<&'a Map<String, Value>, DocumentFault> {
@@ -383,6 +477,15 @@ fn written_principals(all: &BTreeSet<Principal>) -> Value {
     Value::Object(map.collect())
 }
 
+impl Serialize for Document {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry("Version", Self::VERSION)?;
+        map.serialize_entry("Statement", &self.statements)?;
+        map.end()
+    }
+}
+
 impl Serialize for Statement {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -447,11 +550,50 @@ mod tests {
     fn what_is_written_is_what_is_read() {
         for text in [
             r#"{"Version":"2012-10-17","Statement":[{"Sid":"A","Effect":"Allow","Principal":{"AWS":["111111111111","arn:aws:iam::222222222222:root"],"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"aws:SourceAccount":"1","sts:ExternalId":["a","b"]},"StringLike":{"aws:PrincipalArn":"x*"}}}]}"#,
-            r#"{"Version":"2008-10-17","Statement":[{"Effect":"Deny","NotPrincipal":{"AWS":"x"},"NotAction":"s3:*","NotResource":["a","b"]}]}"#,
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","NotPrincipal":{"AWS":"x"},"NotAction":"s3:*","NotResource":["a","b"]}]}"#,
             r#"{"Version":"2012-10-17","Statement":[]}"#,
         ] {
             assert_eq!(Document::from_text(text).unwrap().to_text(), text);
         }
+    }
+
+    /// Without a version, or with the older one, `${…}` is no variable.
+    #[test]
+    fn the_version_is_part_of_the_meaning() {
+        let read = |version: &str| {
+            Document::from_text(&format!(
+                r#"{{{version}"Statement":{{"Effect":"Allow","Action":"a:B","Resource":"x/${{aws:username}}",
+                    "Condition":{{"StringLike":{{"k":"${{*}}"}}}}}}}}"#
+            ))
+        };
+        let now = read(r#""Version":"2012-10-17","#).unwrap();
+        let older = read(r#""Version":"2008-10-17","#).unwrap();
+        assert_ne!(now, older);
+        assert_eq!(read("").unwrap(), older);
+        assert_eq!(
+            older.to_text(),
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"a:B","Resource":"x/${$}{aws:username}","Condition":{"StringLike":{"k":"${$}{*}"}}}]}"#
+        );
+        let fault = read(r#""Version":"2020-01-01","#).unwrap_err().to_string();
+        assert_eq!(fault, "Version is neither `2012-10-17` nor `2008-10-17`");
+    }
+
+    /// How statements are cut, ordered and spread over policies has no meaning.
+    #[test]
+    fn sorted_documents_of_the_same_statements_are_the_same() {
+        let arn = |number: usize| format!("arn:aws:iam::{number:012}:role/R");
+        let assume = |numbers: std::ops::Range<usize>| {
+            Statement::allow("Assume", ["sts:AssumeRole"]).on(numbers.map(arn))
+        };
+        let logs = || Statement::allow("Logs", ["logs:PutLogEvents"]).on(["*"]);
+        let one = Document::of(vec![logs(), assume(0..300)]);
+        let spread = [assume(200..300), assume(0..100), logs(), assume(100..200)];
+        let documents = spread.map(|statement| Document::of(vec![statement]));
+        let together = Document::together(&documents);
+        assert_ne!(together, one);
+        assert_eq!(together.sorted(), one.clone().sorted());
+        let fewer = Document::of(vec![logs(), assume(0..299)]);
+        assert_ne!(fewer.sorted(), one.sorted());
     }
 
     #[test]

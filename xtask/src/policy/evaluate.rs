@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    document::{Condition, Document, Effect, Principal, Set, Statement},
-    pattern,
+    condition::Test,
+    document::{Condition, Document, Effect, Principal, Set, Statement, account_of},
+    pattern::{Pattern, Reach},
 };
 
 /// A request to ask a policy about.
@@ -90,7 +91,7 @@ pub(crate) fn evaluate(document: &Document, request: &Request<'_>) -> Answer {
     let mut unknown = BTreeSet::new();
     let mut misses = Vec::new();
     for (index, statement) in document.statements.iter().enumerate() {
-        let applies = applies(statement, request, document.version == Document::VERSION);
+        let applies = applies(statement, request);
         match (statement.effect, applies) {
             (Effect::Deny, Applies::Yes) => return Answer::Denied(document.label(index)),
             (Effect::Allow, Applies::Yes) => allowed = true,
@@ -144,6 +145,10 @@ impl Holds {
         if holds { Self::Yes } else { Self::No }
     }
 
+    fn from(holds: Option<bool>, what: impl FnOnce() -> String) -> Self {
+        holds.map_or_else(|| Self::CannotTell(what()), Self::known)
+    }
+
     /// Of "all but".
     fn not(self) -> Self {
         match self {
@@ -166,7 +171,7 @@ impl Holds {
     }
 }
 
-fn applies(statement: &Statement, request: &Request<'_>, has_variables: bool) -> Applies {
+fn applies(statement: &Statement, request: &Request<'_>) -> Applies {
     let mut because = Vec::new();
     let mut unknown = BTreeSet::new();
     let mut take = |holds: Holds, mismatch: Mismatch| match holds {
@@ -178,25 +183,35 @@ fn applies(statement: &Statement, request: &Request<'_>, has_variables: bool) ->
     };
     let action = request.action.to_ascii_lowercase();
     let named = in_set(&statement.actions, |one| {
-        Holds::known(pattern::matches(&one.to_ascii_lowercase(), &action))
+        Holds::from(Pattern::action(one).matches(&action, Reach::Free), || {
+            one.clone()
+        })
     });
     take(named, Mismatch::Action);
     if let (Some(set), Some(resource)) = (&statement.resources, request.resource) {
         let named = in_set(set, |one| {
-            if has_variables && one.contains("${") {
-                return Holds::CannotTell(format!("policy variables in `{one}`"));
-            }
-            Holds::known(pattern::matches(one, resource))
+            let pattern = Pattern::glob(one);
+            Holds::from(pattern.matches(resource, Reach::Segment), || {
+                if pattern.has_variables() {
+                    format!("policy variables in `{one}`")
+                } else {
+                    format!("how far a `*` reaches in `{one}`")
+                }
+            })
         });
         take(named, Mismatch::Resource);
     }
     if let (Some(set), Some(caller)) = (&statement.principals, request.caller) {
-        let named = in_set(set, |one| is_principal(one, caller));
-        take(named, deleted(set).unwrap_or(Mismatch::Principal));
+        let mismatch = deleted(set).unwrap_or(Mismatch::Principal);
+        take(names(set, caller), mismatch);
     }
     for condition in &statement.conditions {
-        let holds = holds(condition, &request.facts, has_variables);
-        take(holds, Mismatch::Condition(condition.clone()));
+        let fact = request.facts.0.get(&condition.key.to_ascii_lowercase());
+        let holds = fact.and_then(|fact| Test::of(condition).holds(fact.as_deref()));
+        take(
+            Holds::from(holds, || condition.key.clone()),
+            Mismatch::Condition(condition.clone()),
+        );
     }
     match (because.is_empty(), unknown.is_empty()) {
         (false, _) => Applies::No(because),
@@ -212,17 +227,30 @@ fn in_set<T>(set: &Set<T>, is: impl Fn(&T) -> Holds) -> Holds {
     }
 }
 
+fn names(set: &Set<Principal>, caller: Caller<'_>) -> Holds {
+    let is_listed = in_set(set, |one| is_principal(one, caller));
+    let (Set::Except(all), Caller::Role(_), Holds::No) = (set, caller, &is_listed) else {
+        return is_listed;
+    };
+    if all.iter().any(Principal::is_everybody) {
+        return Holds::No;
+    }
+    // The account, the role and the session must be excepted, each by itself, and what the session is called is not
+    // known (IAM user guide, "AWS JSON policy elements: NotPrincipal").
+    Holds::CannotTell("whether `NotPrincipal` names the role's session and account too".to_owned())
+}
+
 fn is_principal(principal: &Principal, caller: Caller<'_>) -> Holds {
     let value = principal.value.as_str();
     match (principal.kind.as_str(), caller) {
+        _ if principal.is_everybody() => Holds::Yes,
         ("Service", Caller::Service(name)) => Holds::known(value == name),
-        ("AWS", Caller::Role(_)) if value == "*" => Holds::Yes,
         ("AWS", Caller::Role(arn)) => {
-            let account = arn.split(':').nth(4);
+            let account = account_of(arn);
             if principal.account().is_some() {
                 return Holds::known(principal.account() == account);
             }
-            if value.contains(":assumed-role/") && value.split(':').nth(4) == account {
+            if value.contains(":assumed-role/") && account_of(value) == account {
                 return Holds::CannotTell(format!("the name of the session (`{value}`)"));
             }
             Holds::known(value == arn)
@@ -240,53 +268,6 @@ fn deleted(set: &Set<Principal>) -> Option<Mismatch> {
     };
     let gone = all.iter().find(|one| is_id(&one.value))?;
     Some(Mismatch::DeletedPrincipal(gone.value.clone()))
-}
-
-fn holds(condition: &Condition, facts: &Facts, has_variables: bool) -> Holds {
-    let cannot_tell = || Holds::CannotTell(condition.key.clone());
-    let Some(fact) = facts.0.get(&condition.key.to_ascii_lowercase()) else {
-        return cannot_tell();
-    };
-    let operator = condition.operator.to_ascii_lowercase();
-    if operator == "null" {
-        let wanted = if fact.is_none() { "true" } else { "false" };
-        return Holds::known(condition.values.iter().any(|value| value == wanted));
-    }
-    let (base, if_exists) = match operator.strip_suffix("ifexists") {
-        Some(base) => (base, true),
-        None => (operator.as_str(), false),
-    };
-    let is: fn(&str, &str) -> bool = match base {
-        "stringequals" | "stringnotequals" => |wanted, fact| wanted == fact,
-        "stringequalsignorecase" | "stringnotequalsignorecase" => {
-            |wanted, fact| wanted.eq_ignore_ascii_case(fact)
-        }
-        "stringlike" | "stringnotlike" => pattern::matches,
-        "arnequals" | "arnlike" | "arnnotequals" | "arnnotlike" => arn_matches,
-        _ => return cannot_tell(),
-    };
-    let negated = base.contains("not");
-    let Some(fact) = fact else {
-        return Holds::known(if_exists || negated);
-    };
-    if has_variables && condition.values.iter().any(|value| value.contains("${")) {
-        return cannot_tell();
-    }
-    let any = condition.values.iter().any(|wanted| is(wanted, fact));
-    Holds::known(any != negated)
-}
-
-/// Each of an ARN's six parts by itself: a `*` reaches no further than its part.
-fn arn_matches(wanted: &str, arn: &str) -> bool {
-    let (wanted, arn): (Vec<&str>, Vec<&str>) = (
-        wanted.splitn(6, ':').collect(),
-        arn.splitn(6, ':').collect(),
-    );
-    wanted.len() == arn.len()
-        && wanted
-            .iter()
-            .zip(&arn)
-            .all(|(wanted, part)| pattern::matches(wanted, part))
 }
 
 #[cfg(test)]
@@ -440,6 +421,49 @@ mod tests {
         );
     }
 
+    /// `*` is everybody, a service too; and what `NotPrincipal` leaves out of a role is for AWS to tell.
+    #[test]
+    fn everybody_and_all_but() {
+        let ask = |statements: &str, caller: Caller<'static>| {
+            let request = Request {
+                caller: Some(caller),
+                ..assume(facts(None))
+            };
+            evaluate(&document(statements), &request)
+        };
+        let lambda = Caller::Service("lambda.amazonaws.com");
+        let trust = r#"{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}"#;
+        assert_eq!(ask(trust, lambda), Answer::Yes);
+        for everybody in [r#""*""#, r#"{"AWS":"*"}"#] {
+            let denied = format!(
+                r#"{trust},{{"Sid":"No","Effect":"Deny","Principal":{everybody},"Action":"sts:*"}}"#
+            );
+            assert_eq!(ask(&denied, lambda), Answer::Denied("`No`".to_owned()));
+            let nobody =
+                format!(r#"{{"Effect":"Allow","NotPrincipal":{everybody},"Action":"sts:*"}}"#);
+            for caller in [lambda, Caller::Role(EXECUTION_ROLE)] {
+                assert!(matches!(ask(&nobody, caller), Answer::No(_)));
+            }
+        }
+        let except = |principal: &str| {
+            format!(
+                r#"{{"Effect":"Allow","Principal":"*","Action":"sts:*"}},
+                    {{"Sid":"No","Effect":"Deny","NotPrincipal":{{"AWS":"{principal}"}},"Action":"sts:*"}}"#
+            )
+        };
+        let role = Caller::Role(EXECUTION_ROLE);
+        assert_eq!(
+            ask(&except("222222222222"), role),
+            Answer::Denied("`No`".to_owned())
+        );
+        for unclear in [EXECUTION_ROLE, "111111111111"] {
+            assert!(
+                matches!(ask(&except(unclear), role), Answer::CannotTell(_)),
+                "{unclear}"
+            );
+        }
+    }
+
     #[test]
     fn all_but() {
         let ask = |statement: &str| {
@@ -500,17 +524,27 @@ mod tests {
             ("NumericEquals", "k", "1", None),
             ("StringEquals", "unknown", "x", None),
             ("StringEquals", "k", "${aws:username}", None),
+            ("StringEquals", "k", "x${aws:username}", Some(false)),
+            ("ForAllValues:StringEquals", "absent", "x", Some(true)),
+            ("ForAnyValue:StringEquals", "absent", "x", Some(false)),
+            ("StringFoo", "absent", "x", None),
+            // The root user, and not the account.
+            (
+                "ArnEquals",
+                "arn",
+                "arn:aws:iam::111111111111:root",
+                Some(false),
+            ),
+            ("ArnLike", "arn", "*", Some(false)),
+            ("StringLike", "arn", "arn:*:role/*", Some(true)),
         ] {
             let condition = Condition {
                 operator: operator.to_owned(),
                 key: key.to_owned(),
                 values: BTreeSet::from([value.to_owned()]),
             };
-            let told = match holds(&condition, &facts, true) {
-                Holds::Yes => Some(true),
-                Holds::No => Some(false),
-                Holds::CannotTell(_) => None,
-            };
+            let fact = facts.0.get(&key.to_ascii_lowercase());
+            let told = fact.and_then(|fact| Test::of(&condition).holds(fact.as_deref()));
             assert_eq!(told, expected, "{operator} {key} {value}");
         }
     }
