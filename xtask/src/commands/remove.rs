@@ -15,6 +15,7 @@ use crate::{
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Remove) -> Result<()> {
     let environment = super::load(workspace, &flags.stage)?;
     let caller = guard::require_admin(workspace, &environment)?;
+    guard::confirm(&environment, "remove", &flags.confirmation)?;
     if is_absent(workspace, &environment, &caller)? {
         console::note(&format!(
             "Stage `{}` is not deployed: there is no stack `{}` in {} of account {}; nothing was removed",
@@ -25,7 +26,6 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Remove) -> Result<()> {
         ));
         return Ok(());
     }
-    guard::confirm(&environment, "remove", &flags.confirmation)?;
     framework::remove(workspace, &environment, &caller)
 }
 
