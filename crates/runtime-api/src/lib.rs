@@ -2,7 +2,8 @@
 //!
 //! It hands out events one after the other and takes what the function posts (Lambda developer guide, "Using the Lambda
 //! runtime API for custom runtimes"). Whoever starts the function's process gives it the [`address`](RuntimeApi::address)
-//! as `AWS_LAMBDA_RUNTIME_API`.
+//! as `AWS_LAMBDA_RUNTIME_API`. As Lambda does, it rejects what is posted for another request than the current one, and a
+//! response that is too large.
 //!
 //! What is *not* here: the process itself, its environment, a timeout that ends it, and the extensions API.
 
@@ -25,7 +26,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{
     net::TcpListener,
     sync::{Mutex, mpsc, watch},
@@ -33,6 +34,9 @@ use tokio::{
 
 /// What every path begins with.
 const VERSION: &str = "/2018-06-01/runtime/";
+
+/// The largest response that Lambda carries, in bytes (Lambda developer guide, "Lambda quotas": 6 MB, and 100 bytes).
+pub const MAX_RESPONSE_SIZE: usize = 6 * 1024 * 1024 + 100;
 
 /// The ARN that the function is told it was invoked by.
 const FUNCTION_ARN: &str = "arn:aws:lambda:eu-central-1:111111111111:function:list";
@@ -98,6 +102,18 @@ impl RuntimeApi {
     /// # Errors
     /// No port can be had.
     pub async fn start() -> io::Result<Self> {
+        Self::start_with(false).await
+    }
+
+    /// Starts one that answers every request for an event with an error of its own, HTTP status 500.
+    ///
+    /// # Errors
+    /// No port can be had.
+    pub async fn start_broken() -> io::Result<Self> {
+        Self::start_with(true).await
+    }
+
+    async fn start_with(broken: bool) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let (events, received) = mpsc::unbounded_channel();
@@ -107,6 +123,8 @@ impl RuntimeApi {
             events: Mutex::new(received),
             outcomes: posted,
             waiting: asked,
+            broken,
+            current: SyncMutex::default(),
             delivered: SyncMutex::new(Instant::now()),
             count: AtomicU32::new(0),
         });
@@ -173,6 +191,10 @@ struct Server {
     outcomes: mpsc::UnboundedSender<Outcome>,
     /// Since when the function has been waiting for an event, while it does.
     waiting: watch::Sender<Option<Instant>>,
+    /// Whether every request for an event is answered with an error.
+    broken: bool,
+    /// The id of the request that was handed out and not answered.
+    current: SyncMutex<Option<String>>,
     delivered: SyncMutex<Instant>,
     count: AtomicU32,
 }
@@ -181,13 +203,21 @@ impl Server {
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let path = request.uri().path().to_owned();
         let path = path.strip_prefix(VERSION).unwrap_or_default();
-        let kind = match (request.method(), path.rsplit_once('/')) {
-            (&Method::GET, Some(("invocation", "next"))) => return self.next().await,
-            (&Method::POST, Some(("init", "error"))) => OutcomeKind::InitError,
-            (&Method::POST, Some((_, "response"))) => OutcomeKind::Response,
-            (&Method::POST, Some((_, "error"))) => OutcomeKind::Error,
+        let parts: Vec<&str> = path.split('/').collect();
+        let (kind, id) = match (request.method(), &parts[..]) {
+            (&Method::GET, ["invocation", "next"]) => return self.next().await,
+            (&Method::POST, ["init", "error"]) => (OutcomeKind::InitError, None),
+            (&Method::POST, ["invocation", id, "response"]) => (OutcomeKind::Response, Some(*id)),
+            (&Method::POST, ["invocation", id, "error"]) => (OutcomeKind::Error, Some(*id)),
             _ => return empty(StatusCode::NOT_FOUND),
         };
+        if id.is_some_and(|id| self.current().as_deref() != Some(id)) {
+            return rejection(
+                StatusCode::BAD_REQUEST,
+                "InvalidRequestID",
+                "Invalid request ID",
+            );
+        }
         let error_type_header = request
             .headers()
             .get("lambda-runtime-function-error-type")
@@ -195,18 +225,47 @@ impl Server {
         let Ok(body) = request.into_body().collect().await else {
             return empty(StatusCode::BAD_REQUEST);
         };
-        // Nobody listens any more where the API itself was dropped.
-        let _ = self.outcomes.send(Outcome {
+        let body = body.to_bytes();
+        self.current().take();
+        let mut outcome = Outcome {
             kind,
             error_type_header,
-            text: String::from_utf8_lossy(&body.to_bytes()).into_owned(),
+            text: String::from_utf8_lossy(&body).into_owned(),
             after: self.delivered().elapsed(),
-        });
+        };
+        let is_too_large = kind == OutcomeKind::Response && body.len() > MAX_RESPONSE_SIZE;
+        if is_too_large {
+            // What Lambda answers whoever invoked the function.
+            outcome.kind = OutcomeKind::Error;
+            outcome.text = error(
+                "Function.ResponseSizeTooLarge",
+                &format!(
+                    "Response payload size ({} bytes) exceeded maximum allowed payload size ({MAX_RESPONSE_SIZE} bytes).",
+                    body.len()
+                ),
+            );
+        }
+        // Nobody listens any more where the API itself was dropped.
+        let _ = self.outcomes.send(outcome);
+        if is_too_large {
+            return rejection(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "RequestEntityTooLarge",
+                &format!("Exceeded maximum allowed payload size ({MAX_RESPONSE_SIZE} bytes)."),
+            );
+        }
         empty(StatusCode::ACCEPTED)
     }
 
     /// Answers when there is an event, as Lambda does: until then the function is frozen there.
     async fn next(&self) -> Response<Full<Bytes>> {
+        if self.broken {
+            return rejection(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "InternalServerError",
+                "Internal server error",
+            );
+        }
         let asked = Instant::now();
         let mut events = self.events.lock().await;
         let event = if let Ok(event) = events.try_recv() {
@@ -220,6 +279,8 @@ impl Server {
         };
         drop(events);
         let number = self.count.fetch_add(1, Ordering::SeqCst) + 1;
+        let id = format!("request-{number}");
+        *self.current() = Some(id.clone());
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let deadline = now.unwrap_or_default() + event.timeout;
         *self.delivered() = Instant::now();
@@ -227,7 +288,7 @@ impl Server {
         for (name, value) in [
             // As Lambda's answers have it; awslambdaric 4.2 crashes without.
             ("content-type", "application/json".to_owned()),
-            ("lambda-runtime-aws-request-id", format!("request-{number}")),
+            ("lambda-runtime-aws-request-id", id),
             (
                 "lambda-runtime-deadline-ms",
                 deadline.as_millis().to_string(),
@@ -242,6 +303,10 @@ impl Server {
             }
         }
         response
+    }
+
+    fn current(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn delivered(&self) -> std::sync::MutexGuard<'_, Instant> {
@@ -267,6 +332,16 @@ impl Drop for Waiting<'_> {
     }
 }
 
+fn rejection(status: StatusCode, error_type: &str, message: &str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(error(error_type, message)));
+    *response.status_mut() = status;
+    response
+}
+
+fn error(error_type: &str, message: &str) -> String {
+    json!({"errorType": error_type, "errorMessage": message}).to_string()
+}
+
 fn empty(status: StatusCode) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::default());
     *response.status_mut() = status;
@@ -288,6 +363,87 @@ mod tests {
     async fn ask(stream: &mut TcpStream) {
         let request = "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nhost: x\r\n\r\n";
         stream.write_all(request.as_bytes()).await.unwrap();
+    }
+
+    /// The status that a post is answered with.
+    async fn post(api: &RuntimeApi, path: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(api.address()).await.unwrap();
+        let request = format!(
+            "POST /2018-06-01/runtime/{path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn only_the_current_request_is_answered_and_once() {
+        let mut api = RuntimeApi::start().await.unwrap();
+        let early = post(&api, "invocation/request-1/response", "{}").await;
+        assert!(early.starts_with("HTTP/1.1 400 "), "{early}");
+        assert!(
+            early.contains(r#""errorType":"InvalidRequestID""#),
+            "{early}"
+        );
+
+        let mut function = TcpStream::connect(api.address()).await.unwrap();
+        ask(&mut function).await;
+        api.ready(LATE).await.unwrap();
+        let payload = "{}".to_owned();
+        let event = Event {
+            payload,
+            timeout: LATE,
+        };
+        api.events.send(event).unwrap();
+        assert!(function.read(&mut [0; 4_096]).await.unwrap() > 0);
+        for (path, status) in [
+            ("invocation/request-2/response", "400"),
+            ("invocation/request-10/error", "400"),
+            ("invocation//response", "400"),
+            ("anything/request-1/response", "404"),
+            ("invocation/request-1/response", "202"),
+            ("invocation/request-1/error", "400"),
+        ] {
+            let answer = post(&api, path, "{}").await;
+            assert_eq!(answer.split(' ').nth(1), Some(status), "{path}: {answer}");
+        }
+        assert_eq!(api.outcome(LATE).await.unwrap().kind, OutcomeKind::Response);
+        assert!(api.outcome(SOON).await.is_none(), "it was answered once");
+    }
+
+    #[tokio::test]
+    async fn a_response_has_at_most_lambdas_size() {
+        let mut api = RuntimeApi::start().await.unwrap();
+        for (number, size) in [(1, 6_291_556), (2, 6_291_557)] {
+            let mut function = TcpStream::connect(api.address()).await.unwrap();
+            ask(&mut function).await;
+            api.ready(LATE).await.unwrap();
+            let payload = "{}".to_owned();
+            let event = Event {
+                payload,
+                timeout: LATE,
+            };
+            api.events.send(event).unwrap();
+            assert!(function.read(&mut [0; 4_096]).await.unwrap() > 0);
+            let path = format!("invocation/request-{number}/response");
+            let answer = post(&api, &path, &"x".repeat(size)).await;
+            let outcome = api.outcome(LATE).await.unwrap();
+            if number == 1 {
+                assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
+                assert_eq!(outcome.kind, OutcomeKind::Response);
+                assert_eq!(outcome.text.len(), size);
+            } else {
+                assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+                assert_eq!(
+                    outcome.error_type().as_deref(),
+                    Some("Function.ResponseSizeTooLarge")
+                );
+                let message = outcome.error_message().unwrap();
+                assert!(message.contains("(6291557 bytes)"), "{message}");
+            }
+        }
     }
 
     #[tokio::test]
