@@ -14,7 +14,7 @@ use crate::{
     cause::{Cause, one_line},
     clock::ClocksApart,
     hint::{self, Circumstances},
-    http::find,
+    http::{CertificateRejected, find},
 };
 
 /// Which part of a call was under way.
@@ -75,6 +75,8 @@ pub enum FailureKind {
     ServiceUnavailable,
     /// No connection could be made, or it broke before the answer began.
     ConnectionFailed,
+    /// The endpoint's certificate is not trusted, not valid at this time, or another host's. It is not tried again.
+    CertificateRejected,
     /// The answer was cut short, or does not have its documented form.
     InvalidResponse,
     /// The request could not even be made: the endpoint, for example, is no URL.
@@ -97,7 +99,7 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// Every kind, for documentation.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::AssumeRoleDenied,
         Self::ListBucketsDenied,
         Self::Throttled,
@@ -110,6 +112,7 @@ impl FailureKind {
         Self::RequestRejected,
         Self::ServiceUnavailable,
         Self::ConnectionFailed,
+        Self::CertificateRejected,
         Self::InvalidResponse,
         Self::InvalidConfiguration,
         Self::ResponseTooLarge,
@@ -136,6 +139,7 @@ impl FailureKind {
             Self::RequestRejected => "RequestRejected",
             Self::ServiceUnavailable => "ServiceUnavailable",
             Self::ConnectionFailed => "ConnectionFailed",
+            Self::CertificateRejected => "CertificateRejected",
             Self::InvalidResponse => "InvalidResponse",
             Self::InvalidConfiguration => "InvalidConfiguration",
             Self::ResponseTooLarge => "ResponseTooLarge",
@@ -173,6 +177,9 @@ impl FailureKind {
             }
             Self::ServiceUnavailable => "The service had an error of its own, after all attempts",
             Self::ConnectionFailed => "No connection could be made, or it broke",
+            Self::CertificateRejected => {
+                "The endpoint's certificate is not trusted, not valid at this time, or another host's"
+            }
             Self::InvalidResponse => {
                 "The answer was cut short or does not have its documented form"
             }
@@ -215,6 +222,7 @@ impl FailureKind {
             | Self::CredentialsRejected
             | Self::RegionDisabled
             | Self::RequestRejected
+            | Self::CertificateRejected
             | Self::InvalidConfiguration
             | Self::ResponseTooLarge
             | Self::OrganizationDenied
@@ -689,6 +697,10 @@ impl FailureBuilder {
         };
         match error {
             _ if has_cause::<CredentialsError>(error) => no_credentials(root),
+            _ if has_cause::<CertificateRejected>(error) => (
+                FailureKind::CertificateRejected,
+                format!("the certificate of the endpoint was rejected: {root}"),
+            ),
             SdkError::ConstructionFailure(_) => not_made(root),
             SdkError::TimeoutError(_) => too_late(),
             SdkError::DispatchFailure(failure) if failure.is_timeout() => too_late(),

@@ -65,6 +65,12 @@ pub(crate) fn hint(circumstances: &Circumstances<'_>) -> Option<String> {
              gateway or an interface endpoint); where AWS_ENDPOINT_URL is set, nothing may be \
              listening there"
         ),
+        (FailureKind::CertificateRejected, _) => {
+            "check that the endpoint's certificate names the host that is asked and has not expired, that the clock here \
+             is right, and that the function trusts the authority that issued it: Mozilla's, or those that SSL_CERT_FILE, \
+             SSL_CERT_DIR or AWS_CA_BUNDLE name instead; a proxy that inspects TLS needs its own there"
+                .to_owned()
+        }
         (FailureKind::WrongAccount, Phase::List) => format!(
             "the caller may run in another account than the stage's Admin account, {account}; nothing was listed"
         ),

@@ -7,12 +7,20 @@
 //! whatever their settings are. What it does for the SDK besides is done here as well: the timeouts for connecting and
 //! reading, the classes of errors by which the SDK knows what may be tried again, and giving up connections on which an
 //! attempt failed.
+//!
+//! A connection that died while nobody used it (Lambda freezes the process between two invocations) is noticed by the
+//! next request on it, and most likely all others to that host died with it. So the request is sent again at once over a
+//! fresh connection, which is no attempt, and the idle ones are dropped.
 
 use std::{
+    collections::HashMap,
     error::Error,
-    fmt,
+    fmt, io,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -32,16 +40,21 @@ use aws_smithy_runtime_api::{
     },
 };
 use aws_smithy_types::{body::SdkBody, retry::ErrorKind};
+use http::uri::{Authority, Scheme};
+use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::{
     client::legacy::{
         self, Client,
-        connect::{CaptureConnection, HttpInfo, capture_connection},
+        connect::{CaptureConnection, Connected, Connection, HttpInfo, capture_connection},
     },
     rt::{TokioExecutor, TokioIo, TokioTimer},
 };
 use rustls::ClientConfig;
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
 use tower_service::Service;
 
 use crate::{Limits, Roots};
@@ -85,10 +98,20 @@ impl HttpClient for OneConnector {
 }
 
 /// Sends requests over pooled connections.
-struct Connector {
-    client: Client<Connect, SdkBody>,
+#[derive(Clone)]
+struct Connector(Arc<Pools>);
+
+/// The connections to one host. Its idle ones cannot be dropped but with it.
+type Pool = Client<Connect, SdkBody>;
+
+/// The pools, by host.
+struct Pools {
+    by_host: Mutex<HashMap<Host, Arc<Pool>>>,
+    connect: Connect,
     read_timeout: Duration,
 }
+
+type Host = (Option<Scheme>, Option<Authority>);
 
 impl Connector {
     fn new(limits: &Limits, roots: Roots) -> Self {
@@ -96,18 +119,106 @@ impl Connector {
         tcp.set_nodelay(true);
         // TLS goes over it.
         tcp.enforce_http(false);
-        let connect = Connect {
-            inner: HttpsConnector::from((tcp, tls(roots))),
-            timeout: limits.connect_timeout,
-        };
-        Self {
-            client: Client::builder(TokioExecutor::new())
-                // Without it idle connections would be kept for ever.
-                .pool_timer(TokioTimer::new())
-                .build(connect),
+        // A peer that is gone without a word acknowledges nothing; one that is merely slow does.
+        #[cfg(target_os = "linux")]
+        tcp.set_tcp_user_timeout(Some(limits.connect_timeout));
+        Self(Arc::new(Pools {
+            by_host: Mutex::default(),
+            connect: Connect {
+                inner: HttpsConnector::from((tcp, tls(roots))),
+                timeout: limits.connect_timeout,
+                opened: Arc::default(),
+            },
             read_timeout: limits.read_timeout,
+        }))
+    }
+
+    /// Sends `request`, and again for as long as it meets dead connections. Each time those of the host go, so that it
+    /// soon gets a fresh one, whose failure is told.
+    async fn send(
+        &self,
+        mut request: http::Request<SdkBody>,
+    ) -> Result<http::Response<Incoming>, BoxError> {
+        let host = (
+            request.uri().scheme().cloned(),
+            request.uri().authority().cloned(),
+        );
+        let capture = request
+            .extensions()
+            .get::<CaptureSmithyConnection>()
+            .cloned();
+        loop {
+            let again = copy(&request);
+            let pool = self.pool(&host);
+            let connection = capture_connection(&mut request);
+            if let Some(capture) = &capture {
+                let connection = connection.clone();
+                capture.set_connection_retriever(move || metadata(&connection));
+            }
+            let opened = self.0.connect.opened.load(Ordering::Relaxed);
+            let answer = pool.request(request);
+            let error = match within("HTTP read", self.0.read_timeout, answer).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let was_dead =
+                used(&connection).is_some_and(|line| line.number < opened && !line.heard());
+            match again {
+                Some(again) if was_dead => {
+                    tracing::debug!(%error, "a pooled connection was dead");
+                    self.drop_idle(&host, &pool);
+                    request = again;
+                }
+                _ => return Err(error),
+            }
         }
     }
+
+    fn pool(&self, host: &Host) -> Arc<Pool> {
+        let mut pools = self.pools();
+        if let Some(pool) = pools.get(host) {
+            return Arc::clone(pool);
+        }
+        let pool = self.0.new_pool();
+        pools.insert(host.clone(), Arc::clone(&pool));
+        pool
+    }
+
+    /// Drops the idle connections in `pool`, unless another request has done so. Those in use end with their requests.
+    fn drop_idle(&self, host: &Host, pool: &Arc<Pool>) {
+        let mut pools = self.pools();
+        if let Some(current) = pools.get_mut(host)
+            && Arc::ptr_eq(current, pool)
+        {
+            *current = self.0.new_pool();
+        }
+    }
+
+    fn pools(&self) -> std::sync::MutexGuard<'_, HashMap<Host, Arc<Pool>>> {
+        self.0
+            .by_host
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pools {
+    fn new_pool(&self) -> Arc<Pool> {
+        let pool = Client::builder(TokioExecutor::new())
+            // Without it idle connections would be kept for ever.
+            .pool_timer(TokioTimer::new())
+            .build(self.connect.clone());
+        Arc::new(pool)
+    }
+}
+
+/// The same request, where its body can be sent twice.
+fn copy(request: &http::Request<SdkBody>) -> Option<http::Request<SdkBody>> {
+    let mut copy = http::Request::new(request.body().try_clone()?);
+    copy.method_mut().clone_from(request.method());
+    copy.uri_mut().clone_from(request.uri());
+    copy.headers_mut().clone_from(request.headers());
+    Some(copy)
 }
 
 #[expect(
@@ -130,24 +241,14 @@ impl fmt::Debug for Connector {
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let mut request = match request.try_into_http1x() {
-            Ok(request) => request,
-            Err(error) => {
-                return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into())));
-            }
-        };
-        let connection = capture_connection(&mut request);
-        if let Some(capture) = request.extensions().get::<CaptureSmithyConnection>() {
-            capture.set_connection_retriever(move || metadata(&connection));
-        }
-        let answer = self.client.request(request);
-        let read_timeout = self.read_timeout;
+        let connector = self.clone();
         HttpConnectorFuture::new(async move {
-            match within("HTTP read", read_timeout, answer).await {
-                Ok(answer) => HttpResponse::try_from(answer.map(SdkBody::from_body_1_x))
-                    .map_err(|error| ConnectorError::other(error.into(), None)),
-                Err(error) => Err(classify(error)),
-            }
+            let request = request
+                .try_into_http1x()
+                .map_err(|error| ConnectorError::user(error.into()))?;
+            let answer = connector.send(request).await.map_err(classify)?;
+            HttpResponse::try_from(answer.map(SdkBody::from_body_1_x))
+                .map_err(|error| ConnectorError::other(error.into(), None))
         })
     }
 }
@@ -175,15 +276,27 @@ fn metadata(connection: &CaptureConnection) -> Option<ConnectionMetadata> {
     Some(builder.build())
 }
 
+/// The connection that a request was sent on, where it got one.
+fn used(connection: &CaptureConnection) -> Option<Line> {
+    let mut extensions = http::Extensions::new();
+    connection
+        .connection_metadata()
+        .as_ref()?
+        .get_extras(&mut extensions);
+    extensions.remove()
+}
+
 /// Opens connections, TLS included, in time.
 #[derive(Clone)]
 struct Connect {
     inner: HttpsConnector<legacy::connect::HttpConnector>,
     timeout: Duration,
+    /// How many were opened.
+    opened: Arc<AtomicU64>,
 }
 
 impl Service<http::Uri> for Connect {
-    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
+    type Response = TokioIo<Watched>;
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
 
@@ -192,7 +305,90 @@ impl Service<http::Uri> for Connect {
     }
 
     fn call(&mut self, uri: http::Uri) -> Self::Future {
-        Box::pin(within("HTTP connect", self.timeout, self.inner.call(uri)))
+        let connected = within("HTTP connect", self.timeout, self.inner.call(uri));
+        let opened = Arc::clone(&self.opened);
+        Box::pin(async move {
+            let stream = TokioIo::new(connected.await?);
+            let line = Line {
+                number: opened.fetch_add(1, Ordering::Relaxed),
+                heard: Arc::default(),
+            };
+            Ok(TokioIo::new(Watched { stream, line }))
+        })
+    }
+}
+
+/// What is known of a connection.
+#[derive(Debug, Clone)]
+struct Line {
+    /// Those opened before it.
+    number: u64,
+    /// Whether anything came since something was last sent.
+    heard: Arc<AtomicBool>,
+}
+
+impl Line {
+    fn heard(&self) -> bool {
+        self.heard.load(Ordering::Relaxed)
+    }
+}
+
+/// A connection, and what is known of it.
+struct Watched {
+    stream: TokioIo<MaybeHttpsStream<TokioIo<TcpStream>>>,
+    line: Line,
+}
+
+impl Connection for Watched {
+    fn connected(&self) -> Connected {
+        self.stream.connected().extra(self.line.clone())
+    }
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let poll = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.line.heard.store(true, Ordering::Relaxed);
+        }
+        poll
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.line.heard.store(false, Ordering::Relaxed);
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.line.heard.store(false, Ordering::Relaxed);
+        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 
@@ -219,6 +415,10 @@ async fn within<T, E: Into<BoxError>>(
 /// The class of an error, which tells the SDK whether the request may be tried again: the rules of
 /// aws-smithy-http-client 1.5 (`downcast_error`), without those of HTTP/2 and of proxies.
 fn classify(error: BoxError) -> ConnectorError {
+    if let Some(rustls::Error::InvalidCertificate(_)) = find::<rustls::Error>(&*error) {
+        // The next attempt would be shown the same certificate.
+        return ConnectorError::other(CertificateRejected(error).into(), None);
+    }
     if find::<TimedOut>(&*error).is_some() {
         return ConnectorError::timeout(error);
     }
@@ -244,8 +444,49 @@ fn classify(error: BoxError) -> ConnectorError {
     }
 }
 
-/// The first error of type `E` in the chain.
+/// The server showed a certificate that is not trusted, not valid now, or another host's.
+#[derive(Debug, thiserror::Error)]
+#[error("the certificate was rejected")]
+pub(crate) struct CertificateRejected(#[source] BoxError);
+
+/// The first error of type `E` in the chain. An [`io::Error`] with another in it does not name that as its source, but
+/// that one's source.
 pub(crate) fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    std::iter::successors(Some(error), |&error| error.source())
-        .find_map(|error| error.downcast_ref())
+    if let Some(found) = error.downcast_ref() {
+        return Some(found);
+    }
+    let inner = error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref)
+        .map(|inner| inner as &(dyn Error + 'static));
+    find(inner.or_else(|| error.source())?)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_peer_that_takes_nothing_is_given_up_long_before_the_read_timeout() {
+        // The kernel accepts, and nobody reads: its window closes, and stays so.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let limits = Limits {
+            connect_timeout: Duration::from_millis(500),
+            read_timeout: Duration::from_mins(1),
+            ..Limits::default()
+        };
+        let mut request = HttpRequest::new(SdkBody::from(vec![0; 32 << 20]));
+        let uri = format!("http://{}/", listener.local_addr().unwrap());
+        request.set_method("POST").unwrap();
+        request.set_uri(uri).unwrap();
+        let started = std::time::Instant::now();
+        let error = Connector::new(&limits, Roots::default())
+            .call(request)
+            .await
+            .unwrap_err();
+        assert!(error.is_io(), "{error:?}");
+        assert!(started.elapsed() < Duration::from_secs(30));
+    }
 }

@@ -11,7 +11,9 @@ use aws_smithy_types::timeout::TimeoutConfig;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// To open a connection, TLS included. Default 3.1 s: long enough for a lost SYN to be sent twice more (after 1 s and
-    /// 3 s, RFC 6298), and the default of the SDKs since 2026 (aws-smithy-runtime 1.16, `BehaviorVersion`).
+    /// 3 s, RFC 6298), and the default of the SDKs since 2026 (aws-smithy-runtime 1.16, `BehaviorVersion`). On Linux also how
+    /// long an open connection may acknowledge nothing of what was sent (`tcp(7)`, `TCP_USER_TIMEOUT`): one that died
+    /// silently costs so much, and not the `read_timeout`.
     pub connect_timeout: Duration,
     /// From the start of a request to the first byte of its answer. Default 10 s: STS and S3 take some 10 to 100 ms,
     /// and a page of 10,000 buckets up to a few seconds; what has not begun by then will not.

@@ -189,7 +189,6 @@ async fn what_may_pass_is_tried_three_times_and_a_refusal_once() {
     for (fault, times) in [
         (Fault::Throttled, 3),
         (Fault::Internal, 3),
-        (Fault::Reset, 3),
         (Fault::BrokenOff, 3),
         (Fault::Truncated, 3),
         (Fault::Garbage, 3),
@@ -210,6 +209,14 @@ async fn what_may_pass_is_tried_three_times_and_a_refusal_once() {
         list(&clients(&on_list)).await.unwrap_err();
         assert_eq!(on_list.counts().list, times, "{fault:?}");
     }
+
+    let on_assume = fake(Account::new().always_on_assume(Fault::Reset));
+    list(&clients(&on_assume)).await.unwrap_err();
+    assert_eq!(on_assume.counts().assume, 3);
+    // The first is sent over the connection that STS was asked on: that it fails there is no attempt.
+    let on_list = fake(Account::new().buckets(2).always_on_list(Fault::Reset));
+    list(&clients(&on_list)).await.unwrap_err();
+    assert_eq!(on_list.counts().list, 1 + 3);
 }
 
 #[tokio::test]

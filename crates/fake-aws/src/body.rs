@@ -22,6 +22,8 @@ enum End {
     #[default]
     Proper,
     BreaksOff,
+    /// At the next look.
+    BreaksOffNow,
     Stalls,
 }
 
@@ -70,12 +72,18 @@ impl hyper::body::Body for Body {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         match (self.pieces.pop_front(), self.end) {
             (Some(piece), _) => Poll::Ready(Some(Ok(Frame::data(piece)))),
             (None, End::Proper) => Poll::Ready(None),
-            (None, End::BreaksOff) => Poll::Ready(Some(Err(io::ErrorKind::BrokenPipe.into()))),
+            // What came before is sent first.
+            (None, End::BreaksOff) => {
+                self.end = End::BreaksOffNow;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            (None, End::BreaksOffNow) => Poll::Ready(Some(Err(io::ErrorKind::BrokenPipe.into()))),
             // Nobody wakes it: it ends with its connection.
             (None, End::Stalls) => Poll::Pending,
         }
@@ -89,7 +97,7 @@ impl hyper::body::Body for Body {
         let length = self.pieces.iter().map(|piece| piece.len() as u64).sum();
         match self.end {
             End::Proper => SizeHint::with_exact(length),
-            End::BreaksOff | End::Stalls => SizeHint::default(),
+            End::BreaksOff | End::BreaksOffNow | End::Stalls => SizeHint::default(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     error::Error as _,
-    future::poll_fn,
+    future::{pending, poll_fn},
     io,
     net::SocketAddr,
     sync::{
@@ -26,6 +26,7 @@ use tokio::{
 use crate::{
     account::Account,
     body::Body,
+    fault::Fault,
     latency::Clock,
     organization::Organization,
     organizations,
@@ -126,6 +127,11 @@ pub(crate) struct World {
     pub(crate) organization_requests: AtomicU64,
     organization_counted: AtomicU64,
     connections: AtomicU64,
+    /// Since the start; the one above can be reset.
+    accepted: AtomicU64,
+    /// The connections up to this number are dead, and how. How many requests came over one.
+    dead: Mutex<(u64, Fault)>,
+    broken: AtomicU64,
     in_flight: AtomicU64,
     most_in_flight: AtomicU64,
     assume_quota: Option<Mutex<Quota>>,
@@ -292,6 +298,9 @@ impl Builder {
             organization_requests: AtomicU64::new(0),
             organization_counted: AtomicU64::new(0),
             connections: AtomicU64::new(0),
+            accepted: AtomicU64::new(0),
+            dead: Mutex::new((0, Fault::None)),
+            broken: AtomicU64::new(0),
             in_flight: AtomicU64::new(0),
             most_in_flight: AtomicU64::new(0),
             assume_quota: self.assume_quota.map(Mutex::new),
@@ -399,6 +408,19 @@ impl FakeAws {
         self.world.organization_requests.store(0, Ordering::SeqCst);
     }
 
+    /// Lets all connections that are open die, without the client's noticing: each request that comes over one of them
+    /// meets `fault`, [`Fault::Reset`] or [`Fault::Hang`]. Connections that are opened later work.
+    pub fn break_connections(&self, fault: Fault) {
+        let accepted = self.world.accepted.load(Ordering::SeqCst);
+        *self.world.lock_dead() = (accepted, fault);
+    }
+
+    /// How many requests came over connections that were [broken](Self::break_connections), since the start. They count
+    /// nowhere else.
+    pub fn broken(&self) -> u64 {
+        self.world.broken.load(Ordering::SeqCst)
+    }
+
     /// Revokes all sessions of an account, as IAM does it: a policy denies S3 to the sessions that were issued before, and
     /// new ones work (IAM user guide, "Revoke IAM role temporary security credentials").
     pub fn revoke_sessions(&self, account: &str) {
@@ -497,6 +519,19 @@ impl World {
         }
     }
 
+    /// How a connection died, where it did.
+    fn death_of(&self, connection: u64) -> Option<Fault> {
+        let dead = self.lock_dead();
+        (connection <= dead.0).then(|| {
+            self.broken.fetch_add(1, Ordering::SeqCst);
+            dead.1.clone()
+        })
+    }
+
+    fn lock_dead(&self) -> std::sync::MutexGuard<'_, (u64, Fault)> {
+        self.dead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock_requests(&self) -> std::sync::MutexGuard<'_, Vec<Request>> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -532,7 +567,8 @@ async fn accept(listener: std::net::TcpListener, world: Arc<World>) {
     loop {
         // An error concerns the one connection (or a lack of descriptors, which passes).
         if let Ok((stream, _)) = listener.accept().await {
-            let number = world.connections.fetch_add(1, Ordering::SeqCst) + 1;
+            world.connections.fetch_add(1, Ordering::SeqCst);
+            let number = world.accepted.fetch_add(1, Ordering::SeqCst) + 1;
             tokio::spawn(serve(stream, number, Arc::clone(&world)));
         }
     }
@@ -543,6 +579,11 @@ async fn serve(stream: TcpStream, number: u64, world: Arc<World>) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request| {
         Box::pin(async {
+            match world.death_of(number) {
+                None => {}
+                Some(Fault::Hang) => return pending().await,
+                Some(_) => return Err(Cut::Reset),
+            }
             let mut answer = answer(&world, number, request).await?;
             if world.seconds_ahead.is_some()
                 && let Ok(date) = timestamp::http_date(world.now()).parse()

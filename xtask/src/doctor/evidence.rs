@@ -90,7 +90,7 @@ impl Failure {
 }
 
 /// The errors that are of the one target of the seed's form; every other is the function's own.
-const OF_THE_TARGET: [&str; 11] = [
+const OF_THE_TARGET: [&str; 12] = [
     "AssumeRoleDenied",
     "ListBucketsDenied",
     "Throttled",
@@ -100,6 +100,7 @@ const OF_THE_TARGET: [&str; 11] = [
     "RequestRejected",
     "ServiceUnavailable",
     "ConnectionFailed",
+    "CertificateRejected",
     "InvalidResponse",
     "ResponseTooLarge",
 ];
