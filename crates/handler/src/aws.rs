@@ -6,8 +6,11 @@
 //! `AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_STS`, `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL_ORGANIZATIONS`,
 //! `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`, `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`. Other roots of trust than those compiled
 //! in are named by `SSL_CERT_FILE` and `SSL_CERT_DIR` (OpenSSL), or, where neither is set, by `AWS_CA_BUNDLE`.
+//!
+//! Two things are other than elsewhere. An endpoint without TLS would show a session's token to the network, so that it
+//! must be on loopback, or `ALLOW_HTTP_ENDPOINT` be `true`. And proxies are not supported: one that is set is reported.
 
-use std::{collections::HashMap, env::split_paths, path::PathBuf, str::FromStr};
+use std::{collections::HashMap, env::split_paths, net::IpAddr, path::PathBuf, str::FromStr};
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::TokioSleep;
@@ -19,6 +22,13 @@ use contract::{ConfigurationFault, InvalidValue, Region};
 use cross_account::Roots;
 
 const ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
+/// Those of single services, by the services' ids, as the SDK names them.
+const SERVICE_ENDPOINT_URLS: [(&str, &str); 3] = [
+    ("STS", "AWS_ENDPOINT_URL_STS"),
+    ("S3", "AWS_ENDPOINT_URL_S3"),
+    ("Organizations", "AWS_ENDPOINT_URL_ORGANIZATIONS"),
+];
+const ALLOW_HTTP_ENDPOINT: &str = "ALLOW_HTTP_ENDPOINT";
 const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
 const SSL_CERT_DIR: &str = "SSL_CERT_DIR";
 const AWS_CA_BUNDLE: &str = "AWS_CA_BUNDLE";
@@ -26,8 +36,8 @@ const AWS_CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 /// What the SDK needs to know.
 ///
 /// # Errors
-/// Every fault: a region or credentials that are missing, as they are when this runs outside of Lambda; or certificates
-/// that cannot be read.
+/// Every fault: a region or credentials that are missing, as they are when this runs outside of Lambda; certificates that
+/// cannot be read; or an endpoint that is no URL, or without TLS.
 pub(crate) fn from_environment(
     lookup: impl Fn(&str) -> Option<String>,
 ) -> Result<SdkConfig, Vec<ConfigurationFault>> {
@@ -45,19 +55,24 @@ pub(crate) fn from_environment(
     let key_id = required("AWS_ACCESS_KEY_ID");
     let secret = required("AWS_SECRET_ACCESS_KEY");
     let roots = roots(&lookup);
-    let (region, key_id, secret, roots) = match (region, key_id, secret, roots) {
-        (Ok(region), Ok(key_id), Ok(secret), Ok(roots)) => (region, key_id, secret, roots),
-        (region, key_id, secret, roots) => {
-            let faults = [region.err(), key_id.err(), secret.err(), roots.err()];
-            return Err(faults.into_iter().flatten().collect());
-        }
-    };
+    let endpoints = Endpoints::from_environment(&lookup);
+    let (region, key_id, secret, roots, endpoints) =
+        match (region, key_id, secret, roots, endpoints) {
+            (Ok(region), Ok(key_id), Ok(secret), Ok(roots), Ok(endpoints)) => {
+                (region, key_id, secret, roots, endpoints)
+            }
+            (region, key_id, secret, roots, endpoints) => {
+                let faults = [region.err(), key_id.err(), secret.err(), roots.err()];
+                let mut faults: Vec<_> = faults.into_iter().flatten().collect();
+                faults.extend(endpoints.err().unwrap_or_default());
+                return Err(faults);
+            }
+        };
     let token = lookup("AWS_SESSION_TOKEN").filter(|token| !token.is_empty());
     // They outlive the process: Lambda gives each environment its own, and ends it before they expire.
     let credentials = Credentials::new(key_id, secret, token, None, "Environment");
 
-    let is_on =
-        |variable: &str| lookup(variable).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let is_on = |variable: &str| is_on(&lookup, variable);
     let mut builder = SdkConfig::builder()
         .region(aws_types::region::Region::new(region.to_string()))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
@@ -65,11 +80,21 @@ pub(crate) fn from_environment(
         .sleep_impl(TokioSleep::new());
     builder.set_use_fips(is_on("AWS_USE_FIPS_ENDPOINT").then_some(true));
     builder.set_use_dual_stack(is_on("AWS_USE_DUALSTACK_ENDPOINT").then_some(true));
-    if !is_on("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") {
-        builder.set_endpoint_url(lookup(ENDPOINT_URL).filter(|url| !url.is_empty()));
-        builder.set_service_config(Some(EndpointUrls::from_environment(&lookup)));
-    }
+    builder.set_endpoint_url(endpoints.all.clone());
+    builder.set_service_config(Some(endpoints));
     Ok(builder.build())
+}
+
+/// The proxy that a variable names, in vain.
+pub(crate) fn unsupported_proxy(lookup: impl Fn(&str) -> Option<String>) -> Option<&'static str> {
+    let variables = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+    variables
+        .into_iter()
+        .find(|variable| lookup(variable).is_some_and(|value| !value.is_empty()))
+}
+
+fn is_on(lookup: impl Fn(&str) -> Option<String>, variable: &str) -> bool {
+    lookup(variable).is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
 /// Whom to trust.
@@ -111,25 +136,76 @@ fn roots(lookup: impl Fn(&str) -> Option<String>) -> Result<Roots, Configuration
     })
 }
 
-/// The endpoints of single services.
-#[derive(Debug)]
-struct EndpointUrls(HashMap<&'static str, String>);
+/// The endpoints that are not AWS's own.
+#[derive(Debug, Default)]
+struct Endpoints {
+    /// That of all services.
+    all: Option<String>,
+    /// Those of single ones, by their ids.
+    services: HashMap<&'static str, String>,
+}
 
-impl EndpointUrls {
-    fn from_environment(lookup: impl Fn(&str) -> Option<String>) -> Self {
-        let url = |service: &'static str| {
-            let url = lookup(&format!("{ENDPOINT_URL}_{}", service.to_uppercase()))?;
-            (!url.is_empty()).then_some((service, url))
+impl Endpoints {
+    fn from_environment(
+        lookup: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Vec<ConfigurationFault>> {
+        let mut endpoints = Self::default();
+        let mut faults = Vec::new();
+        if is_on(&lookup, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") {
+            return Ok(endpoints);
+        }
+        let allows_http = is_on(&lookup, ALLOW_HTTP_ENDPOINT);
+        let mut url = |variable| {
+            let url = lookup(variable).filter(|url| !url.is_empty())?;
+            match check_endpoint(&url, allows_http) {
+                Ok(()) => Some(url),
+                Err(source) => {
+                    faults.push(ConfigurationFault::Invalid { variable, source });
+                    None
+                }
+            }
         };
-        // By the ids of the services, as the SDK names them.
-        let services = ["STS", "S3", "Organizations"];
-        Self(services.into_iter().filter_map(url).collect())
+        endpoints.all = url(ENDPOINT_URL);
+        for (service, variable) in SERVICE_ENDPOINT_URLS {
+            endpoints
+                .services
+                .extend(url(variable).map(|url| (service, url)));
+        }
+        if faults.is_empty() {
+            Ok(endpoints)
+        } else {
+            Err(faults)
+        }
     }
 }
 
-impl LoadServiceConfig for EndpointUrls {
+fn check_endpoint(url: &str, allows_http: bool) -> Result<(), InvalidValue> {
+    let invalid = |problem| InvalidValue::new("endpoint", url, problem);
+    let uri: http::Uri = url.parse().map_err(|_| invalid("is not a URL"))?;
+    match uri.scheme_str() {
+        Some("https") => Ok(()),
+        Some("http") if allows_http || uri.host().is_some_and(is_loopback) => Ok(()),
+        Some("http") => Err(
+            invalid("has no TLS, and would show the session's token to the network").with_hint(
+                "use `https://`, or set ALLOW_HTTP_ENDPOINT to `true` if nobody else can read the traffic",
+            ),
+        ),
+        _ => Err(invalid("does not begin with `https://` or `http://`")),
+    }
+}
+
+/// Whether `host`, as a URL has it, is this machine.
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || address
+            .parse()
+            .is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+impl LoadServiceConfig for Endpoints {
     fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
-        let url = self.0.get(key.service_id()).cloned();
+        let url = self.services.get(key.service_id()).cloned();
         url.filter(|_| key.env() == ENDPOINT_URL)
     }
 }
@@ -195,6 +271,72 @@ mod tests {
         let config = read(&[both[0], both[1], both[2], ignored]).unwrap();
         assert_eq!(config.endpoint_url(), None);
         assert_eq!(endpoint_of(&config, "S3"), None);
+    }
+
+    #[test]
+    fn an_endpoint_without_tls_is_on_loopback_or_allowed() {
+        let fault = |variables: &[(&str, &str)]| read(variables).unwrap_err()[0].to_string();
+        for url in [
+            "http://127.0.0.1:4566",
+            "http://127.1.2.3",
+            "http://[::1]:4566/path",
+            "http://localhost:4566",
+            "HTTP://LocalHost",
+            "https://vpce-1.sts.eu-central-1.vpce.amazonaws.com",
+        ] {
+            assert!(read(&[("AWS_ENDPOINT_URL", url)]).is_ok(), "{url}");
+        }
+        for url in [
+            "http://10.0.0.1",
+            "http://sts.eu-central-1.amazonaws.com",
+            "http://localhost.example.com",
+            "http://127.0.0.1.example.com",
+            "http://127.0.0.1@example.com",
+            "http://[2001:db8::1]",
+        ] {
+            for variable in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_ORGANIZATIONS"] {
+                let fault = fault(&[(variable, url)]);
+                assert!(
+                    fault.starts_with(&format!("environment variable {variable}: endpoint `")),
+                    "{fault}"
+                );
+                assert!(fault.contains("has no TLS"), "{fault}");
+                assert!(read(&[(variable, url), ("ALLOW_HTTP_ENDPOINT", "true")]).is_ok());
+                assert!(read(&[(variable, url), ("ALLOW_HTTP_ENDPOINT", "false")]).is_err());
+                assert!(
+                    read(&[
+                        (variable, url),
+                        ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
+                    ])
+                    .is_ok()
+                );
+            }
+        }
+        assert!(
+            fault(&[("AWS_ENDPOINT_URL_S3", "not a url")]).ends_with("`not a url` is not a URL")
+        );
+        for url in ["localhost:4566", "ftp://127.0.0.1"] {
+            let fault = fault(&[("AWS_ENDPOINT_URL_S3", url)]);
+            assert!(
+                fault.ends_with("does not begin with `https://` or `http://`"),
+                "{fault}"
+            );
+        }
+        let both = [
+            ("AWS_ENDPOINT_URL_S3", "http://10.0.0.1"),
+            ("AWS_ENDPOINT_URL_STS", "http://10.0.0.1"),
+        ];
+        assert_eq!(read(&both).unwrap_err().len(), 2);
+    }
+
+    #[test]
+    fn a_proxy_is_reported_by_its_variable() {
+        let proxy = |name: &'static str, value: &'static str| {
+            unsupported_proxy(move |variable| (variable == name).then(|| value.to_owned()))
+        };
+        assert_eq!(proxy("https_proxy", "http://10.0.0.1"), Some("https_proxy"));
+        assert_eq!(proxy("HTTPS_PROXY", ""), None);
+        assert_eq!(proxy("NO_PROXY", "*"), None);
     }
 
     #[test]

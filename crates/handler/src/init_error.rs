@@ -24,6 +24,9 @@ pub(crate) enum InitError {
     /// The clients cannot be built from it.
     #[error("The function is not configured: {0}")]
     Clients(#[from] ConfigurationError),
+    /// The runtime API answered a request for an event with something else.
+    #[error("The function stopped: the Lambda runtime API gave it no event: {0}")]
+    NoEvent(String),
     /// The asynchronous runtime could not start, or the conversation with Lambda broke.
     #[error("The function stopped: {0}")]
     Stopped(Box<dyn std::error::Error + Send + Sync>),
@@ -71,7 +74,7 @@ impl InitError {
     fn error_type(&self) -> &'static str {
         match self {
             Self::Faults(_) | Self::Clients(_) => "InvalidConfiguration",
-            Self::Stopped(_) => "RuntimeStopped",
+            Self::NoEvent(_) | Self::Stopped(_) => "RuntimeStopped",
         }
     }
 }

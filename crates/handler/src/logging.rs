@@ -8,13 +8,18 @@
 //! would need a crate for the time.
 
 use std::{
-    fmt,
-    io::{self, Write as _},
-    time::SystemTime,
+    fmt, io, mem,
+    os::fd::AsFd,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant, SystemTime},
 };
 
 use aws_smithy_types::{DateTime, date_time};
 use contract::{LogLevel, variable::LOG_LEVEL};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+};
 use serde::{Serializer as _, ser::SerializeMap as _};
 use serde_json::{Value, json};
 use tracing::{
@@ -47,9 +52,100 @@ pub(crate) fn start(lookup: impl Fn(&str) -> Option<String>) {
 }
 
 /// Writes a line, its end included, whatever the level. Nothing else writes to standard output.
+///
+/// A line that nobody makes room for is lost, and how many were is logged when there is room again: a full pipe must not
+/// hold a call past its deadline.
 pub(crate) fn write(line: &[u8]) {
-    // There is nowhere to complain of a log that cannot be written.
-    let _ = io::stdout().lock().write_all(line);
+    let lost = {
+        let mut output = OUTPUT.lock().unwrap_or_else(PoisonError::into_inner);
+        if !output.write(&io::stdout(), line) {
+            output.lost += 1;
+            return;
+        }
+        mem::take(&mut output.lost)
+    };
+    if lost > 0 {
+        tracing::warn!(
+            lines = lost,
+            "lines of the log were lost: standard output was full"
+        );
+    }
+}
+
+/// Lets the lines of a call wait for room as long as those of the one before.
+pub(crate) fn call_begins() {
+    let mut output = OUTPUT.lock().unwrap_or_else(PoisonError::into_inner);
+    output.waited = Duration::ZERO;
+}
+
+static OUTPUT: Mutex<Output> = Mutex::new(Output::new());
+
+struct Output {
+    /// How long the lines of this call have waited for room.
+    waited: Duration,
+    /// How many lines were lost since the last that was not.
+    lost: u64,
+    /// Whether the last line broke off.
+    torn: bool,
+}
+
+impl Output {
+    /// How long the lines of a call may wait for room in all: whoever reads them makes some within microseconds, and a
+    /// call keeps at least twice as much for its end ([`deadline`](crate::deadline)), with Lambda's shortest timeout of a
+    /// second.
+    const LONGEST: Duration = Duration::from_millis(50);
+    /// A pipe with any room has room for as many bytes at once (`pipe(7)`, `PIPE_BUF`).
+    const AT_ONCE: usize = 4_096;
+
+    const fn new() -> Self {
+        Self {
+            waited: Duration::ZERO,
+            lost: 0,
+            torn: false,
+        }
+    }
+
+    /// Whether the whole line was written.
+    fn write(&mut self, to: &impl AsFd, line: &[u8]) -> bool {
+        if self.torn {
+            self.torn = self.write_part(to, b"\n") != 1;
+        }
+        let written = if self.torn {
+            0
+        } else {
+            self.write_part(to, line)
+        };
+        self.torn |= written != 0 && written < line.len();
+        written == line.len()
+    }
+
+    /// How much of it was written.
+    fn write_part(&mut self, to: &impl AsFd, bytes: &[u8]) -> usize {
+        let mut written = 0;
+        while written < bytes.len() && self.has_room(to) {
+            let end = bytes.len().min(written + Self::AT_ONCE);
+            match rustix::io::write(to, &bytes[written..end]) {
+                Ok(count) => written += count,
+                Err(Errno::INTR) => {}
+                // There is nowhere to complain of a log that cannot be written.
+                Err(_) => break,
+            }
+        }
+        written
+    }
+
+    /// Waits for room, if the call may still.
+    fn has_room(&mut self, to: &impl AsFd) -> bool {
+        let started = Instant::now();
+        let left = Self::LONGEST.saturating_sub(self.waited);
+        let timeout = Timespec {
+            tv_sec: 0,
+            tv_nsec: left.subsec_nanos().into(),
+        };
+        let ready = poll(&mut [PollFd::new(to, PollFlags::OUT)], Some(&timeout));
+        self.waited += started.elapsed();
+        ready.is_ok_and(|ready| ready > 0)
+    }
 }
 
 /// Lambda's own setting wins over the stage's. Its `FATAL` has no counterpart; errors are the nearest.
@@ -204,11 +300,11 @@ fn text_line(now: SystemTime, level: Level, target: &str, fields: &Fields) -> Ve
     let mut line = format!("{} {level} {target}:", timestamp(now));
     for (name, value) in &fields.0 {
         line.push(' ');
-        match value {
-            // As it is, but on one line.
-            Value::String(message) if *name == "message" => line += &message.replace('\n', "\\n"),
-            value => line.extend([name, "=", &value.to_string()]),
+        // Quoted as the others are, so that no message can pretend to be a field.
+        if *name != "message" {
+            line.extend([name, "="]);
         }
+        line += &value.to_string();
     }
     line.push('\n');
     line.into_bytes()
@@ -227,7 +323,7 @@ fn timestamp(now: SystemTime) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::io::Read as _;
 
     use super::*;
 
@@ -258,7 +354,47 @@ mod tests {
         let line = text_line(moment(), Level::WARN, "handler", &fields());
         assert_eq!(
             String::from_utf8(line).unwrap(),
-            "2023-11-14T22:13:20.123Z WARN handler: two\\nlines account=\"022222222222\" listMs=1.5\n"
+            "2023-11-14T22:13:20.123Z WARN handler: \"two\\nlines\" account=\"022222222222\" listMs=1.5\n"
+        );
+    }
+
+    #[test]
+    fn no_message_forges_a_field() {
+        let forged = "listed account=\"999999999999\" \"\n2023-11-14T22:13:20.123Z ERROR x: y";
+        let fields = Fields(vec![
+            ("message", json!(forged)),
+            ("account", json!("1\" a=\"2")),
+        ]);
+        let line = String::from_utf8(text_line(moment(), Level::INFO, "handler", &fields)).unwrap();
+        assert_eq!(
+            line,
+            "2023-11-14T22:13:20.123Z INFO handler: \"listed account=\\\"999999999999\\\" \\\"\\n2023-11-14T22:13:20.123Z \
+             ERROR x: y\" account=\"1\\\" a=\\\"2\"\n"
+        );
+    }
+
+    #[test]
+    fn a_full_pipe_holds_nobody_and_leaves_whole_lines() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let mut output = Output::new();
+        let line = [b"x".repeat(9_999), b"\n".to_vec()].concat();
+        let started = Instant::now();
+        let kept = (0..100).filter(|_| output.write(&writer, &line)).count();
+        assert!((1..100).contains(&kept), "{kept}");
+        assert!(started.elapsed() < Duration::from_secs(5));
+        assert!(output.torn);
+
+        // With room again, what broke off is ended, and the next line is whole.
+        let mut half = vec![0; 20_000];
+        reader.read_exact(&mut half).unwrap();
+        assert!(output.write(&writer, b"next\n"));
+        drop(writer);
+        let mut rest = String::new();
+        reader.read_to_string(&mut rest).unwrap();
+        assert!(
+            rest.ends_with("x\nnext\n"),
+            "{:?}",
+            &rest[rest.len() - 20..]
         );
     }
 

@@ -33,7 +33,13 @@ use crate::function::Function;
 fn main() -> ExitCode {
     let environment = |variable: &str| std::env::var(variable).ok();
     logging::start(environment);
-    let outcome = Function::from_environment(environment).and_then(runtime::serve);
+    if let Some(variable) = aws::unsupported_proxy(environment) {
+        tracing::warn!(
+            "{variable} is set, but the function does not support proxies: it connects to AWS directly"
+        );
+    }
+    let outcome = Function::from_environment(environment)
+        .and_then(|function| runtime::serve(function, environment));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -3,16 +3,28 @@
 //! `lambda_runtime` catches panics too, but names them by a Rust type. Both need `panic = "unwind"`, which the release
 //! profile sets.
 
-use std::panic::{PanicHookInfo, set_hook};
+use std::panic::{Location, PanicHookInfo, set_hook};
 
 /// That the function panicked, with what it said.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("The function panicked, which is a fault in it: {0}")]
 pub(crate) struct Panic(String);
 
+impl Panic {
+    /// What it said.
+    pub(crate) fn message(&self) -> &str {
+        &self.0
+    }
+}
+
 /// Logs panics as lines of the log, instead of as text on standard error.
 pub(crate) fn log_panics() {
     set_hook(Box::new(|panic: &PanicHookInfo<'_>| {
+        // Of `lambda_runtime` itself: the end of the conversation with Lambda tells of it.
+        let file = panic.location().map(Location::file).unwrap_or_default();
+        if file.contains("/lambda_runtime") {
+            return;
+        }
         tracing::error!(
             errorType = "Panic",
             location = panic.location().map(tracing::field::display),

@@ -359,6 +359,91 @@ async fn every_fault_of_the_configuration_is_in_one_init_error() {
 }
 
 #[tokio::test]
+async fn variables_that_lambda_sets_are_missed_by_name() {
+    let mut function = Setup::new("http://127.0.0.1:9")
+        .without("AWS_LAMBDA_FUNCTION_NAME")
+        .with("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "much")
+        .start()
+        .await;
+    let outcome = function.outcome().await;
+    assert_eq!(outcome.kind, OutcomeKind::InitError);
+    assert_eq!(outcome.error_type().unwrap(), "InvalidConfiguration");
+    let message = outcome.error_message().unwrap();
+    for part in [
+        "environment variable AWS_LAMBDA_FUNCTION_NAME is not set",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE: size `much`",
+    ] {
+        assert!(message.contains(part), "{part} is not in: {message}");
+    }
+    let (status, log) = function.ended().await;
+    assert!(!status.success());
+    assert_eq!(log.lines().len(), 1, "{}", log.out);
+}
+
+#[tokio::test]
+async fn a_runtime_api_without_events_is_an_error_and_no_panic() {
+    let aws = aws(Account::new());
+    let mut function = Setup::new(&aws.endpoint()).without_events().start().await;
+    let outcome = function.outcome().await;
+    assert_eq!(outcome.kind, OutcomeKind::InitError);
+    assert_eq!(outcome.error_type().unwrap(), "RuntimeStopped");
+    let message = outcome.error_message().unwrap();
+    assert!(
+        message.contains("runtime API gave it no event"),
+        "{message}"
+    );
+    let (status, log) = function.ended().await;
+    assert_eq!(status.code(), Some(1));
+    let lines = log.lines();
+    assert_eq!(lines.len(), 1, "{}", log.out);
+    assert_eq!(lines[0]["errorType"], "RuntimeStopped");
+}
+
+#[tokio::test]
+async fn a_proxy_is_reported_at_the_start() {
+    let aws = aws(Account::new().buckets(1));
+    let mut function = Setup::new(&aws.endpoint())
+        .with("HTTPS_PROXY", "http://127.0.0.1:9")
+        .start()
+        .await;
+    assert_eq!(function.invoke("{}").await.kind, OutcomeKind::Response);
+    let lines = function.stop().await.lines();
+    let line = &lines[0];
+    assert_eq!(line["level"], "WARN");
+    let message = line["message"].as_str().unwrap();
+    assert!(message.starts_with("HTTPS_PROXY is set"), "{message}");
+}
+
+#[tokio::test]
+async fn an_endpoint_without_tls_is_refused_at_the_start() {
+    let mut function = Setup::new("http://127.0.0.1:9")
+        .with("AWS_ENDPOINT_URL_STS", "http://sts.example.com")
+        .start()
+        .await;
+    let outcome = function.outcome().await;
+    assert_eq!(outcome.error_type().unwrap(), "InvalidConfiguration");
+    let message = outcome.error_message().unwrap();
+    for part in ["AWS_ENDPOINT_URL_STS", "has no TLS", "ALLOW_HTTP_ENDPOINT"] {
+        assert!(message.contains(part), "{part} is not in: {message}");
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_nobody_reads_holds_no_call() {
+    let aws = aws(Account::new().buckets(1));
+    let mut function = Setup::new(&aws.endpoint())
+        // A few calls fill a pipe of 64 KB.
+        .with("AWS_LAMBDA_LOG_LEVEL", "TRACE")
+        .unread()
+        .start()
+        .await;
+    for _ in 0..10 {
+        let outcome = function.invoke("{}").await;
+        assert_eq!(outcome.kind, OutcomeKind::Response, "{}", outcome.text);
+    }
+}
+
+#[tokio::test]
 async fn the_level_that_lambda_sets_wins() {
     let aws = aws(Account::new().buckets(1));
     let mut quiet = Setup::new(&aws.endpoint())
@@ -407,7 +492,8 @@ async fn text_where_lambda_wants_text() {
     function.invoke("{}").await;
     let log = function.stop().await;
     assert!(
-        log.out.contains(" INFO handler::function: listed account="),
+        log.out
+            .contains(" INFO handler::function: \"listed\" account="),
         "{}",
         log.out
     );

@@ -35,6 +35,10 @@ pub(crate) struct Setup {
     variables: BTreeMap<String, String>,
     /// The folder that it is unpacked in.
     root: TempDir,
+    /// The runtime API has only errors.
+    broken: bool,
+    /// Nobody reads what the function writes.
+    unread: bool,
 }
 
 impl Setup {
@@ -58,6 +62,8 @@ impl Setup {
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .into(),
             root: TempDir::new().unwrap(),
+            broken: false,
+            unread: false,
         }
     }
 
@@ -94,9 +100,25 @@ impl Setup {
         self
     }
 
+    /// With a runtime API that has an error for every request for an event.
+    pub(crate) fn without_events(mut self) -> Self {
+        self.broken = true;
+        self
+    }
+
+    /// With a standard output that nobody reads. It cannot be stopped for its log.
+    pub(crate) fn unread(mut self) -> Self {
+        self.unread = true;
+        self
+    }
+
     /// Starts the runtime API and the function.
     pub(crate) async fn start(self) -> Function {
-        let api = RuntimeApi::start().await.unwrap();
+        let api = if self.broken {
+            RuntimeApi::start_broken().await.unwrap()
+        } else {
+            RuntimeApi::start().await.unwrap()
+        };
         let mut child = Command::new(env!("CARGO_BIN_EXE_handler"))
             .env_clear()
             .envs(self.variables)
@@ -111,6 +133,9 @@ impl Setup {
         let mut stdout = child.stdout.take().unwrap();
         let mut stderr = child.stderr.take().unwrap();
         let output = tokio::spawn(async move {
+            if self.unread {
+                std::future::pending::<()>().await;
+            }
             let (mut out, mut err) = (String::new(), String::new());
             let (a, b) = tokio::join!(
                 stdout.read_to_string(&mut out),
