@@ -11,6 +11,7 @@ use crate::{
     attempts::attempts,
     clock::AnsweredAt,
     failure::{Failure, Phase},
+    own_time::Waits,
     session::Issued,
 };
 
@@ -29,6 +30,7 @@ pub(crate) async fn assume(
     target: &Target,
     role: &RoleName,
     external_id: Option<&ExternalId>,
+    waits: &Waits,
 ) -> Result<Issued, Failure> {
     let role = RoleArn {
         partition: clients.partition(),
@@ -48,7 +50,7 @@ pub(crate) async fn assume(
             SessionPolicy::On => Some(ONLY_LIST.to_owned()),
             SessionPolicy::Off => None,
         });
-    attempts(Some(&region.pacer), clients.limits(), || {
+    attempts(Some((&region.pacer, waits)), clients.limits(), || {
         tracing::debug!(role, "assuming");
         let answered_at = AnsweredAt::default();
         let request = request.clone().customize();

@@ -21,6 +21,7 @@ use crate::{
     complete::WholeResponses,
     failure::{Failure, FailureBuilder, Phase},
     organization::Directory,
+    own_time::Waits,
     pacer::Pacer,
     room::Typical,
     session::{Origin, Session, Sessions},
@@ -208,11 +209,18 @@ impl Clients {
     }
 
     /// A session for `target`, from the cache or from STS; or the process's own credentials, which count as cached.
-    pub(crate) async fn session(&self, target: &Target) -> Result<(Session, Origin), Failure> {
+    /// `waits` is what it waits for its turn.
+    pub(crate) async fn session(
+        &self,
+        target: &Target,
+        waits: &Waits,
+    ) -> Result<(Session, Origin), Failure> {
         match &target.access {
             Access::Role { role, external_id } => {
                 self.sessions
-                    .get(target, || assume(self, target, role, external_id.as_ref()))
+                    .get(target, || {
+                        assume(self, target, role, external_id.as_ref(), waits)
+                    })
                     .await
             }
             Access::Own => {

@@ -15,6 +15,7 @@ use crate::{
     clock::ClocksApart,
     hint::{self, Circumstances},
     http::{CertificateRejected, find},
+    own_time::{Ended, WaitFor},
 };
 
 /// Which part of a call was under way.
@@ -54,9 +55,10 @@ pub enum FailureKind {
     AssumeRoleDenied,
     /// S3 refused to list the buckets to the role that asked: the target's, or the process's own.
     ListBucketsDenied,
-    /// There were too many requests, and there still were after all attempts.
+    /// There were too many requests, and there still were after all attempts. Those that STS throttles are the caller's,
+    /// whatever the account: among many they are [skipped](crate::SkipReason::Throttled).
     Throttled,
-    /// No answer in time: a timeout of [`Limits`](crate::Limits), or the deadline of the call.
+    /// No answer in time: a timeout of [`Limits`](crate::Limits), the account's share of the call, or its deadline.
     Timeout,
     /// The session that STS issued, or the process's own credentials that were to list, belong to another account than
     /// the target's. Nothing was listed.
@@ -569,11 +571,35 @@ impl FailureBuilder {
         self.build(What::new(FailureKind::NotListed, explanation))
     }
 
-    /// The deadline of the call passed.
-    pub(crate) fn deadline(self) -> Failure {
+    /// The time that there was has ended.
+    pub(crate) fn ended(self, ended: Ended) -> Failure {
+        let what = match ended {
+            Ended::Deadline | Ended::Waiting(WaitFor::Room) => {
+                What::new(FailureKind::Timeout, "the call's deadline was reached")
+            }
+            Ended::Share(share) => What::new(
+                FailureKind::Timeout,
+                format!(
+                    "its share of the call, {share:.1?}, was over while others waited for its place"
+                ),
+            ),
+            Ended::Waiting(WaitFor::Turn) => What::new(
+                FailureKind::Throttled,
+                "the call's deadline was reached while it waited for its turn at STS, which \
+                 throttles the caller",
+            ),
+        };
+        self.build(What {
+            ended: Some(ended),
+            ..what
+        })
+    }
+
+    /// The organization was walked, and nothing of the call was left for an account.
+    pub(crate) fn no_time_left(self) -> Failure {
         self.build(What::new(
             FailureKind::Timeout,
-            "the call's deadline was reached",
+            "reading them left the call no time to list one",
         ))
     }
 
@@ -740,6 +766,7 @@ impl FailureBuilder {
             region: &self.region,
             code: what.code.as_deref(),
             message: what.message.as_deref(),
+            ended: what.ended,
         });
         Failure(Arc::new(Details {
             phase: self.phase,
@@ -768,6 +795,7 @@ struct What {
     request_id: Option<String>,
     clocks_apart: Option<ClocksApart>,
     cause: Option<Cause>,
+    ended: Option<Ended>,
 }
 
 impl What {
@@ -780,6 +808,7 @@ impl What {
             request_id: None,
             clocks_apart: None,
             cause: None,
+            ended: None,
         }
     }
 }

@@ -3,12 +3,14 @@
 //! Targets are started in order, a bounded number at a time, and answered in order, whatever finishes first. There are
 //! two reasons to stop before the last: the deadline, and the size of the answer. Either way those that are answered
 //! are the first ones, without a gap, and those that are skipped are the rest, so that one number,
-//! [`Answers::resume`], says where the next call begins; and as each call answers for at least one target, a chain of
-//! calls comes to its end with each target answered for once.
+//! [`Answers::resume`], says where the next call begins; and as each call answers for at least one target, unless STS lets
+//! none through, a chain of calls comes to its end with each target answered for once.
 //!
 //! A target fails for its own sake alone. One that the deadline cuts short is skipped, and with it what comes after it, and
-//! has its time in the next call. And where others wait for its place, none has more than half of the call: a bunch of
-//! dead ones would otherwise be all that a call gets to ([`FanOutOptions::least_time`]).
+//! has its time in the next call. So is one that waits for its turn at STS, which throttles the caller as a whole: that is
+//! no part of its own time, and it is asked for again until the call ends. And where others wait for its place, none has
+//! more than half of the call: a bunch of dead ones would otherwise be all that a call gets to
+//! ([`FanOutOptions::least_time`]).
 //!
 //! One task polls them all: the work is waiting for the network, and a thread more would only cost memory.
 //!
@@ -18,6 +20,7 @@
 use std::{
     collections::BTreeSet,
     pin::Pin,
+    sync::atomic::{AtomicBool, Ordering},
     task::{Context, Poll},
     time::Duration,
 };
@@ -28,8 +31,9 @@ use tokio::time::Instant;
 
 use crate::{
     Clients, Listing, Wanted,
-    failure::{Failure, FailureKind, Phase},
+    failure::{Failure, Phase},
     list_target,
+    own_time::{Ended, OwnTime, Share, WaitFor},
     room::{Room, Seat},
 };
 
@@ -39,8 +43,11 @@ pub struct FanOutOptions {
     /// How many accounts are listed at a time. Default 64.
     pub concurrency: Concurrency,
     /// When the call must have ended; what is under way then is skipped, or, where it had its time, fails with
-    /// [`FailureKind::Timeout`]. Default: none.
+    /// [`FailureKind::Timeout`](crate::FailureKind::Timeout). Default: none.
     pub deadline: Option<Instant>,
+    /// When the call began, where that was before its accounts are listed: its first account fails at the deadline if it
+    /// had half of the call, and is skipped where it had less. Default: when they begin to be listed.
+    pub begun: Option<Instant>,
     /// An account's time is half of the call, but no less than this. Where others wait for its place it fails after that,
     /// and the deadline fails none that had less; but for the first of a call, so that a chain of calls ends. Default 1 s:
     /// several times what an account takes.
@@ -52,8 +59,8 @@ pub struct FanOutOptions {
     /// Default: no limit.
     pub response_budget: usize,
     /// How many bytes the names of an account's buckets may have together. One with more fails with
-    /// [`FailureKind::ResponseTooLarge`] as soon as that is known: its other pages are not asked for, and take no memory.
-    /// Default: no limit.
+    /// [`FailureKind::ResponseTooLarge`](crate::FailureKind::ResponseTooLarge) as soon as that is known: its other pages
+    /// are not asked for, and take no memory. Default: no limit.
     pub most_name_bytes: usize,
     /// About how many bytes of the answer a bucket takes beside its name, where the caller measures in bytes. By it the call
     /// knows early when the answer will be full, and requests few pages in vain. Default: not known.
@@ -67,8 +74,8 @@ pub struct FanOutOptions {
     /// The account that the process's own credentials belong to, where that is known: with them no other is listed.
     /// Default: not known.
     pub own_account: Option<AccountId>,
-    /// The accounts that the organization no longer has: each fails with [`FailureKind::NotListed`], and no request is
-    /// sent for it. Default: none.
+    /// The accounts that the organization no longer has: each fails with
+    /// [`FailureKind::NotListed`](crate::FailureKind::NotListed), and no request is sent for it. Default: none.
     pub unlisted: BTreeSet<AccountId>,
 }
 
@@ -77,6 +84,7 @@ impl Default for FanOutOptions {
         Self {
             concurrency: Concurrency::default(),
             deadline: None,
+            begun: None,
             least_time: Duration::from_secs(1),
             stop_starting_before: Duration::from_secs(2),
             response_budget: usize::MAX,
@@ -98,35 +106,49 @@ struct Schedule {
     last_start: Instant,
     /// What an account may have, where others wait, and must have had for the deadline to be no excuse.
     fair: Duration,
-    others_wait: bool,
+    /// The same of the first account, so that a chain of calls ends.
+    least: Duration,
 }
 
 impl Schedule {
     /// That of a call for so many targets that begins `now`.
-    fn new(options: &FanOutOptions, targets: usize, now: Instant) -> Option<Self> {
+    fn new(options: &FanOutOptions, now: Instant) -> Option<Self> {
         let deadline = options.deadline?;
         let left = deadline.saturating_duration_since(now);
+        let whole = deadline.saturating_duration_since(options.begun.unwrap_or(now));
         Some(Self {
             deadline,
             last_start: now + left.saturating_sub(options.stop_starting_before.min(left / 4)),
             fair: options.least_time.max(left / 2),
-            others_wait: targets > options.concurrency.get(),
+            least: whole / 2,
         })
     }
 
-    /// When an account that is started `now` must have ended.
-    fn end(&self, now: Instant) -> Instant {
-        if self.others_wait {
-            self.deadline.min(now + self.fair)
-        } else {
-            self.deadline
-        }
+    /// The time of an account that is started now.
+    fn own_time<'a>(&self, is_wanted: &'a AtomicBool) -> OwnTime<'a> {
+        let share = Share {
+            length: self.fair,
+            is_wanted,
+            last_start: self.last_start,
+        };
+        OwnTime::of_many(self.deadline, share)
     }
 
-    /// Whether an account that was `started` then, and ends `now` in `failure`, was only cut short.
-    fn cut_short(&self, failure: &Failure, started: Instant, now: Instant) -> bool {
-        let is_late = now >= self.deadline && failure.kind() == FailureKind::Timeout;
-        is_late && started + self.fair > self.deadline
+    /// Why the account at `index` is skipped, where its time was cut short.
+    fn cut_short(&self, index: usize, time: &OwnTime<'_>) -> Option<SkipReason> {
+        let enough = if index == 0 { self.least } else { self.fair };
+        match time.ended()? {
+            Ended::Waiting(WaitFor::Turn) => Some(SkipReason::Throttled),
+            Ended::Waiting(WaitFor::Room) => Some(SkipReason::Deadline),
+            Ended::Deadline if time.before(self.deadline) < enough => {
+                Some(if time.waits().was_throttled() {
+                    SkipReason::Throttled
+                } else {
+                    SkipReason::Deadline
+                })
+            }
+            Ended::Deadline | Ended::Share(_) => None,
+        }
     }
 }
 
@@ -137,6 +159,21 @@ pub struct Answers {
     pub answers: Vec<Answer>,
     /// Which target was the first to be skipped, where one was: all from there on were. The next call begins with it.
     pub resume: Option<usize>,
+}
+
+impl Answers {
+    /// Why no target was reached, where none was: what would have been the failure of `first`, the first of them. It is
+    /// retryable.
+    pub fn none_reached(&self, clients: &Clients, first: &Target) -> Option<Failure> {
+        let failure = |phase| clients.failure(phase, first);
+        match self.answers.first()?.outcome {
+            Outcome::Skipped(SkipReason::Throttled) => {
+                Some(failure(Phase::Assume).ended(Ended::Waiting(WaitFor::Turn)))
+            }
+            Outcome::Skipped(_) => Some(failure(Phase::List).ended(Ended::Deadline)),
+            Outcome::Listed(_) | Outcome::Failed(_) => None,
+        }
+    }
 }
 
 /// What became of a target.
@@ -166,21 +203,26 @@ pub enum SkipReason {
     Deadline,
     /// The answer was full.
     ResponseFull,
+    /// STS throttled the caller, and its turn did not come, or came too late.
+    Throttled,
 }
 
 impl SkipReason {
-    /// `deadline` or `response-full`.
+    /// `deadline`, `response-full` or `throttled`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Deadline => "deadline",
             Self::ResponseFull => "response-full",
+            Self::Throttled => "throttled",
         }
     }
 }
 
 /// Lists the buckets of `targets`.
 ///
-/// Each target gets one answer. The first is always reached, even where the deadline has passed already.
+/// Each target gets one answer. The first is always tried, even where the deadline has passed already. It is reached, unless
+/// STS throttled the caller to the end, or the call had begun long [before](FanOutOptions::begun):
+/// [`Answers::none_reached`].
 ///
 /// `measure` tells how large a target's part of the answer is, of one that was listed or failed; it is called once for
 /// each, in the order they finish. A part that alone is larger than the budget becomes a failure,
@@ -197,7 +239,9 @@ pub async fn fan_out(
 ) -> Answers {
     let budget = options.response_budget;
     let room = Room::new(budget, options.memory, clients.typical());
-    let schedule = Schedule::new(options, targets.len(), Instant::now());
+    let schedule = Schedule::new(options, Instant::now());
+    // Whether one waits for a place.
+    let is_wanted = AtomicBool::new(false);
     let mut answers = Vec::with_capacity(targets.len());
     // Finished, but after one that is not.
     let mut waiting: Vec<Option<(Answer, usize)>> = Vec::new();
@@ -207,6 +251,8 @@ pub async fn fan_out(
     let mut used = 0_usize;
     let mut finished = 0_usize;
     let mut reason = None;
+    // The first of those that were cut short, and why.
+    let mut cut_short: Option<(usize, SkipReason)> = None;
     'call: loop {
         while next < targets.len()
             && in_flight.len() < options.concurrency.get()
@@ -220,12 +266,15 @@ pub async fn fan_out(
             } else {
                 let target = &targets[next];
                 let seat = room.seat(next);
+                let time = schedule.map_or(OwnTime::until(None), |time| time.own_time(&is_wanted));
                 in_flight.push(MakingWay::new(answer(
-                    clients, next, target, options, schedule, seat,
+                    clients, next, target, options, schedule, time, seat,
                 )));
                 next += 1;
             }
         }
+        let waits = next < targets.len() && reason.is_none() && finished < budget;
+        is_wanted.store(waits, Ordering::Relaxed);
         let Some((index, answer)) = in_flight.next().await else {
             break;
         };
@@ -233,11 +282,14 @@ pub async fn fan_out(
             room.skipped(index);
             if why == SkipReason::ResponseFull {
                 // It was the first in line, so all before it are answered.
-                reason = Some(why);
+                cut_short = Some((index, why));
                 break;
             }
             // What comes after it may still end, and is asked for again all the same: the next call begins here.
-            reason = Some(SkipReason::Deadline);
+            reason = Some(why);
+            if cut_short.is_none_or(|(first, _)| index < first) {
+                cut_short = Some((index, why));
+            }
             continue;
         }
         let (answer, size) = fit(clients, &targets[index], answer, budget, &mut measure);
@@ -246,7 +298,7 @@ pub async fn fan_out(
         waiting[index] = Some((answer, size));
         while let Some((answer, size)) = waiting.get_mut(answers.len()).and_then(Option::take) {
             if used.saturating_add(size) > budget && !answers.is_empty() {
-                reason = Some(SkipReason::ResponseFull);
+                cut_short = Some((answers.len(), SkipReason::ResponseFull));
                 break 'call;
             }
             used = used.saturating_add(size);
@@ -256,6 +308,7 @@ pub async fn fan_out(
     }
     clients.set_typical(room.typical());
     let reached = answers.len();
+    let reason = cut_short.map(|(_, why)| why).or(reason);
     let skipped = Answer {
         outcome: Outcome::Skipped(reason.unwrap_or(SkipReason::Deadline)),
         duration: Duration::ZERO,
@@ -310,10 +363,10 @@ async fn answer(
     target: &Target,
     options: &FanOutOptions,
     schedule: Option<Schedule>,
+    time: OwnTime<'_>,
     seat: Seat,
 ) -> (usize, Answer) {
     let started = Instant::now();
-    let end = schedule.map(|time| time.end(started));
     let others = options
         .own_account
         .as_ref()
@@ -330,24 +383,16 @@ async fn answer(
             bucket_bytes: options.bucket_bytes,
             seat: &seat,
         };
-        list_target(clients, target, wanted, end).await
+        list_target(clients, target, wanted, &time).await
     };
     let duration = started.elapsed();
     let outcome = match listed {
         Ok(listing) => Outcome::Listed(listing),
         Err(_) if seat.found_full() => Outcome::Skipped(SkipReason::ResponseFull),
-        // It had no turn.
-        Err(failure) if failure.kind() == FailureKind::Timeout && seat.is_waiting() => {
-            Outcome::Skipped(SkipReason::Deadline)
-        }
-        Err(failure)
-            if index > 0
-                && schedule
-                    .is_some_and(|time| time.cut_short(&failure, started, Instant::now())) =>
-        {
-            Outcome::Skipped(SkipReason::Deadline)
-        }
-        Err(failure) => Outcome::Failed(failure),
+        Err(failure) => match schedule.and_then(|schedule| schedule.cut_short(index, &time)) {
+            Some(why) => Outcome::Skipped(why),
+            None => Outcome::Failed(failure),
+        },
     };
     (index, Answer { outcome, duration })
 }
@@ -432,27 +477,25 @@ mod tests {
                 stop_starting_before: Duration::from_millis(margin),
                 ..FanOutOptions::default()
             };
-            let last = Schedule::new(&options, 1, now).unwrap().last_start;
+            let last = Schedule::new(&options, now).unwrap().last_start;
             assert_eq!(last, now + Duration::from_millis(start), "{left} {margin}");
         }
-        assert_eq!(Schedule::new(&FanOutOptions::default(), 1, now), None);
+        assert_eq!(Schedule::new(&FanOutOptions::default(), now), None);
     }
 
     #[test]
-    fn an_account_has_a_fair_time_and_where_others_wait_no_more_than_half_of_the_call() {
+    fn an_account_has_a_fair_time() {
         let now = Instant::now();
         let seconds = Duration::from_secs;
         for (left, fair) in [(60, 30), (28, 14), (1, 1)] {
             let options = FanOutOptions {
                 deadline: Some(now + seconds(left)),
+                begun: now.checked_sub(seconds(40)),
                 ..FanOutOptions::default()
             };
-            let time = |targets| Schedule::new(&options, targets, now).unwrap();
-            assert_eq!(time(65).fair, seconds(fair));
-            assert_eq!(time(65).end(now), now + seconds(fair));
-            assert_eq!(time(64).end(now), now + seconds(left), "nobody waits");
-            let late = now + seconds(left);
-            assert_eq!(time(65).end(late), late);
+            let time = Schedule::new(&options, now).unwrap();
+            assert_eq!(time.fair, seconds(fair));
+            assert_eq!(time.least, seconds(40 + left) / 2);
         }
     }
 }

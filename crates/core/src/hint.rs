@@ -6,7 +6,7 @@
 
 use contract::{AccountId, ExternalId, Region, RoleArn, UnitId};
 
-use crate::{FailureKind, Phase, clock::ClocksApart};
+use crate::{FailureKind, Phase, clock::ClocksApart, own_time::Ended};
 
 /// What is known of a failure.
 pub(crate) struct Circumstances<'a> {
@@ -22,6 +22,8 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) region: &'a Region,
     pub(crate) code: Option<&'a str>,
     pub(crate) message: Option<&'a str>,
+    /// What ended the time that there was.
+    pub(crate) ended: Option<Ended>,
 }
 
 /// A hint, where there is something to say.
@@ -32,6 +34,7 @@ pub(crate) fn hint(circumstances: &Circumstances<'_>) -> Option<String> {
         account,
         region,
         code,
+        ended,
         ..
     } = circumstances;
     let service = match phase {
@@ -47,8 +50,10 @@ pub(crate) fn hint(circumstances: &Circumstances<'_>) -> Option<String> {
             _,
         ) => return denied(circumstances),
         (FailureKind::Throttled, Phase::Assume) => {
-            "STS counts the requests of the calling account in the region: fewer at a time may help"
-                .to_owned()
+            format!(
+                "STS counts the requests of the calling account in {region}, whoever sends them: a later call may \
+                 succeed, and so may fewer accounts at a time"
+            )
         }
         (FailureKind::Throttled, Phase::List) => {
             format!("account {account} may have many callers of S3's ListBuckets at this time")
@@ -56,10 +61,7 @@ pub(crate) fn hint(circumstances: &Circumstances<'_>) -> Option<String> {
         (FailureKind::Throttled | FailureKind::Timeout, Phase::Organization) => {
             return organization(circumstances);
         }
-        (FailureKind::Timeout, _) => format!(
-            "{service} may be slow or out of reach (a function in a VPC reaches it only through a \
-             NAT gateway or an interface endpoint), or the time allowed may be too short"
-        ),
+        (FailureKind::Timeout, _) => timeout(service, *ended),
         (FailureKind::ConnectionFailed, _) => format!(
             "{service} may be out of reach (a function in a VPC reaches it only through a NAT \
              gateway or an interface endpoint); where AWS_ENDPOINT_URL is set, nothing may be \
@@ -125,6 +127,20 @@ pub(crate) fn hint(circumstances: &Circumstances<'_>) -> Option<String> {
         (FailureKind::RequestRejected | FailureKind::ServiceUnavailable, _) => return None,
     };
     Some(hint)
+}
+
+/// Of time that has ended.
+fn timeout(service: &str, ended: Option<Ended>) -> String {
+    match ended {
+        Some(Ended::Share(_)) => format!(
+            "{service} may be slow or out of reach for this account; a longer timeout of the function, or a call for \
+             this account alone, gives it more time"
+        ),
+        _ => format!(
+            "{service} may be slow or out of reach (a function in a VPC reaches it only through a \
+             NAT gateway or an interface endpoint), or the time allowed may be too short"
+        ),
+    }
 }
 
 /// Of a refusal.

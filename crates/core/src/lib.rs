@@ -53,6 +53,7 @@ mod http;
 mod limits;
 mod list;
 mod organization;
+mod own_time;
 mod pacer;
 mod page;
 mod panics;
@@ -64,7 +65,7 @@ mod xml;
 use std::time::Duration;
 
 use contract::Target;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 pub use aws_smithy_types::DateTime;
 pub use buckets::{Bucket, Buckets};
@@ -74,11 +75,12 @@ pub use failure::{Failure, FailureKind, Phase};
 pub use fan_out::{Answer, Answers, FanOutOptions, Outcome, SkipReason, fan_out};
 pub use http::http_client;
 pub use limits::Limits;
-pub use organization::organization_targets;
+pub use organization::{no_time_left, organization_targets};
 pub use panics::catch_panic;
 pub use roots::{Roots, RootsError};
 
 use list::list;
+use own_time::OwnTime;
 use room::{Room, Seat};
 use session::Origin;
 
@@ -110,7 +112,7 @@ pub struct Timings {
 /// assuming and listing are tried once more, from the first page.
 ///
 /// `deadline` is when the call must have ended: what is under way then fails with [`FailureKind::Timeout`] in its
-/// phase. Without one, only the timeouts and attempts of [`Limits`] bound the call.
+/// phase, or with [`FailureKind::Throttled`] where it waited for its turn at STS. Without one, only the timeouts and attempts of [`Limits`] bound the call.
 ///
 /// # Errors
 /// A [`Failure`] with its phase and [`FailureKind`].
@@ -140,7 +142,7 @@ pub async fn list_buckets_with_prefix(
         bucket_bytes: None,
         seat: &Room::unlimited().seat(0),
     };
-    list_target(clients, target, wanted, deadline).await
+    list_target(clients, target, wanted, &OwnTime::until(deadline)).await
 }
 
 /// What is wanted of an account.
@@ -160,7 +162,7 @@ async fn list_target(
     clients: &Clients,
     target: &Target,
     wanted: Wanted<'_>,
-    deadline: Option<Instant>,
+    time: &OwnTime<'_>,
 ) -> Result<Listing, Failure> {
     // What there was when the first session ended.
     let mut before = Buckets::default();
@@ -168,12 +170,16 @@ async fn list_target(
     let mut first = true;
     loop {
         let started = Instant::now();
-        let session = clients.session(target);
+        let session = clients.session(target, time.waits());
         let session = panics::of_target(clients, target, Phase::Assume, session);
-        let session = within(deadline, session).await.unwrap_or_else(|Late| {
-            let phase = target.role().map_or(Phase::List, |_| Phase::Assume);
-            Err(clients.failure(phase, target).deadline())
-        });
+        // Boxed, both: they are large, and would be there twice.
+        let session = time
+            .within(Box::pin(session))
+            .await
+            .unwrap_or_else(|ended| {
+                let phase = target.role().map_or(Phase::List, |_| Phase::Assume);
+                Err(clients.failure(phase, target).ended(ended))
+            });
         let (session, origin) = match session {
             Ok(session) => session,
             Err(failure) => return Err(failure.with_partial(before)),
@@ -184,11 +190,13 @@ async fn list_target(
 
         let started = Instant::now();
         let mut buckets = Buckets::default();
-        let listed = list(clients, target, &session, wanted, &mut buckets);
+        let waits = time.waits();
+        let listed = list(clients, target, &session, wanted, waits, &mut buckets);
         let listed = panics::of_target(clients, target, Phase::List, listed);
-        let listed = within(deadline, listed)
+        let listed = time
+            .within(Box::pin(listed))
             .await
-            .unwrap_or_else(|Late| Err(clients.failure(Phase::List, target).deadline()));
+            .unwrap_or_else(|ended| Err(clients.failure(Phase::List, target).ended(ended)));
         timings.list += started.elapsed();
         buckets.remove_repeated();
         let failure = match listed {
@@ -228,16 +236,5 @@ async fn list_target(
         before = buckets;
         tracing::debug!(account = %target.account, kind = %failure.kind(), "the session is over: assuming the role again");
         first = false;
-    }
-}
-
-/// The deadline passed.
-struct Late;
-
-/// What `future` gives, unless the deadline passes first.
-async fn within<T>(deadline: Option<Instant>, future: impl Future<Output = T>) -> Result<T, Late> {
-    match deadline {
-        Some(deadline) => timeout_at(deadline, future).await.map_err(|_| Late),
-        None => Ok(future.await),
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     attempts::attempts,
     buckets::Buckets,
     failure::{Failure, Phase},
+    own_time::{WaitFor, Waits},
     page::{Page, PageReader},
     session::Session,
 };
@@ -32,6 +33,7 @@ pub(crate) async fn list(
     target: &Target,
     session: &Session,
     wanted: Wanted<'_>,
+    waits: &Waits,
     buckets: &mut Buckets,
 ) -> Result<u32, Failure> {
     let region = clients.regional(target);
@@ -49,7 +51,7 @@ pub(crate) async fn list(
             .set_prefix(wanted.prefix.map(ToOwned::to_owned))
             .set_continuation_token(token);
         let output = loop {
-            wanted.seat.turn().await;
+            waits.during(WaitFor::Room, wanted.seat.turn()).await;
             let output = attempts(None, clients.limits(), || {
                 let request = request
                     .clone()

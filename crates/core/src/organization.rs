@@ -28,13 +28,13 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
-    Clients, FailureKind, Late,
+    Clients, FailureKind,
     attempts::attempts,
     clock::CompareClocks,
     complete::WholeResponses,
     failure::{Failure, FailureBuilder},
+    own_time::{Ended, OwnTime, Waits},
     pacer::Pacer,
-    within,
 };
 
 /// How long the accounts are kept. A warm function walks the organization that often, and a new or closed account is
@@ -81,9 +81,16 @@ pub async fn organization_targets(
         clients,
         organization,
     };
-    within(deadline, clients.directory.targets(&walk))
+    OwnTime::until(deadline)
+        .within(clients.directory.targets(&walk))
         .await
-        .unwrap_or_else(|Late| Err(walk.failure().deadline()))
+        .unwrap_or_else(|_| Err(walk.failure().ended(Ended::Deadline)))
+}
+
+/// That the call had no time left for its first account when the organization had been walked.
+pub fn no_time_left(clients: &Clients, organization: &Organization) -> Failure {
+    let admin = &organization.admin;
+    FailureBuilder::of_organization(admin, clients.region().clone()).no_time_left()
 }
 
 /// What is known of the organization, and the client to ask with, which is made when it is first needed.
@@ -358,7 +365,9 @@ impl Walk<'_> {
     /// A page of the list of this number.
     async fn ask(&self, number: usize, question: Question) -> (usize, Result<Page, Failure>) {
         let pacer = &self.clients.directory.pacer;
-        let page = attempts(Some(pacer), self.clients.limits(), || self.page(&question)).await;
+        let waits = Waits::default();
+        let limits = self.clients.limits();
+        let page = attempts(Some((pacer, &waits)), limits, || self.page(&question)).await;
         let page = match page {
             // Deleted after its parent has named it: only an empty unit can be.
             Err(failure)

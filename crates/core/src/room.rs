@@ -330,6 +330,7 @@ impl Seat {
     }
 
     /// Whether the account waits for its turn, or did when it was dropped.
+    #[cfg(test)]
     pub(crate) fn is_waiting(&self) -> bool {
         let line = self.room.lock();
         let account = line.accounts.get(&self.index);

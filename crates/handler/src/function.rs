@@ -272,7 +272,9 @@ fn targets_file(lookup: impl Fn(&str) -> Option<String>) -> io::Result<Option<St
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use fake_aws::{Account, FakeAws};
+    use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+    use aws_types::{SdkConfig, region::Region};
+    use fake_aws::{Account, FakeAws, Latency};
 
     use super::*;
 
@@ -316,6 +318,82 @@ pub(crate) mod tests {
         let shown = format!("{function:?} {error:?}");
         assert!(!shown.contains("very-secret-example"), "{shown}");
         assert!(!shown.contains("FakeSecretKey"), "{shown}");
+    }
+
+    const UNIT: &str = "ou-ab12-00000001";
+
+    /// The function of an organization with two accounts, the second of which takes a second to list, in simulated time;
+    /// to walk it takes so long.
+    fn of_organization(walk: Duration) -> Function {
+        let organization = fake_aws::Organization::new()
+            .unit(UNIT, fake_aws::Organization::ROOT)
+            .account("222222222222", UNIT)
+            .account("333333333333", UNIT)
+            .latency(walk);
+        let slow = Account::new().list_latency(Duration::from_secs(1));
+        let aws = FakeAws::builder()
+            .every_account(Account::new())
+            .account("333333333333", slow)
+            .organization(organization)
+            .in_memory();
+        let way = Duration::from_millis(100);
+        let credentials = Credentials::new("ASIAEXAMPLE", "very-secret-example", None, None, "");
+        let config = SdkConfig::builder()
+            .region(Region::from_static("eu-central-1"))
+            .endpoint_url(aws.endpoint())
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(aws.http_client(Latency::new(way..=way, 1)))
+            .time_source(aws.time_source())
+            .build();
+        let file = serde_json::json!({"version": 1, "concurrency": 8, "organization": {
+            "adminAccountId": "111111111111", "units": [UNIT], "exclude": [], "role": "MyS3ReadRole"
+        }});
+        Function {
+            name: "list".to_owned(),
+            clients: Clients::new(&config).unwrap(),
+            form: Form::Many(Many::new(
+                TargetsFile::from_json(&file.to_string()).unwrap(),
+                usize::MAX,
+            )),
+        }
+    }
+
+    async fn call(function: &Function, event: &str) -> Result<String, InvocationError> {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let answer = function.call(event, deadline, None).await?;
+        Ok(serde_json::to_string(&answer).unwrap())
+    }
+
+    /// Nine seconds of the ten are for listing.
+    #[tokio::test(start_paused = true)]
+    async fn a_walk_that_leaves_no_time_fails_no_account() {
+        let function = of_organization(Duration::from_millis(8_750));
+        let error = call(&function, "{}").await.unwrap_err();
+        let failure = error.as_failure().unwrap();
+        assert_eq!(failure.phase().as_str(), "organization");
+        assert_eq!(error.error_type(), "Timeout");
+        assert!(failure.is_retryable());
+        assert!(
+            error.to_string().contains("left the call no time"),
+            "{error}"
+        );
+        let answer = call(&function, "{}").await.unwrap();
+        assert!(answer.starts_with(r#"{"statusCode":200"#), "{answer}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_walk_that_leaves_little_time_leaves_the_rest_to_the_next_call() {
+        let function = of_organization(Duration::from_millis(8_500));
+        let answer = call(&function, "{}").await.unwrap();
+        assert!(answer.starts_with(r#"{"statusCode":207"#), "{answer}");
+        let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+        let body: serde_json::Value =
+            serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+        assert_eq!(body["summary"]["ok"], 1, "{body}");
+        assert_eq!(body["accounts"][1]["reason"], "deadline", "{body}");
+        let event = serde_json::json!({"resume": body["resume"]}).to_string();
+        let answer = call(&function, &event).await.unwrap();
+        assert!(answer.starts_with(r#"{"statusCode":200"#), "{answer}");
     }
 
     #[test]

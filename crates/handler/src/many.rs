@@ -1,7 +1,7 @@
 //! The form of a stage that has many accounts: each is listed, and the answer tells what became of it.
 
 use contract::{AccountId, Accounts, Concurrency, Target, TargetsFile};
-use cross_account::{Answer, Clients, FanOutOptions, Outcome};
+use cross_account::{Answer, Clients, FailureKind, FanOutOptions, Outcome};
 use tokio::time::Instant;
 
 use crate::{
@@ -48,8 +48,9 @@ impl Many {
     /// Lists the accounts that `request` asks for, as many as its deadline and the size of the answer allow.
     ///
     /// # Errors
-    /// The request asks for what is not there; the organization cannot be walked; or no account could be listed, unless
-    /// the call goes on with an earlier one: the chain of answers then tells of each account, once.
+    /// The request asks for what is not there; the organization cannot be walked, or that left no time; STS throttled the
+    /// caller to the end of the call; or no account could be listed, unless the call goes on with an earlier one: the
+    /// chain of answers then tells of each account, once.
     pub(crate) async fn call(
         &self,
         invoked: Invoked<'_>,
@@ -72,6 +73,7 @@ impl Many {
         let options = FanOutOptions {
             concurrency: self.concurrency,
             deadline: Some(deadline),
+            begun: Some(started),
             response_budget: plan.budget(),
             most_name_bytes: plan.budget(),
             bucket_bytes: Some(plan.bucket_bytes()),
@@ -83,6 +85,16 @@ impl Many {
         };
         let measure = |target: &Target, answer: &Answer| plan.measure(target, answer);
         let answers = cross_account::fan_out(clients, &selected.targets, &options, measure).await;
+        let first = selected.targets.first();
+        if let Some(failure) = first.and_then(|first| answers.none_reached(clients, first)) {
+            return Err(match &self.accounts {
+                Accounts::Organization(organization) if failure.kind() == FailureKind::Timeout => {
+                    cross_account::no_time_left(clients, organization)
+                }
+                _ => failure,
+            }
+            .into());
+        }
         let report = plan.report(answers);
         *metrics = metrics_of(&report);
         log(&report, started);
