@@ -62,7 +62,7 @@ impl Package {
             region: environment.variables.region.clone(),
             artifact,
         };
-        packaged::check(&package.template()?, environment)?;
+        packaged::check(&package.template()?, rendered.text(), environment)?;
         package.lint(workspace)?;
         Ok(package)
     }

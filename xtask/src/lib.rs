@@ -8,6 +8,7 @@ mod apply;
 mod artifact;
 mod changes;
 mod cli;
+mod cloudformation;
 mod commands;
 mod console;
 mod deployed;

@@ -650,6 +650,21 @@ fn an_execution_role_that_says_more_than_the_variables() {
                 &format!("Resources:\n{other_role}"),
             ),
             (
+                "policy_of_another_role",
+                "Resources:\n",
+                "Resources:\n  More:\n    Type: AWS::IAM::ManagedPolicy\n    Properties:\n      Roles: [Other]\n      PolicyDocument:\n        Statement: []\n",
+            ),
+            (
+                "third_party",
+                "Resources:\n",
+                "Resources:\n  More:\n    Type: Okta::Group::Membership\n    Properties: {}\n",
+            ),
+            (
+                "another_resource",
+                "Resources:\n",
+                "Resources:\n  More:\n    Type: AWS::Lambda::Permission\n    Properties: {}\n",
+            ),
+            (
                 "transform",
                 "Resources:\n",
                 "Transform: AWS::Serverless-2016-10-31\nResources:\n",

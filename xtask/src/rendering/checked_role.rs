@@ -6,10 +6,13 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::checked::{Problem, cloudformation};
-use crate::policy::{Broadening, Document, Kind, RoleGrants, Set, broadening, is_for, limit};
+use super::checked::{self, Problem};
+use crate::{
+    cloudformation,
+    policy::{Broadening, Document, Kind, RoleGrants, Set, broadening, is_for, limit},
+};
 
 /// Which account's role it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,8 +60,8 @@ pub(crate) struct RenderedRole {
 /// The text is no CloudFormation template, could be read in two ways, or makes a role that is another, or may do more,
 /// than `grants` says; or one that IAM has no room for.
 pub(super) fn role(text: &str, grants: &RoleGrants, side: Side) -> Result<RenderedRole, Problem> {
-    let template = cloudformation(text)?;
-    if template.get("Transform").is_some() || has_key(&template, "Fn::Transform") {
+    let template = checked::cloudformation(text)?;
+    if cloudformation::has_transform(&template) {
         return Err(problem(
             text,
             "Transform",
@@ -68,31 +71,32 @@ pub(super) fn role(text: &str, grants: &RoleGrants, side: Side) -> Result<Render
     }
     let mut own = None;
     let mut policies = Vec::new();
-    let resources = template["Resources"].as_object().into_iter().flatten();
-    for (name, resource) in resources {
+    let resources = || template["Resources"].as_object().into_iter().flatten();
+    let role = resources().find(|(_, resource)| resource["Type"] == "AWS::IAM::Role");
+    let role = role.map_or("", |(name, _)| name.as_str());
+    for (name, resource) in resources() {
         let properties = resolved(&resource["Properties"]);
         match resource["Type"].as_str().unwrap_or_default() {
             "AWS::IAM::Role" if own.is_none() => own = Some(properties),
             "AWS::IAM::ManagedPolicy" => {
-                refuse_others(text, name, &properties)?;
+                refuse_others(text, name, &properties, (role, grants))?;
                 let document = properties["PolicyDocument"].clone();
                 refuse_long(text, name, "a managed policy", &document, limit::MANAGED)?;
                 policies.push(document);
             }
             "AWS::IAM::Policy" | "AWS::IAM::RolePolicy" => {
-                refuse_others(text, name, &properties)?;
+                refuse_others(text, name, &properties, (role, grants))?;
                 policies.push(properties["PolicyDocument"].clone());
             }
             other if other.starts_with("AWS::IAM::") => {
                 let what = format!("`{name}` is another `{other}` than the role that it is for");
                 return Err(problem(text, name, what, ALONE));
             }
-            // A stack, a module, a macro or a function of somebody's.
-            other if is_opaque(other) => {
-                let what = format!("`{name}` is `{other}`, which may make any role");
+            // A stack, a module, a type from a registry: it may make any role.
+            other => {
+                let what = format!("`{name}` is `{other}`, which is neither a role nor a policy");
                 return Err(problem(text, name, what, ALONE));
             }
-            _ => {}
         }
     }
     let Some(own) = own else {
@@ -133,34 +137,40 @@ pub(super) fn role(text: &str, grants: &RoleGrants, side: Side) -> Result<Render
     })
 }
 
-/// Whether one of CloudFormation's types may hold what is not to be seen in the template.
-fn is_opaque(kind: &str) -> bool {
-    kind.starts_with("AWS::CloudFormation::")
-        || kind.starts_with("Custom::")
-        || kind.ends_with("::MODULE")
-}
-
-/// Whether a key of that name is anywhere in it.
-fn has_key(value: &Value, name: &str) -> bool {
-    match value {
-        Value::Object(map) => {
-            map.contains_key(name) || map.values().any(|value| has_key(value, name))
-        }
-        Value::Array(items) => items.iter().any(|value| has_key(value, name)),
-        _ => false,
-    }
-}
-
-/// A policy of the role is nobody else's.
-fn refuse_others(text: &str, name: &str, properties: &Value) -> Result<(), Problem> {
-    let Some(key) = ["Users", "Groups"]
+/// A policy of the role, which is called `own` in the template, is nobody else's.
+fn refuse_others(
+    text: &str,
+    name: &str,
+    properties: &Value,
+    (own, grants): (&str, &RoleGrants),
+) -> Result<(), Problem> {
+    if let Some(key) = ["Users", "Groups"]
         .into_iter()
         .find(|key| properties.get(key).is_some())
-    else {
-        return Ok(());
+    {
+        let what = format!("the policy `{name}` is for `{key}` as well");
+        return Err(problem(text, key, what, ALONE));
+    }
+    let listed = match &properties["Roles"] {
+        Value::Null => Vec::new(),
+        Value::Array(roles) => roles.iter().collect(),
+        other => vec![other],
     };
-    let what = format!("the policy `{name}` is for `{key}` as well");
-    Err(problem(text, key, what, ALONE))
+    // `AWS::IAM::RolePolicy` has one.
+    let named = properties.get("RoleName");
+    let reference = json!({"Ref": own}).to_string();
+    let is_own = |role: &&Value| {
+        role.as_str()
+            .is_some_and(|role| role == reference || role == grants.name)
+    };
+    if let Some(other) = listed.into_iter().chain(named).find(|role| !is_own(role)) {
+        let other = other
+            .as_str()
+            .map_or_else(|| other.to_string(), ToOwned::to_owned);
+        let what = format!("the policy `{name}` is for another role, `{other}`");
+        return Err(problem(text, name, what, ALONE));
+    }
+    Ok(())
 }
 
 /// The role's name, path, boundary and description.
