@@ -93,18 +93,15 @@ impl Changes {
             .and_then(|function| function.role.as_ref())
             .is_some_and(|is| *is != role)
         {
-            changes
-                .broadens
-                .push(format!("the function runs as another role, {role}"));
+            changes.broadens.push(reach::another_role(&role));
         }
 
         let packaged = package.template()?;
-        if let Some(old) = stack.ok().and_then(|stack| stack.template.ok()) {
-            changes.broadens.extend(reach::resources(old, &packaged));
-        }
+        let template = stack.and_then(|stack| stack.template);
+        changes.compare_access(&template, &packaged, &function_name);
         changes.compare(
             &format!("CloudFormation stack {stack_name}"),
-            &stack.and_then(|stack| stack.template),
+            &template,
             &template_text(&packaged),
             template_text,
         );
@@ -174,12 +171,36 @@ impl Changes {
         Some(same)
     }
 
+    /// Compares what may give access in the deployed template, `old`, and in the packaged one.
+    fn compare_access(&mut self, old: &Part<Value>, new: &Value, function_name: &str) {
+        match old {
+            Part::Ok(old) => {
+                for sentence in reach::resources(old, new, function_name) {
+                    if !self.broadens.contains(&sentence) {
+                        self.broadens.push(sentence);
+                    }
+                }
+            }
+            Part::Absent => {}
+            Part::Unreadable(why) => self.is_unclear(format!(
+                "the deployed template cannot be read: {}: {}",
+                why.code, why.message
+            )),
+        }
+    }
+
+    fn is_unclear(&mut self, why: String) {
+        if !self.unclear.contains(&why) {
+            self.unclear.push(why);
+        }
+    }
+
     /// Compares what the deployed function is told with what it would be.
     fn compare_accounts(&mut self, old: &Part<FunctionConfiguration>, new: &FunctionConfiguration) {
         match old {
             Part::Ok(old) => self.broadens.extend(reach::broadened(old, new)),
             Part::Absent => {}
-            Part::Unreadable(why) => self.unclear.push(why.message.clone()),
+            Part::Unreadable(why) => self.is_unclear(why.message.clone()),
         }
         let text = |configuration: &FunctionConfiguration| {
             let file = configuration.targets_file();
@@ -442,6 +463,31 @@ mod tests {
         ] {
             assert!(told.contains(line), "{line} in {told}");
         }
+    }
+
+    /// What cannot be read may hold anything: that is a question of its own on a protected stage.
+    #[test]
+    fn a_template_that_cannot_be_read_is_a_question() {
+        let new = json!({"Resources": {"Role": {"Type": "AWS::IAM::Role"}}});
+        let why = Unreadable {
+            code: "AccessDenied".to_owned(),
+            message: "no cloudformation:GetTemplate".to_owned(),
+            hint: None,
+        };
+        let mut changes = Changes::default();
+        changes.compare_access(&Part::Unreadable(why), &new, "f");
+        assert_eq!(
+            changes.unclear(),
+            ["the deployed template cannot be read: AccessDenied: no cloudformation:GetTemplate"]
+        );
+        assert_eq!(changes.broadens(), Vec::<String>::new());
+        let mut changes = Changes::default();
+        changes.compare_access(&Part::Ok(json!({"Resources": {}})), &new, "f");
+        assert_eq!(
+            changes.broadens(),
+            ["the stack has a new AWS::IAM::Role, Role"]
+        );
+        assert_eq!(changes.unclear(), Vec::<String>::new());
     }
 
     #[test]

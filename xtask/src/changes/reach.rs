@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use contract::{
     Accounts, FunctionConfiguration, Organization, Selection, SessionPolicy, Target, Units,
+    variable,
 };
 use serde_json::Value;
 
@@ -32,27 +33,177 @@ pub(super) fn broadened(old: &FunctionConfiguration, new: &FunctionConfiguration
     sentences
 }
 
-/// The resources of a stack by which somebody may do more, where `new` has others than `old`, a sentence each.
-pub(super) fn resources(old: &Value, new: &Value) -> Vec<String> {
-    let resources = new["Resources"].as_object().into_iter().flatten();
-    resources
-        .filter(|(name, resource)| gives_access(resource) && old["Resources"][name] != **resource)
-        .map(|(name, resource)| {
-            let kind = resource["Type"].as_str().unwrap_or_default();
-            match &old["Resources"][name] {
-                Value::Null => format!("the stack has a new {kind}, {name}"),
-                _ => format!("the stack has another {kind}, {name}"),
+/// What of a stack may let somebody do more, where `new` is another than `old`, a sentence each. What is known to give no
+/// access is passed over; everything else is told of. The function `name` is the stage's own.
+pub(super) fn resources(old: &Value, new: &Value, name: &str) -> Vec<String> {
+    let mut sentences = Vec::new();
+    // By these, the same resource may come to something else.
+    for section in ["Conditions", "Mappings", "Parameters", "Rules", "Transform"] {
+        if !new[section].is_null() && old[section] != new[section] {
+            sentences.push(format!("the stack's `{section}` are others"));
+        }
+    }
+    let all = |template: &'_ Value| {
+        template["Resources"]
+            .as_object()
+            .cloned()
+            .unwrap_or_default()
+    };
+    let (old, new) = (all(old), all(new));
+    for (id, resource) in &new {
+        let kind = resource["Type"].as_str().unwrap_or_default();
+        let was = old.get(id);
+        if was == Some(resource) {
+            continue;
+        }
+        match was.filter(|was| was["Type"] == kind) {
+            Some(was) if kind == "AWS::Lambda::Function" && is_function(resource, name) => {
+                sentences.extend(function(was, resource));
             }
-        })
-        .collect()
+            was if gives_no_access(id, resource, was, &new) => {}
+            Some(_) => sentences.push(format!("the stack has another {kind}, {id}")),
+            None => sentences.push(format!("the stack has a new {kind}, {id}")),
+        }
+    }
+    let gone = old.iter().filter(|(id, _)| !new.contains_key(*id));
+    for (id, resource) in gone.filter(|(_, resource)| denies(resource)) {
+        let kind = resource["Type"].as_str().unwrap_or_default();
+        sentences.push(format!(
+            "the stack no longer has {kind}, {id}, which denies"
+        ));
+    }
+    sentences
 }
 
-/// Whether a resource is there to let somebody do something. EventBridge may call the function by its `schedule`.
-fn gives_access(resource: &Value) -> bool {
+fn is_function(resource: &Value, name: &str) -> bool {
+    resource["Properties"]["FunctionName"] == name
+}
+
+/// What of the stage's own function is another and may reach more.
+fn function(old: &Value, new: &Value) -> Vec<String> {
+    // Its code is compared by its hash, its accounts by what it is told of them.
+    const HARMLESS: [&str; 14] = [
+        "Architectures",
+        "Code",
+        "Description",
+        "Environment",
+        "EphemeralStorage",
+        "FunctionName",
+        "Handler",
+        "LoggingConfig",
+        "MemorySize",
+        "ReservedConcurrentExecutions",
+        "Runtime",
+        "Tags",
+        "Timeout",
+        "TracingConfig",
+    ];
+    let (old, new) = (&old["Properties"], &new["Properties"]);
+    let mut sentences = Vec::new();
+    for (key, value) in new.as_object().into_iter().flatten() {
+        if HARMLESS.contains(&key.as_str()) || old[key] == *value {
+            continue;
+        }
+        sentences.push(match (key.as_str(), value) {
+            ("Role", Value::String(role)) => another_role(role),
+            _ => format!("the function has another `{key}`"),
+        });
+    }
+    let variables = |function: &Value| function["Environment"]["Variables"].clone();
+    let (old, new) = (variables(old), variables(new));
+    for (name, value) in new.as_object().into_iter().flatten() {
+        if !variable::ALL.contains(&name.as_str()) && old[name] != *value {
+            let is = if old[name].is_null() {
+                "a new"
+            } else {
+                "another"
+            };
+            sentences.push(format!("the function has {is} variable {name}"));
+        }
+    }
+    sentences
+}
+
+/// The function runs as another role than before.
+pub(super) fn another_role(role: &str) -> String {
+    format!("the function runs as another role, {role}")
+}
+
+/// Whether it is known that a resource lets nobody do anything, be it new or another than it `was`.
+fn gives_no_access(
+    id: &str,
+    resource: &Value,
+    was: Option<&Value>,
+    all: &serde_json::Map<String, Value>,
+) -> bool {
+    let properties = &resource["Properties"];
+    let only = |keys: &[&str]| {
+        let mut given = properties.as_object().into_iter().flatten();
+        given.all(|(key, _)| keys.contains(&key.as_str()))
+    };
     match resource["Type"].as_str().unwrap_or_default() {
-        "AWS::Lambda::Permission" => resource["Properties"]["Principal"] != "events.amazonaws.com",
-        "AWS::Lambda::Url" => true,
-        kind => kind.starts_with("AWS::IAM::"),
+        "AWS::CloudWatch::Alarm"
+        | "AWS::CloudWatch::Dashboard"
+        | "AWS::Logs::LogGroup"
+        | "AWS::Logs::MetricFilter" => true,
+        // The Framework's own, which holds the code.
+        "AWS::S3::Bucket" => {
+            id == "ServerlessDeploymentBucket" && only(&["BucketEncryption", "BucketName", "Tags"])
+        }
+        "AWS::S3::BucketPolicy" => only_denies(properties, was.map(|was| &was["Properties"])),
+        "AWS::Events::Rule" => is_schedule(properties, all),
+        "AWS::Lambda::Permission" => {
+            let rule = properties["SourceArn"]["Fn::GetAtt"][0].as_str();
+            let rule = rule.and_then(|id| all.get(id));
+            properties["Principal"] == "events.amazonaws.com"
+                && properties["Action"] == "lambda:InvokeFunction"
+                && rule.is_some_and(|rule| is_schedule(&rule["Properties"], all))
+                && only(&["Action", "FunctionName", "Principal", "SourceArn"])
+        }
+        _ => false,
+    }
+}
+
+/// Whether a rule calls functions of this stack at set times, with nothing but its own permission.
+fn is_schedule(properties: &Value, all: &serde_json::Map<String, Value>) -> bool {
+    let targets = properties["Targets"].as_array();
+    let is_own = |target: &Value| {
+        let arn = target["Arn"]["Fn::GetAtt"][0].as_str();
+        let function = arn.and_then(|id| all.get(id));
+        function.is_some_and(|function| function["Type"] == "AWS::Lambda::Function")
+            && target["RoleArn"].is_null()
+    };
+    properties["ScheduleExpression"].is_string()
+        && properties["EventPattern"].is_null()
+        && properties["RoleArn"].is_null()
+        && targets.is_some_and(|targets| targets.iter().all(is_own))
+}
+
+/// Whether every statement denies, and none that denied is gone or another.
+fn only_denies(properties: &Value, was: Option<&Value>) -> bool {
+    let statements = |properties: &Value| match &properties["PolicyDocument"]["Statement"] {
+        Value::Array(all) => all.clone(),
+        one => vec![one.clone()],
+    };
+    let now = statements(properties);
+    let is_denial = |statement: &Value| statement["Effect"] == "Deny";
+    let kept = was.is_none_or(|was| {
+        was["Bucket"] == properties["Bucket"]
+            && statements(was)
+                .iter()
+                .all(|statement| !is_denial(statement) || now.contains(statement))
+    });
+    now.iter().all(is_denial) && kept
+}
+
+/// Whether a policy somewhere in it denies.
+fn denies(value: &Value) -> bool {
+    match value {
+        Value::Object(map) => {
+            map.get("Effect").is_some_and(|effect| effect != "Allow") || map.values().any(denies)
+        }
+        Value::Array(items) => items.iter().any(denies),
+        _ => false,
     }
 }
 
@@ -196,32 +347,212 @@ mod tests {
         );
     }
 
+    /// As the Framework makes it of a stage with a schedule.
+    fn stack() -> Value {
+        json!({"Resources": {
+            "ServerlessDeploymentBucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketEncryption": {}}},
+            "ServerlessDeploymentBucketPolicy": {"Type": "AWS::S3::BucketPolicy", "Properties": {
+                "Bucket": {"Ref": "ServerlessDeploymentBucket"},
+                "PolicyDocument": {"Statement": [{"Action": "s3:*", "Effect": "Deny", "Principal": "*"}]}}},
+            "Logs": {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": 30}},
+            "Function": {"Type": "AWS::Lambda::Function", "Properties": {
+                "FunctionName": "own", "Role": "arn:aws:iam::000000000001:role/E", "MemorySize": 128,
+                "Environment": {"Variables": {"TARGET_ACCOUNT_ID": "000000000002"}}}},
+            "Rule": {"Type": "AWS::Events::Rule", "Properties": {
+                "ScheduleExpression": "rate(1 hour)", "State": "ENABLED",
+                "Targets": [{"Arn": {"Fn::GetAtt": ["Function", "Arn"]}, "Id": "x"}]}},
+            "ByRule": {"Type": "AWS::Lambda::Permission", "Properties": {
+                "FunctionName": {"Fn::GetAtt": ["Function", "Arn"]}, "Action": "lambda:InvokeFunction",
+                "Principal": "events.amazonaws.com", "SourceArn": {"Fn::GetAtt": ["Rule", "Arn"]}}},
+            "Policy": {"Type": "AWS::IAM::Policy", "Properties": {"PolicyName": "a"}}}})
+    }
+
+    /// What is told of where `value` is put at `place`, from the template's root.
+    fn with(place: &str, value: Value) -> Vec<String> {
+        let mut new = stack();
+        let (parent, key) = place.rsplit_once('/').unwrap();
+        new.pointer_mut(parent).unwrap()[key] = value;
+        resources(&stack(), &new, "own")
+    }
+
     #[test]
-    fn of_the_stack() {
-        let template = |resources: &Value| json!({"Resources": resources});
-        let old = template(&json!({
-            "Function": {"Type": "AWS::Lambda::Function"},
-            "Own": {"Type": "AWS::IAM::Policy", "Properties": {"PolicyName": "a"}}}));
-        assert_eq!(resources(&old, &old), Vec::<String>::new());
-        let fewer =
-            template(&json!({"Function": {"Type": "AWS::Lambda::Function", "Properties": {}}}));
-        assert_eq!(resources(&old, &fewer), Vec::<String>::new());
-        let permission = |principal: &str| json!({"Type": "AWS::Lambda::Permission", "Properties": {"Principal": principal}});
-        let new = template(&json!({
-            "Own": {"Type": "AWS::IAM::Policy", "Properties": {"PolicyName": "b"}},
-            "Role": {"Type": "AWS::IAM::Role"},
-            "ByAll": permission("*"),
-            "BySchedule": permission("events.amazonaws.com"),
-            "Url": {"Type": "AWS::Lambda::Url"}}));
+    fn what_is_known_to_give_no_access_is_passed_over() {
+        assert_eq!(resources(&stack(), &stack(), "own"), Vec::<String>::new());
+        for (place, value) in [
+            ("Function/Properties/MemorySize", json!(256)),
+            (
+                "Function/Properties/Tags",
+                json!([{"Key": "a", "Value": "b"}]),
+            ),
+            ("Function/Properties/Code", json!({"S3Key": "x"})),
+            (
+                "Function/Properties/Environment/Variables/LOG_LEVEL",
+                json!("debug"),
+            ),
+            ("Logs/Properties/RetentionInDays", json!(7)),
+            ("Rule/Properties/ScheduleExpression", json!("rate(2 hours)")),
+            ("Alarm", json!({"Type": "AWS::CloudWatch::Alarm"})),
+        ] {
+            let told = with(&format!("/Resources/{place}"), value);
+            assert_eq!(told, Vec::<String>::new(), "{place}");
+        }
+        // The first schedule of a stage, and the Framework's own bucket.
+        let mut fewer = stack();
+        let resources_of_it = fewer["Resources"].as_object_mut().unwrap();
+        for id in [
+            "Rule",
+            "ByRule",
+            "ServerlessDeploymentBucket",
+            "ServerlessDeploymentBucketPolicy",
+        ] {
+            resources_of_it.remove(id).unwrap();
+        }
+        assert_eq!(resources(&fewer, &stack(), "own"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn everything_else_is_told_of() {
+        let permission = |rest: Value| {
+            let mut properties = json!({"Action": "lambda:InvokeFunction"});
+            for (key, value) in rest.as_object().unwrap() {
+                properties[key] = value.clone();
+            }
+            json!({"Type": "AWS::Lambda::Permission", "Properties": properties})
+        };
+        let of_kind = |kind: &str| json!({"Type": kind, "Properties": {}});
+        for (place, value, sentence) in [
+            (
+                "X",
+                of_kind("AWS::IAM::Role"),
+                "the stack has a new AWS::IAM::Role, X",
+            ),
+            (
+                "Policy/Properties/PolicyName",
+                json!("b"),
+                "the stack has another AWS::IAM::Policy, Policy",
+            ),
+            (
+                "X",
+                of_kind("AWS::Lambda::Url"),
+                "the stack has a new AWS::Lambda::Url, X",
+            ),
+            (
+                "X",
+                of_kind("AWS::Lambda::Function"),
+                "the stack has a new AWS::Lambda::Function, X",
+            ),
+            (
+                "X",
+                of_kind("AWS::S3::Bucket"),
+                "the stack has a new AWS::S3::Bucket, X",
+            ),
+            (
+                "X",
+                of_kind("AWS::SQS::QueuePolicy"),
+                "the stack has a new AWS::SQS::QueuePolicy, X",
+            ),
+            (
+                "X",
+                of_kind("AWS::SNS::TopicPolicy"),
+                "the stack has a new AWS::SNS::TopicPolicy, X",
+            ),
+            (
+                "X",
+                of_kind("AWS::KMS::Key"),
+                "the stack has a new AWS::KMS::Key, X",
+            ),
+            (
+                "X",
+                of_kind("AWS::CloudFormation::Stack"),
+                "the stack has a new AWS::CloudFormation::Stack, X",
+            ),
+            (
+                "X",
+                permission(json!({"Principal": "events.amazonaws.com"})),
+                "the stack has a new AWS::Lambda::Permission, X",
+            ),
+            (
+                "X",
+                permission(json!({"Principal": "*"})),
+                "the stack has a new AWS::Lambda::Permission, X",
+            ),
+            (
+                "Rule/Properties/Targets",
+                json!([{"Arn": "arn:aws:sqs:eu-west-1:999999999999:theirs"}]),
+                "the stack has another AWS::Events::Rule, Rule",
+            ),
+            (
+                "ServerlessDeploymentBucketPolicy/Properties/PolicyDocument/Statement",
+                json!([{"Effect": "Allow", "Principal": "*"}]),
+                "the stack has another AWS::S3::BucketPolicy, ServerlessDeploymentBucketPolicy",
+            ),
+            (
+                "ServerlessDeploymentBucketPolicy/Properties/PolicyDocument/Statement",
+                json!([]),
+                "the stack has another AWS::S3::BucketPolicy, ServerlessDeploymentBucketPolicy",
+            ),
+            (
+                "ServerlessDeploymentBucket/Properties/AccessControl",
+                json!("PublicRead"),
+                "the stack has another AWS::S3::Bucket, ServerlessDeploymentBucket",
+            ),
+        ] {
+            let told = with(&format!("/Resources/{place}"), value);
+            assert_eq!(told, [sentence], "{place}");
+        }
+    }
+
+    #[test]
+    fn other_sections_and_lost_denials_are_told_of() {
         assert_eq!(
-            resources(&old, &new),
+            with("/Mappings", json!({"a": {}})),
+            ["the stack's `Mappings` are others"]
+        );
+        let mut fewer = stack();
+        fewer["Resources"]
+            .as_object_mut()
+            .unwrap()
+            .remove("ServerlessDeploymentBucketPolicy");
+        assert_eq!(
+            resources(&stack(), &fewer, "own"),
             [
-                "the stack has a new AWS::Lambda::Permission, ByAll",
-                "the stack has another AWS::IAM::Policy, Own",
-                "the stack has a new AWS::IAM::Role, Role",
-                "the stack has a new AWS::Lambda::Url, Url",
+                "the stack no longer has AWS::S3::BucketPolicy, ServerlessDeploymentBucketPolicy, which denies"
             ]
         );
+    }
+
+    #[test]
+    fn what_the_function_runs_and_reaches_is_told_of() {
+        for (place, value, sentence) in [
+            (
+                "Function/Properties/Layers",
+                json!(["arn:aws:lambda:eu-west-1:999999999999:layer:x:1"]),
+                "the function has another `Layers`",
+            ),
+            (
+                "Function/Properties/VpcConfig",
+                json!({}),
+                "the function has another `VpcConfig`",
+            ),
+            (
+                "Function/Properties/Role",
+                json!("arn:aws:iam::000000000001:role/F"),
+                "the function runs as another role, arn:aws:iam::000000000001:role/F",
+            ),
+            (
+                "Function/Properties/Environment/Variables/AWS_LAMBDA_EXEC_WRAPPER",
+                json!("/opt/x"),
+                "the function has a new variable AWS_LAMBDA_EXEC_WRAPPER",
+            ),
+            (
+                "Function/Properties/Environment/Variables/AWS_ENDPOINT_URL_S3",
+                json!("https://x"),
+                "the function has a new variable AWS_ENDPOINT_URL_S3",
+            ),
+        ] {
+            let told = with(&format!("/Resources/{place}"), value);
+            assert_eq!(told, [sentence], "{place}");
+        }
     }
 
     fn many(accounts: std::ops::Range<u32>, more: &str) -> String {
