@@ -101,6 +101,8 @@ impl Default for FanOutOptions {
 /// The time of a call that has a deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Schedule {
+    /// When the accounts begin to be listed.
+    start: Instant,
     deadline: Instant,
     /// Until when accounts are started.
     last_start: Instant,
@@ -117,6 +119,7 @@ impl Schedule {
         let left = deadline.saturating_duration_since(now);
         let whole = deadline.saturating_duration_since(options.begun.unwrap_or(now));
         Some(Self {
+            start: now,
             deadline,
             last_start: now + left.saturating_sub(options.stop_starting_before.min(left / 4)),
             fair: options.least_time.max(left / 2),
@@ -124,14 +127,20 @@ impl Schedule {
         })
     }
 
-    /// The time of an account that is started now.
-    fn own_time<'a>(&self, is_wanted: &'a AtomicBool) -> OwnTime<'a> {
+    /// The time of the account at `index`, which is started now. The first one's begins with the call, however late the
+    /// process gets to it: it would be skipped otherwise in a call of a few milliseconds.
+    fn own_time<'a>(&self, index: usize, is_wanted: &'a AtomicBool) -> OwnTime<'a> {
         let share = Share {
             length: self.fair,
             is_wanted,
             last_start: self.last_start,
         };
-        OwnTime::of_many(self.deadline, share)
+        let started = if index == 0 {
+            self.start
+        } else {
+            Instant::now()
+        };
+        OwnTime::of_many(started, self.deadline, share)
     }
 
     /// Why the account at `index` is skipped, where its time was cut short.
@@ -266,7 +275,8 @@ pub async fn fan_out(
             } else {
                 let target = &targets[next];
                 let seat = room.seat(next);
-                let time = schedule.map_or(OwnTime::until(None), |time| time.own_time(&is_wanted));
+                let time =
+                    schedule.map_or(OwnTime::until(None), |time| time.own_time(next, &is_wanted));
                 in_flight.push(MakingWay::new(answer(
                     clients, next, target, options, schedule, time, seat,
                 )));
@@ -496,6 +506,22 @@ mod tests {
             let time = Schedule::new(&options, now).unwrap();
             assert_eq!(time.fair, seconds(fair));
             assert_eq!(time.least, seconds(40 + left) / 2);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_account_has_the_whole_call_however_late_it_is_started() {
+        let options = FanOutOptions {
+            deadline: Some(Instant::now() + Duration::from_millis(6)),
+            ..FanOutOptions::default()
+        };
+        let schedule = Schedule::new(&options, Instant::now()).unwrap();
+        tokio::time::advance(Duration::from_millis(4)).await;
+        let is_wanted = AtomicBool::new(false);
+        for (index, left) in [(0, 6), (1, 2)] {
+            let time = schedule.own_time(index, &is_wanted);
+            let left = Duration::from_millis(left);
+            assert_eq!(time.before(schedule.deadline), left, "{index}");
         }
     }
 }

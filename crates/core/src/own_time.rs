@@ -69,9 +69,10 @@ impl<'a> OwnTime<'a> {
         }
     }
 
-    /// Of one account of many: it has a share, and waits for its turn as long as the call has time.
-    pub(crate) fn of_many(deadline: Instant, share: Share<'a>) -> Self {
+    /// Of one account of many, from `started`: it has a share, and waits for its turn as long as the call has time.
+    pub(crate) fn of_many(started: Instant, deadline: Instant, share: Share<'a>) -> Self {
         Self {
+            started,
             share: Some(share),
             waits: Waits {
                 to_the_end: true,
