@@ -326,7 +326,8 @@ fn many_problems_of_one_kind_are_told_once_and_fixed() {
     let fixed = workspace.xtask(&["check", "--env", "dev", "--fix"]);
     assert_eq!(fixed.status.code(), Some(0), "{}", stderr(&fixed));
     assert!(
-        stderr(&fixed).contains("wrote environments/variables.dev.yml: 301 account ids in quotes"),
+        stderr(&fixed)
+            .contains("wrote environments/variables.dev.yml: account IDs put in quotes: 301"),
         "{}",
         stderr(&fixed)
     );

@@ -17,7 +17,9 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Check) -> Result<()> {
     let templates = Templates::load(workspace, &File::ALL)?;
     if flags.fix {
         for (source, count) in environment::quote_ids(workspace, flags.stage.env.as_deref())? {
-            console::note(&format!("wrote {source}: {count} account ids in quotes"));
+            console::note(&format!(
+                "wrote {source}: account IDs put in quotes: {count}"
+            ));
         }
     }
     let environments = match &flags.stage.env {
