@@ -10,13 +10,11 @@ mod role_side;
 use std::{collections::BTreeMap, fmt};
 
 use anyhow::{Context, Result, bail};
-use base64::{Engine, prelude::BASE64_STANDARD};
 use contract::{AccountId, FunctionConfiguration, TargetsFile};
 use serde_json::Value;
 
 use self::role_side::RoleSide;
 use crate::{
-    artifact,
     deployed::{self, Access, Part, Question, Role, Whom},
     environment::Environment,
     framework::Package,
@@ -96,21 +94,12 @@ impl Changes {
             changes.broadens.push(reach::another_role(&role));
         }
 
-        let packaged = package.template()?;
-        let template = stack.and_then(|stack| stack.template);
-        changes.compare_access(&template, &packaged, &function_name);
-        changes.compare(
-            &format!("CloudFormation stack {stack_name}"),
-            &template,
-            &template_text(&packaged),
-            template_text,
-        );
-        changes.compare(
-            "code (sha256 of handler.zip)",
-            &function.and_then(|function| function.code_sha256.map_or(Part::Absent, Part::Ok)),
-            &format!("{}\n", package.artifact.sha256),
-            |hash| format!("{}\n", hexadecimal(hash)),
-        );
+        let template = stack.clone().and_then(|stack| stack.template);
+        changes.compare_access(&template, &package.release.template, &function_name);
+        for aspect in package.release.aspects(environment, &stack, &function) {
+            let text = |text: &String| text.clone();
+            changes.compare(&aspect.what, &aspect.deployed, &aspect.released, text);
+        }
 
         let admin = &environment.variables.admin_account_id;
         let rendered = Templates::load(workspace, &File::ROLES)?.render(environment);
@@ -370,70 +359,12 @@ fn part<K: Ord, T: Clone>(parts: &BTreeMap<K, Part<T>>, name: &K) -> Part<T> {
     parts.get(name).cloned().unwrap_or(Part::Absent)
 }
 
-/// A template as text that two can be compared by: the keys sorted, and without the time of the packaging, which the
-/// Framework puts into the code's key.
-fn template_text(template: &Value) -> String {
-    let mut template = template.clone();
-    without_times(&mut template);
-    let mut text = serde_json::to_string_pretty(&template).unwrap_or_default();
-    text.push('\n');
-    text
-}
-
-/// `serverless/SERVICE/STAGE/1795370405000-2026-11-22T18:00:05.000Z/handler.zip` becomes
-/// `serverless/SERVICE/STAGE/…/handler.zip`.
-fn without_times(value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            if let Some(Value::String(key)) = map.get_mut("S3Key") {
-                let mut parts: Vec<&str> = key.split('/').collect();
-                let from_the_end = parts.len().checked_sub(2);
-                if let Some(folder) = from_the_end.and_then(|index| parts.get_mut(index)) {
-                    *folder = "…";
-                }
-                *key = parts.join("/");
-            }
-            map.values_mut().for_each(without_times);
-        }
-        Value::Array(items) => items.iter_mut().for_each(without_times),
-        _ => {}
-    }
-}
-
-/// A hash as Lambda tells it, in base64, as the build tells it.
-fn hexadecimal(base64: &str) -> String {
-    match BASE64_STANDARD.decode(base64) {
-        Ok(hash) => artifact::hexadecimal(&hash),
-        Err(_) => base64.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
     use crate::deployed::Unreadable;
-
-    fn template(variables: &Value, role: &str, time: &str) -> Value {
-        json!({"Resources": {
-            "Bucket": {"Type": "AWS::S3::Bucket"},
-            "ListUnderscores3LambdaFunction": {"Type": "AWS::Lambda::Function", "Properties": {
-                "Role": role,
-                "Environment": {"Variables": variables},
-                "Code": {"S3Key": format!("serverless/S/dev/{time}/handler.zip")}}}}})
-    }
-
-    #[test]
-    fn the_time_of_the_packaging_is_no_difference() {
-        let variables = json!({"TARGET_ACCOUNT_ID": "000000000002"});
-        let one = template(&variables, "r", "1795370405000-2026-11-22T18:00:05.000Z");
-        let other = template(&variables, "r", "1795370999000-2026-11-22T18:09:59.000Z");
-        assert_eq!(template_text(&one), template_text(&other));
-        assert!(template_text(&one).contains("serverless/S/dev/…/handler.zip"));
-        let another = template(&variables, "s", "1795370999000-2026-11-22T18:09:59.000Z");
-        assert_ne!(template_text(&one), template_text(&another));
-    }
 
     #[test]
     fn what_is_not_deployed_or_not_to_be_seen_is_said_and_broadenings_come_first() {
@@ -488,11 +419,5 @@ mod tests {
             ["the stack has a new AWS::IAM::Role, Role"]
         );
         assert_eq!(changes.unclear(), Vec::<String>::new());
-    }
-
-    #[test]
-    fn a_hash_in_base64_is_the_builds() {
-        assert_eq!(hexadecimal("AAEC/w=="), "000102ff");
-        assert_eq!(hexadecimal("no base64"), "no base64");
     }
 }

@@ -86,8 +86,8 @@ pub(crate) enum Command {
     /// Deploy a stage, after checking that you are in its Admin account
     ///
     /// Asks STS who you are before anything is built, and refuses where that is not the stage's Admin account; then
-    /// renders, builds, packages and deploys with the Serverless Framework. Credentials come from where the AWS CLI takes
-    /// them. A stage with `protected: true` wants its name typed.
+    /// renders, builds, packages and deploys with the Serverless Framework what differs from what runs. Credentials come
+    /// from where the AWS CLI takes them. Exit status 1 where something else than the package runs afterwards. A stage with `protected: true` wants its name typed.
     ///
     /// Example: `AWS_PROFILE=admin cargo xtask deploy --env prod`
     Deploy(Deploy),

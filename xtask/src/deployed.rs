@@ -164,6 +164,9 @@ pub(crate) struct Function {
     pub(crate) timeout: Option<u32>,
     /// Memory in MB.
     pub(crate) memory_size: Option<u32>,
+    /// The ARNs of its layers' versions.
+    #[serde(default)]
+    pub(crate) layers: Vec<String>,
     /// The SHA-256 of its archive, in Base64.
     pub(crate) code_sha256: Option<String>,
     /// `Active`, `Pending`, `Inactive` or `Failed`.
@@ -324,7 +327,7 @@ mod tests {
             "list-s3-buckets": {"ok": {
                 "arn": "arn", "version": "$LATEST", "role": "arn:aws:iam::111111111111:role/MyLambdaExecutionRole",
                 "runtime": "provided.al2023", "architectures": ["arm64"], "timeout": 6, "memorySize": 1024,
-                "codeSha256": "x", "lastModified": "2026-11-22T18:00:00.000+0000",
+                "layers": [], "codeSha256": "x", "lastModified": "2026-11-22T18:00:00.000+0000",
                 "state": "Active", "stateReason": null, "lastUpdateStatus": "Successful",
                 "environment": {"ok": {"S3_READ_ROLE": "MyS3ReadRole"}},
                 "tags": {"unreadable": {"code": "AccessDeniedException", "message": "no", "hint": "ask"}}

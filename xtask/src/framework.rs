@@ -4,11 +4,13 @@
 
 mod packaged;
 
-use std::{ffi::OsStr, path::PathBuf};
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result};
 use contract::Region;
-use serde_json::Value;
 
 use crate::{
     artifact::Artifact,
@@ -17,6 +19,7 @@ use crate::{
     files,
     guard::AdminCaller,
     process::Program,
+    release::Release,
     rendering::{File, Rendered},
     session::Session,
     tools,
@@ -34,8 +37,8 @@ const PACKAGE_FOLDER: &str = ".serverless";
 pub(crate) struct Package {
     folder: PathBuf,
     region: Region,
-    /// The function's archive.
-    pub(crate) artifact: Artifact,
+    /// What it would make run.
+    pub(crate) release: Release,
 }
 
 impl Package {
@@ -57,30 +60,25 @@ impl Package {
             .run_quietly()
             .context("The Framework refused to package the stage")?;
         step.done("");
+        let template = files::read(&template_path(&folder))?;
+        let template =
+            serde_json::from_slice(&template).context("The packaged template is not JSON")?;
+        packaged::check(&template, rendered.text(), environment)?;
         let package = Self {
             folder,
             region: environment.variables.region.clone(),
-            artifact,
+            release: Release {
+                template,
+                sha256: artifact.sha256,
+            },
         };
-        packaged::check(&package.template()?, rendered.text(), environment)?;
         package.lint(workspace)?;
         Ok(package)
     }
 
-    /// What the CloudFormation template that a deploy would use says.
-    ///
-    /// # Errors
-    /// It cannot be read.
-    pub(crate) fn template(&self) -> Result<Value> {
-        let text = files::read(&self.cloudformation_template())?;
-        serde_json::from_slice(&text).context("The packaged template is not JSON")
-    }
-
     /// The CloudFormation template that a deploy would use.
     pub(crate) fn cloudformation_template(&self) -> PathBuf {
-        self.folder
-            .join(PACKAGE_FOLDER)
-            .join("cloudformation-template-update-stack.json")
+        template_path(&self.folder)
     }
 
     fn lint(&self, workspace: &Workspace) -> Result<()> {
@@ -97,16 +95,24 @@ impl Package {
         Ok(())
     }
 
-    /// Deploys the package.
+    /// Deploys the package, whatever the Framework's bucket holds: the newest deployment there need not be the one that
+    /// runs (osls 4.3, `check-for-changes.js`).
     ///
     /// # Errors
     /// The Framework's exit status.
     pub(crate) fn deploy(&self, workspace: &Workspace, caller: &AdminCaller) -> Result<()> {
         as_the_caller(tools::osls(workspace)?, &caller.session)?
             .in_folder(&self.folder)
-            .args(["deploy", "--package", PACKAGE_FOLDER])
+            .args(["deploy", "--force", "--package", PACKAGE_FOLDER])
             .run()
     }
+}
+
+/// The CloudFormation template of a package in `dist/STAGE`.
+fn template_path(folder: &Path) -> PathBuf {
+    folder
+        .join(PACKAGE_FOLDER)
+        .join("cloudformation-template-update-stack.json")
 }
 
 /// A deployment that the Framework keeps in its bucket: by default the last five (osls 4.3, `cleanup-s3-bucket.js`).

@@ -26,6 +26,7 @@ mod operator;
 mod parallel;
 mod policy;
 mod process;
+mod release;
 mod rendering;
 mod session;
 mod smoke;

@@ -10,6 +10,7 @@ use crate::{
     environment::Environment,
     framework::Package,
     guard::{self, AdminCaller},
+    release::Running,
     rendering::{File, Rendered},
     smoke,
     workspace::Workspace,
@@ -41,12 +42,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Deploy) -> Result<()> {
     guard::confirm_broadening(&environment, &changes, flags.allow_broadening)?;
     let before = (!flags.smoke.no_smoke)
         .then(|| smoke::Before::ask(workspace, &environment, &caller.session));
-    package.deploy(workspace, &caller)?;
-    console::note(&format!(
-        "deployed {} with sha256 {}",
-        environment.function_name(),
-        package.artifact.sha256
-    ));
+    deploy(workspace, &environment, &package, &caller)?;
     match before {
         Some(before) => smoke::invoke(
             workspace,
@@ -57,6 +53,36 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Deploy) -> Result<()> {
         ),
         None => Ok(()),
     }
+}
+
+/// Deploys what does not run yet, and looks whether it runs then.
+///
+/// # Errors
+/// The deployment fails, or something else runs after it.
+fn deploy(
+    workspace: &Workspace,
+    environment: &Environment,
+    package: &Package,
+    caller: &AdminCaller,
+) -> Result<()> {
+    let function = environment.function_name();
+    let sha256 = &package.release.sha256;
+    if package
+        .release
+        .compare(workspace, environment, &caller.session)?
+        == Running::Release
+    {
+        console::note(&format!(
+            "Already deployed: nothing to change ({function} with sha256 {sha256})"
+        ));
+        return Ok(());
+    }
+    package.deploy(workspace, caller)?;
+    package
+        .release
+        .require(workspace, environment, &caller.session)?;
+    console::note(&format!("Deployed {function} with sha256 {sha256}"));
+    Ok(())
 }
 
 /// What a deploy would do.

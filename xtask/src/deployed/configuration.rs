@@ -148,6 +148,7 @@ mod tests {
             architectures: Vec::new(),
             timeout: None,
             memory_size: None,
+            layers: Vec::new(),
             code_sha256: None,
             state: None,
             state_reason: None,

@@ -240,7 +240,7 @@ async fn each_refusal_has_its_error_type_and_a_hint() {
 #[test]
 fn the_guard_refuses_another_account_before_anything_is_built() {
     let stage = Stage::new("guarded", "100000000005", "000000000006");
-    for command in ["deploy", "remove"] {
+    for command in ["deploy", "remove", "rollback", "invoke", "info", "logs"] {
         let refused = stage
             .copy
             .xtask_as("000000000006", &[command, "--env", stage.name])

@@ -1,10 +1,13 @@
 //! What a deployment changes is seen before it happens, asked about where it broadens access, and can be undone.
 
+use std::fs;
+
+use aws_sdk_lambda::primitives::Blob;
 use e2e::Emulator;
 
 use crate::{
     stage::{Clock, Stage},
-    tools::tool,
+    tools::{base64_sha256, tool},
 };
 
 /// Whether the deployed function passes an external ID.
@@ -86,8 +89,8 @@ async fn a_deployment_is_seen_before_it_happens_and_can_be_undone() {
     let same = xtask(&["diff"]).ok();
     assert_eq!(
         same.stdout().matches("unchanged    ").count(),
-        3,
-        "the stack, the code and the role: {same}"
+        4,
+        "the stack, the code, the settings and the role: {same}"
     );
     clock.lap("deployed, and nothing more to change");
 
@@ -283,4 +286,64 @@ async fn functions_of(account: &str) -> Vec<String> {
         .into_iter()
         .filter_map(|function| function.function_name)
         .collect()
+}
+
+/// The Serverless Framework compares with the newest deployment in its bucket, which need not be the one that runs.
+#[tokio::test]
+async fn a_deployment_ships_the_package_whatever_runs() {
+    let clock = Clock::start("deploy again");
+    let stage = Stage::new("again", "100000000043", "000000000044");
+    stage.trust();
+    let deploy = |memory: u32| {
+        let variables = format!("function:\n  memory: {memory}\n");
+        stage
+            .copy
+            .write_stage(stage.name, stage.admin, stage.target, &variables);
+        stage.xtask("deploy").ok()
+    };
+    for memory in [256, 512] {
+        let _ = deploy(memory);
+        assert_eq!(
+            stage.deployed().await.memory_size(),
+            i32::try_from(memory).ok()
+        );
+    }
+    let back = stage.xtask("rollback").ok();
+    assert!(back.stderr().contains("olled back"), "{back}");
+    assert_eq!(stage.deployed().await.memory_size(), Some(256));
+    clock.lap("rolled back");
+
+    let again = deploy(512);
+    assert_eq!(stage.deployed().await.memory_size(), Some(512), "{again}");
+    assert!(again.stderr().contains("Deployed"), "{again}");
+    clock.lap("deployed after a rollback");
+
+    let same = deploy(512);
+    assert!(
+        same.stderr()
+            .contains("Already deployed: nothing to change"),
+        "{same}"
+    );
+    assert!(same.stderr().contains("1 account listed"), "{same}");
+    clock.lap("nothing to change");
+
+    // The same function in another archive: the code that somebody puts there by hand.
+    let archive = stage.copy.path("dist/again/handler.zip");
+    let package = base64_sha256(&archive);
+    let mut other = fs::read(&archive).expect("an archive");
+    let comment_length = other.len() - 2;
+    other[comment_length] = 1;
+    other.push(b'!');
+    let lambda = stage.lambda();
+    let update = lambda
+        .update_function_code()
+        .function_name(stage.function_name())
+        .zip_file(Blob::new(other));
+    update.send().await.expect("other code");
+    let by_hand = stage.deployed().await;
+    assert_ne!(by_hand.code_sha256(), Some(package.as_str()));
+    let mended = deploy(512);
+    let deployed = stage.deployed().await;
+    assert_eq!(deployed.code_sha256(), Some(package.as_str()), "{mended}");
+    clock.lap("deployed over code by hand");
 }

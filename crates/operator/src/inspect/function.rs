@@ -26,6 +26,8 @@ pub(crate) struct Function {
     architectures: Vec<String>,
     timeout: Option<i32>,
     memory_size: Option<i32>,
+    /// The ARNs of its layers' versions.
+    layers: Vec<String>,
     /// Base64, as Lambda gives it.
     code_sha256: Option<String>,
     last_modified: Option<String>,
@@ -69,6 +71,12 @@ pub(crate) async fn read(client: &Client, name: &str) -> Result<Function> {
             .collect(),
         timeout: function.timeout,
         memory_size: function.memory_size,
+        layers: function
+            .layers
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|layer| layer.arn)
+            .collect(),
         code_sha256: function.code_sha256,
         last_modified: function.last_modified,
         state: function

@@ -20,7 +20,7 @@
 //!     "list-s3-buckets": {"ok": {
 //!       "arn": "…", "version": "$LATEST", "role": "arn:aws:iam::111111111111:role/MyLambdaExecutionRole",
 //!       "runtime": "provided.al2023", "architectures": ["arm64"], "timeout": 6, "memorySize": 1024,
-//!       "codeSha256": "…", "lastModified": "2026-11-22T18:00:00.000+0000",
+//!       "layers": [], "codeSha256": "…", "lastModified": "2026-11-22T18:00:00.000+0000",
 //!       "state": "Active", "stateReason": null, "lastUpdateStatus": "Successful",
 //!       "environment": {"ok": {"S3_READ_ROLE": "MyS3ReadRole"}},
 //!       "tags": {"unreadable": {"code": "AccessDeniedException", "message": "…", "hint": "…"}}

@@ -139,6 +139,7 @@ fn a_function_comes_with_its_variables_and_tags() {
                     "MemorySize": 1024, "CodeSha256": "abc=", "State": "Active",
                     "LastModified": "2026-11-22T18:00:00.000+0000", "LastUpdateStatus": "Successful",
                     "Environment": {"Variables": {"S3_READ_ROLE": "MyS3ReadRole"}},
+                    "Layers": [{"Arn": "arn:aws:lambda:eu-central-1:111111111111:layer:l:1", "CodeSize": 1}],
                 })
                 .to_string(),
             )
@@ -157,7 +158,8 @@ fn a_function_comes_with_its_variables_and_tags() {
         list,
         json!({
             "arn": FUNCTION, "version": "$LATEST", "role": ROLE, "runtime": "provided.al2023",
-            "architectures": ["arm64"], "timeout": 6, "memorySize": 1024, "codeSha256": "abc=",
+            "architectures": ["arm64"], "timeout": 6, "memorySize": 1024,
+            "layers": ["arn:aws:lambda:eu-central-1:111111111111:layer:l:1"], "codeSha256": "abc=",
             "lastModified": "2026-11-22T18:00:00.000+0000",
             "state": "Active", "stateReason": null, "lastUpdateStatus": "Successful",
             "environment": {"ok": {"S3_READ_ROLE": "MyS3ReadRole"}},
