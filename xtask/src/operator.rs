@@ -215,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_role_is_created_as_a_new_one_or_in_anothers_place() {
+    fn a_role_is_created_as_a_new_one_or_in_the_place_of_another() {
         let role = |change: &str| format!(r#"{{"type":"AWS::IAM::Role","resource":"R",{change}}}"#);
         let creates = |change: &str| {
             let planned: Planned =
