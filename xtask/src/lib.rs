@@ -1,44 +1,28 @@
 //! Renders, builds and deploys the function, one stage at a time: `cargo xtask --help`.
 //!
-//! The data flows one way: variables file → `environment` → `rendering` → `artifact` → `framework`. Each stage
+//! Data flows one way: variables file → `environment` → `render` → `build` → `deploy`. Each stage
 //! of it is a type that cannot be had without the one before, so that what was not checked cannot be deployed.
 
-mod answer;
-mod apply;
-mod artifact;
-mod changes;
+mod build;
 mod cli;
-mod cloudformation;
 mod commands;
-mod console;
-mod deployed;
-mod diagram;
+mod deploy;
+mod dev;
+mod diff;
 mod doctor;
-mod emulator;
 mod environment;
-mod fault;
-mod files;
-mod framework;
-mod generated;
-mod guard;
-mod interrupt;
-mod operator;
-mod parallel;
+mod inspect;
 mod policy;
-mod process;
-mod release;
-mod rendering;
-mod session;
-mod smoke;
+mod render;
+mod sys;
 mod tools;
-mod workspace;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use cli::{Cli, Command};
-use workspace::Workspace;
+use sys::{fault, workspace::Workspace};
 
 /// The whole program: reads this process's arguments, tells what went wrong, and gives the exit status.
 pub fn main() -> ExitCode {

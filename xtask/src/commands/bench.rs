@@ -8,14 +8,17 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use crate::{
-    artifact::{Artifact, Package},
+    build::{Artifact, Package},
     cli,
-    console::{self, Step},
+    dev::generated,
     environment::Architecture,
-    files, generated,
-    process::{self, Program},
+    sys::{
+        console::{self, Step},
+        files,
+        process::{self, Program},
+        workspace::Workspace,
+    },
     tools::{self, Installed, Tool},
-    workspace::Workspace,
 };
 
 /// Prints the tables. A full run also writes what the README shows of it.

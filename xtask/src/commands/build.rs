@@ -2,7 +2,11 @@
 
 use anyhow::Result;
 
-use crate::{artifact::Artifact, cli, console, workspace::Workspace};
+use crate::{
+    build::Artifact,
+    cli,
+    sys::{console, workspace::Workspace},
+};
 
 /// Prints the archive's SHA-256 as `sha256sum` does.
 pub(crate) fn run(workspace: &Workspace, flags: &cli::OneStage) -> Result<()> {

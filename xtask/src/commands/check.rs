@@ -3,12 +3,17 @@
 use anyhow::Result;
 
 use crate::{
-    cli, console, environment,
-    fault::{self, AlreadyTold},
-    generated, parallel,
+    cli,
+    dev::generated,
+    environment,
     policy::Grants,
-    rendering::{File, Templates},
-    workspace::Workspace,
+    render::{File, Templates},
+    sys::{
+        console,
+        fault::{self, AlreadyTold},
+        parallel,
+        workspace::Workspace,
+    },
 };
 
 /// Every fault of every stage is told in one go. Exit status 2 where an input is at fault, 1 where something generated

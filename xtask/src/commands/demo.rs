@@ -9,16 +9,18 @@ use contract::{AccountId, Accounts, Selection, Target};
 use serde_json::{Value, json};
 
 use crate::{
-    apply,
     cli::Side,
-    console::{self, Step},
-    emulator::{self, Emulator},
+    deploy::role_stacks as apply,
+    dev::emulator::{self, Emulator},
     environment::{self, Environment},
-    files,
-    operator::Operator,
-    process::{self, Program},
-    rendering::File,
-    workspace::Workspace,
+    inspect::operator::Operator,
+    render::File,
+    sys::{
+        console::{self, Step},
+        files,
+        process::{self, Program},
+        workspace::Workspace,
+    },
 };
 
 /// The stages that are shown: of one target, and of several.

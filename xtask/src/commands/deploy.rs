@@ -5,15 +5,17 @@ use std::fmt;
 use anyhow::Result;
 
 use crate::{
-    changes::Changes,
-    cli, console,
+    cli,
+    deploy::{
+        guard::{self, AdminCaller},
+        release::Running,
+        serverless::Package,
+        smoke,
+    },
+    diff::Changes,
     environment::Environment,
-    framework::Package,
-    guard::{self, AdminCaller},
-    release::Running,
-    rendering::{File, Rendered},
-    smoke,
-    workspace::Workspace,
+    render::{File, Rendered},
+    sys::{console, workspace::Workspace},
 };
 
 /// The caller is asked for first: whoever is in the wrong account learns it before the function is built.

@@ -2,7 +2,11 @@
 
 use anyhow::Result;
 
-use crate::{cli::OneStage, console, diagram, rendering, workspace::Workspace};
+use crate::{
+    cli::OneStage,
+    render::{self as rendering, diagram},
+    sys::{console, workspace::Workspace},
+};
 
 pub(crate) fn run(workspace: &Workspace, flags: &OneStage) -> Result<()> {
     let environment = super::load(workspace, flags)?;

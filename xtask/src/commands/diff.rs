@@ -2,7 +2,12 @@
 
 use anyhow::Result;
 
-use crate::{changes::Changes, cli, console, framework::Package, guard, workspace::Workspace};
+use crate::{
+    cli,
+    deploy::{guard, serverless::Package},
+    diff::Changes,
+    sys::{console, workspace::Workspace},
+};
 
 /// Packages the stage and compares; nothing is changed. Exit status 0 whatever the differences are.
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Diff) -> Result<()> {

@@ -3,10 +3,9 @@
 use anyhow::Result;
 
 use crate::{
-    cli, console,
+    cli,
     doctor::{self, Reach},
-    fault::AlreadyTold,
-    workspace::Workspace,
+    sys::{console, fault::AlreadyTold, workspace::Workspace},
 };
 
 /// The report is the result, whatever it says; the exit status is 1 where something failed.

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{emulator, workspace::Workspace};
+use crate::{dev::emulator, sys::workspace::Workspace};
 
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     emulator::run(workspace)

@@ -5,9 +5,9 @@ use contract::{Accounts, Selection, Target, Units};
 use serde::Serialize;
 
 use crate::{
-    cli, console,
+    cli,
     environment::{self, Environment},
-    workspace::Workspace,
+    sys::{console, workspace::Workspace},
 };
 
 /// A stage that is not valid is listed as such: this command shows what there is, and `check` judges it.

@@ -2,7 +2,11 @@
 
 use anyhow::Result;
 
-use crate::{cli, fault::InputFault, framework, guard, workspace::Workspace};
+use crate::{
+    cli,
+    deploy::{guard, serverless as framework},
+    sys::{fault::InputFault, workspace::Workspace},
+};
 
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Invoke) -> Result<()> {
     let environment = super::load(workspace, &flags.stage)?;

@@ -2,7 +2,11 @@
 
 use anyhow::Result;
 
-use crate::{cli, framework, guard, workspace::Workspace};
+use crate::{
+    cli,
+    deploy::{guard, serverless as framework},
+    sys::workspace::Workspace,
+};
 
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Logs) -> Result<()> {
     let environment = super::load(workspace, &flags.stage)?;

@@ -28,8 +28,7 @@ use contract::Stage;
 use crate::{
     cli::OneStage,
     environment::{self, Environment},
-    fault::InputFault,
-    workspace::Workspace,
+    sys::{fault::InputFault, workspace::Workspace},
 };
 
 /// The stage that `--env` names. There is no default: whoever forgets it is told which stages there are.

@@ -2,7 +2,11 @@
 
 use anyhow::Result;
 
-use crate::{cli, console, framework::Package, workspace::Workspace};
+use crate::{
+    cli,
+    deploy::serverless::Package,
+    sys::{console, workspace::Workspace},
+};
 
 /// Prints the path of the CloudFormation template.
 pub(crate) fn run(workspace: &Workspace, flags: &cli::OneStage) -> Result<()> {

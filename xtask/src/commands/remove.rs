@@ -3,12 +3,14 @@
 use anyhow::Result;
 
 use crate::{
-    cli, console,
-    deployed::{self, Access, Part, Question},
+    cli,
+    deploy::{
+        guard::{self, AdminCaller},
+        serverless as framework,
+    },
     environment::Environment,
-    framework,
-    guard::{self, AdminCaller},
-    workspace::Workspace,
+    inspect::deployed::{self, Access, Part, Question},
+    sys::{console, workspace::Workspace},
 };
 
 /// A stage that is not deployed is as it should be afterwards: that is no failure, but said.

@@ -5,12 +5,16 @@ use std::{collections::HashSet, path::PathBuf};
 use anyhow::Result;
 
 use crate::{
-    cli, console,
+    cli,
+    dev::generated,
     environment::Environment,
-    fault::{self, AlreadyTold},
-    files, generated,
-    rendering::{self, File, Rendered, Templates},
-    workspace::Workspace,
+    render::{self as rendering, File, Rendered, Templates},
+    sys::{
+        console,
+        fault::{self, AlreadyTold},
+        files,
+        workspace::Workspace,
+    },
 };
 
 /// Every stage is rendered before the first file is written: a fault in one leaves all as they were.

@@ -4,10 +4,11 @@ use anyhow::Result;
 
 use super::render;
 use crate::{
-    apply, cli, console,
+    cli,
+    deploy::role_stacks as apply,
     policy::Grants,
-    rendering::{self, File},
-    workspace::Workspace,
+    render::{self as rendering, File},
+    sys::{console, workspace::Workspace},
 };
 
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Roles) -> Result<()> {

@@ -4,15 +4,18 @@ use anyhow::{Result, bail};
 use serde_json::Value;
 
 use crate::{
-    cli, console,
-    deployed::{self, Access, Part, Question},
+    cli,
+    deploy::{
+        guard,
+        serverless::{self as framework, Deployment},
+        smoke,
+    },
     environment::Environment,
-    fault::InputFault,
-    framework::{self, Deployment},
-    guard,
-    session::Session,
-    smoke,
-    workspace::Workspace,
+    inspect::{
+        deployed::{self, Access, Part, Question},
+        session::Session,
+    },
+    sys::{console, fault::InputFault, workspace::Workspace},
 };
 
 /// The Framework keeps its last deployments in the deployment bucket, and goes back to one of them by its time.

@@ -2,7 +2,10 @@
 
 use anyhow::Result;
 
-use crate::{console, tools, workspace::Workspace};
+use crate::{
+    sys::{console, workspace::Workspace},
+    tools,
+};
 
 /// Prints a row a tool: its name, its version, and the folder that holds it.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {

@@ -5,10 +5,13 @@ use std::env;
 use anyhow::Result;
 
 use crate::{
-    cli, console,
-    process::{self, Program},
+    cli,
+    sys::{
+        console,
+        process::{self, Program},
+        workspace::Workspace,
+    },
     tools,
-    workspace::Workspace,
 };
 
 /// From the quickest to the slowest; the first that fails ends the run.

@@ -13,10 +13,10 @@ use super::{
     verdict::{self, Policies, Reason, Verdict},
 };
 use crate::{
-    deployed::{Part, Role},
     environment::Environment,
+    inspect::deployed::{Part, Role},
     policy::{self, Effect, Grants, Request, Set, Statement},
-    workspace::Workspace,
+    sys::workspace::Workspace,
 };
 
 /// AWS's codes of credentials that are missing or not taken; every other code says nothing of them.

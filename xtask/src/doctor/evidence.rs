@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use contract::{AccountId, Target};
 
-use crate::{
-    answer::{self, Account, Answer, FunctionError},
+use crate::inspect::{
     deployed::Invocation,
+    response::{self as answer, Account, Answer, FunctionError},
 };
 
 /// What invocations showed.

@@ -5,14 +5,18 @@ use contract::{AccountId, FunctionConfiguration, Partition, RoleArn, Selection};
 
 use super::evidence::Evidence;
 use crate::{
-    console::{self, Step},
-    deployed::{
-        self, Access, Caller, Deployed, Function, Part, Question, Role, Stack, Unreadable, Whom,
-    },
     environment::Environment,
-    operator,
+    inspect::{
+        deployed::{
+            self, Access, Caller, Deployed, Function, Part, Question, Role, Stack, Unreadable, Whom,
+        },
+        operator,
+    },
     policy::{Grants, TargetAccounts},
-    workspace::Workspace,
+    sys::{
+        console::{self, Step},
+        workspace::Workspace,
+    },
 };
 
 /// How many calls a function may take to tell of all its accounts.

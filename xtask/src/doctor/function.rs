@@ -15,11 +15,10 @@ use super::{
     report::{Cause, CauseId, Check, Id},
 };
 use crate::{
-    deployed::{Function, Part},
     environment::Environment,
-    files,
-    rendering::{File, Rendered},
-    workspace::Workspace,
+    inspect::deployed::{Function, Part},
+    render::{File, Rendered},
+    sys::{files, workspace::Workspace},
 };
 
 /// Whether it is deployed, runs as the stage's role, and is set up as the stage says.

@@ -4,15 +4,18 @@ use anyhow::Result;
 
 use super::report::{Cause, CauseId, Check, Id};
 use crate::{
-    artifact, console,
+    build as artifact,
     environment::{self, Environment},
-    fault::{self, FaultReport},
-    files,
     policy::Grants,
-    process::Program,
-    rendering::{self, File, Templates},
+    render::{self as rendering, File, Templates},
+    sys::{
+        console,
+        fault::{self, FaultReport},
+        files,
+        process::Program,
+        workspace::Workspace,
+    },
     tools::{self, Tool},
-    workspace::Workspace,
 };
 
 /// The tools, with their versions; of an `environment`, whether its function can be built.

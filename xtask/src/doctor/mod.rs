@@ -19,7 +19,7 @@ mod verdict;
 use anyhow::Result;
 
 pub(crate) use self::report::Report;
-use crate::{environment::Environment, policy::Grants, workspace::Workspace};
+use crate::{environment::Environment, policy::Grants, sys::workspace::Workspace};
 
 /// Whom to ask.
 #[derive(Debug, Clone, Copy)]

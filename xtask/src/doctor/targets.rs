@@ -18,8 +18,8 @@ use super::{
     verdict::{self, Policies, Verdict},
 };
 use crate::{
-    deployed::Role,
     environment::Environment,
+    inspect::deployed::Role,
     policy::{self, Caller, Grants, Request, RoleGrants, TargetAccounts, TargetRole},
 };
 

@@ -10,10 +10,10 @@ use super::{
     report::{Cause, CauseId, Certainty, Check, Id, Report, Status},
 };
 use crate::{
-    deployed::{Deployed, Invocation, Part, Unreadable},
     environment::{self, Environment},
+    inspect::deployed::{Deployed, Invocation, Part, Unreadable},
     policy::Grants,
-    workspace::Workspace,
+    sys::workspace::Workspace,
 };
 
 const VARIABLES: &str = "admin-account-id: \"111111111111\"\nlambda-execution-role: Runs\n\

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::{
-    deployed::{Part, Role, Unreadable},
+    inspect::deployed::{Part, Role, Unreadable},
     policy::{Answer, Document, Effect, Mismatch, Request, Set, Statement, evaluate},
 };
 
@@ -326,7 +326,7 @@ fn principals(document: &Document) -> Vec<String> {
 mod tests {
     use serde_json::json;
 
-    use super::{super::super::deployed, *};
+    use super::{super::super::inspect::deployed, *};
     use crate::policy::{Caller, Facts};
 
     const ROLE: &str = "arn:aws:iam::111111111111:role/Runs";

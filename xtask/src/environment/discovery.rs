@@ -6,7 +6,7 @@ use anyhow::Result;
 use contract::Stage;
 
 use super::suggest;
-use crate::{fault::InputFault, files, workspace::Workspace};
+use crate::sys::{fault::InputFault, files, workspace::Workspace};
 
 /// A file that is named as a stage's.
 struct StageFile {

@@ -28,7 +28,7 @@ use self::{
     tree::{Content, Node},
     values::Service,
 };
-use crate::{
+use crate::sys::{
     console,
     fault::{FaultReport, InputFault},
     files, parallel,

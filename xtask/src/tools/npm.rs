@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::{Tool, expect_installed, version::Version};
-use crate::{
+use crate::sys::{
     files,
     process::{Program, find_program},
 };

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use super::{expect_installed, version::Version};
-use crate::process::{Program, find_program};
+use crate::sys::process::{Program, find_program};
 
 /// What decides what is installed.
 pub(super) const LOCK_FILES: [&str; 1] = ["requirements.txt"];

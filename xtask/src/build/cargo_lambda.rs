@@ -1,0 +1,185 @@
+//! cargo-lambda: the release build of the function for Lambda's machines.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+use super::elf::GLIBC;
+use crate::{
+    environment::Architecture,
+    sys::{
+        console, files,
+        process::{self, Program},
+        workspace::Workspace,
+    },
+    tools,
+};
+
+/// A package whose binary, of the same name, is built as the function is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Package {
+    /// The function.
+    Handler,
+    /// What the benchmark holds it against.
+    Floor,
+}
+
+impl Package {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Handler => "handler",
+            Self::Floor => "floor",
+        }
+    }
+
+    /// The name of its zip.
+    pub(crate) fn zip_name(self) -> &'static str {
+        match self {
+            Self::Handler => "handler.zip",
+            Self::Floor => "floor.zip",
+        }
+    }
+}
+
+/// The executable of `package`, built for `architecture`: where it lies.
+///
+/// # Errors
+/// The Rust target is not installed, or the build fails.
+pub(super) fn build(
+    workspace: &Workspace,
+    package: Package,
+    architecture: Architecture,
+) -> Result<PathBuf> {
+    let target = target(architecture);
+    require_rust(process::find_program)?;
+    require_target(workspace, architecture)?;
+    let lambda_folder = workspace
+        .target()
+        .join("lambda")
+        .join(architecture.as_str());
+    // cargo-lambda moves the executable out of cargo's folder; of two at a time, one would find it gone.
+    let _lock = files::lock(&lambda_folder.join("lock"), || {
+        console::note("Waiting for another build of the function …");
+    })?;
+    tools::cargo_lambda(workspace)?
+        .args([
+            "build",
+            "--release",
+            "--locked",
+            "--package",
+            package.name(),
+            "--bin",
+            package.name(),
+        ])
+        .args([
+            "--target",
+            &format!("{target}.{GLIBC}"),
+            "--output-format",
+            "binary",
+        ])
+        .args([Path::new("--lambda-dir"), &lambda_folder])
+        .env("CARGO_TARGET_DIR", workspace.target())
+        .env("CARGO_ENCODED_RUSTFLAGS", path_mappings().join("\u{1f}"))
+        .without_env("RUSTFLAGS")
+        .in_folder(workspace.root())
+        .run()?;
+    Ok(lambda_folder.join(package.name()).join("bootstrap"))
+}
+
+fn target(architecture: Architecture) -> &'static str {
+    match architecture {
+        Architecture::X86 => "x86_64-unknown-linux-gnu",
+        Architecture::Arm64 => "aarch64-unknown-linux-gnu",
+    }
+}
+
+/// The compiler leaves the paths of the dependencies' sources in panic messages: mapped, they are the same on every
+/// machine. Cargo names the workspace's own sources relative to it, so they need no mapping, which would make every folder
+/// another build to cargo.
+fn path_mappings() -> Vec<String> {
+    cargo_home()
+        .map(|home| format!("--remap-path-prefix={}=/cargo", home.display()))
+        .into_iter()
+        .collect()
+}
+
+/// The folders whose paths the executable may not hold: the sources of the workspace's crates, and what build scripts
+/// write for it.
+pub(super) fn own_folders(
+    root: &Path,
+    members: &[String],
+    target_folder: &Path,
+    architecture: Architecture,
+) -> Vec<PathBuf> {
+    let sources = members
+        .iter()
+        .map(|name| root.join("crates").join(name).join("src"));
+    let generated = target_folder.join(target(architecture));
+    sources.chain([generated]).collect()
+}
+
+fn cargo_home() -> Option<PathBuf> {
+    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo"));
+    std::env::var_os("CARGO_HOME")
+        .filter(|folder| !folder.is_empty())
+        .map(PathBuf::from)
+        .or_else(home)
+}
+
+/// cargo-lambda starts the `cargo` of `PATH`, whichever cargo has started this.
+///
+/// # Errors
+/// `PATH` lacks a part of the Rust toolchain: says how to get it there.
+fn require_rust(find: impl Fn(&str) -> Option<PathBuf>) -> Result<()> {
+    for name in ["cargo", "rustc"] {
+        if find(name).is_none() {
+            bail!(
+                "There is no `{name}` in PATH, which the function is built with\n\
+                 hint: add the folder that holds it to PATH (rustup puts it in `~/.cargo/bin`), or install Rust: \
+                 https://rustup.rs"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// # Errors
+/// The Rust toolchain has no standard library for `architecture`: says how to get it.
+pub(super) fn require_target(workspace: &Workspace, architecture: Architecture) -> Result<()> {
+    let target = target(architecture);
+    let libraries = Program::new("rustc")
+        .args(["--print", "target-libdir", "--target", target])
+        .in_folder(workspace.root())
+        .quiet()
+        .capture()?;
+    if Path::new(libraries.trim_end()).is_dir() {
+        return Ok(());
+    }
+    let mend = if process::find_program("rustup").is_some() {
+        format!("rustup target add {target}")
+    } else {
+        format!(
+            "install Rust's standard library for {target}, as `rustup target add {target}` would"
+        )
+    };
+    bail!(
+        "The Rust target `{target}` is not installed, and the function cannot be built for it\nhint: {mend}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_without_cargo_is_told() {
+        let only = |there: &'static str| {
+            move |name: &str| (name == there).then(|| PathBuf::from("/bin").join(name))
+        };
+        for (there, missing) in [("rustc", "`cargo` in PATH"), ("cargo", "`rustc` in PATH")] {
+            let told = require_rust(only(there)).unwrap_err().to_string();
+            assert!(told.contains(missing) && told.contains("hint: "), "{told}");
+        }
+        assert!(require_rust(|_| Some(PathBuf::new())).is_ok());
+    }
+}

@@ -1,0 +1,254 @@
+//! One of the stage's roles, deployed with CloudFormation: a change set first, so that what will change is seen before
+//! it does; and the role is read afterwards, as CloudFormation does not see all that was edited by hand.
+
+use std::{thread, time::Duration};
+
+use anyhow::{Context, Result, bail};
+use contract::{AccountId, RoleName};
+
+use crate::{
+    cli::{self, Side},
+    deploy::guard,
+    diff::Changes,
+    environment::Environment,
+    inspect::{
+        deployed::{self, Access, Part, Question, Role},
+        operator::{ChangeSet, Operator},
+        session::Session,
+    },
+    render::{self as rendering, File, Rendered},
+    sys::{
+        console,
+        fault::AlreadyTold,
+        interrupt::{self, Undo},
+        workspace::Workspace,
+    },
+};
+
+/// How often a role that was changed is read until it is as it should be: IAM shows a change to everybody after some
+/// seconds only (IAM user guide, "Changes that I make are not always immediately visible").
+const READS: u32 = 5;
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Renders the role of `side`, shows what would change in the caller's account, and changes it.
+///
+/// # Errors
+/// The caller is in no account that the role belongs to, somebody else's role has its name, CloudFormation refuses, the
+/// person says no, or the role is not as it should be afterwards.
+pub(crate) fn role(
+    workspace: &Workspace,
+    environment: &Environment,
+    side: Side,
+    flags: &cli::Roles,
+) -> Result<()> {
+    let confirmation = &flags.confirmation;
+    let (file, caller) = match side {
+        Side::Admin => {
+            // A fault of the template is told before anybody is asked.
+            Rendered::of_stage(workspace, environment, File::AdminRole)?;
+            let caller = guard::require_admin(workspace, environment)?;
+            (File::AdminRole, caller.into())
+        }
+        Side::Target => {
+            let (caller, file) = guard::require_target(workspace, environment)?;
+            (file, caller)
+        }
+    };
+    let rendered = Rendered::of_stage(workspace, environment, file)?;
+    guard::confirm(environment, "change the roles of", confirmation)?;
+    let session = &caller.session;
+    let account = &session.identity().account;
+    let it = Applied {
+        workspace,
+        environment,
+        session,
+        side,
+        name: role_name(environment, side, account)?,
+        stack: stack_name(environment, side),
+        rendered: &rendered,
+    };
+    let (before, has_stack) = it.look()?;
+    let is_there = matches!(before, Part::Ok(_));
+    if is_there && !has_stack {
+        bail!(it.is_not_ours());
+    }
+    let changes = Changes::of_role(account, before, &rendered)?;
+    console::note(changes.to_string().trim_end());
+    guard::confirm_broadening(environment, &changes, flags.allow_broadening)?;
+    let template = rendered.write(workspace, environment)?;
+    console::note(&format!(
+        "{} → stack {} in account {account}",
+        workspace.shown(&template),
+        it.stack
+    ));
+    let operator = Operator::of_caller(workspace, session)?;
+    let planned = operator.plan(&it.stack, &template)?;
+    let Some(change_set) = &planned.change_set else {
+        return it.verify(1);
+    };
+    if is_there && planned.creates_role(&it.name) {
+        discard(&operator, change_set)?;
+        bail!(it.is_not_ours());
+    }
+    if !confirmation.yes && console::is_interactive() && !agreed(&operator, change_set, account)? {
+        console::note("cancelled: nothing was changed");
+        return Err(AlreadyTold.into());
+    }
+    operator.execute(change_set)?;
+    it.verify(READS)
+}
+
+/// A role and the stack that it is deployed with.
+struct Applied<'a> {
+    workspace: &'a Workspace,
+    environment: &'a Environment,
+    session: &'a Session,
+    side: Side,
+    name: RoleName,
+    stack: String,
+    rendered: &'a Rendered,
+}
+
+impl Applied<'_> {
+    /// The role of that name, and whether the stack is more than a name.
+    fn look(&self) -> Result<(Part<Role>, bool)> {
+        let question = Question {
+            roles: vec![self.name.clone()],
+            stacks: vec![self.stack.clone()],
+            ..Question::default()
+        };
+        let access = Access::of_caller(self.session);
+        let mut deployed = deployed::inspect(self.workspace, access, &question)?;
+        let has_stack = match deployed.stacks.get(&self.stack) {
+            Some(Part::Ok(stack)) => stack.status != "REVIEW_IN_PROGRESS",
+            Some(Part::Absent) => false,
+            // CloudFormation will say what is the matter.
+            Some(Part::Unreadable(_)) | None => true,
+        };
+        let role = deployed.roles.remove(&self.name);
+        Ok((
+            role.context("The operator does not say whether the role exists")?,
+            has_stack,
+        ))
+    }
+
+    /// Compares the role that is there with the one that was rendered, up to `reads` times.
+    fn verify(&self, reads: u32) -> Result<()> {
+        let account = &self.session.identity().account;
+        let what = format!("role {} in account {account}", self.name);
+        for read in 1.. {
+            let (role, _) = self.look()?;
+            let changes = Changes::of_role(account, role, self.rendered)?;
+            match changes.is_same() {
+                Some(true) => break,
+                Some(false) if read < reads => thread::sleep(PAUSE),
+                Some(false) => {
+                    console::note(changes.to_string().trim_end());
+                    bail!(
+                        "CloudFormation has nothing more to change, but {what} is not as rendered\n\
+                         hint: {}; or delete stack `{}`, run this again, and then deploy again whatever trusts the role",
+                        self.by_hand(),
+                        self.stack
+                    );
+                }
+                None => bail!(
+                    "Failed to verify {what}: {}\n\
+                     hint: use credentials that are allowed to read roles and their policies (`iam:Get*`, `iam:List*`)",
+                    changes.unclear().join("; ")
+                ),
+            }
+        }
+        console::note(&format!("verified {what}"));
+        Ok(())
+    }
+
+    /// Which commands change a role without CloudFormation.
+    fn by_hand(&self) -> String {
+        let name = self.name.name();
+        format!(
+            "`cargo xtask roles --env {} --policy json` prints the policies; to set them by hand, use `aws iam \
+             update-assume-role-policy --role-name {name} --policy-document …` and `aws iam put-role-policy --role-name \
+             {name} --policy-name list-s3-buckets --policy-document …`",
+            self.environment.stage
+        )
+    }
+
+    fn is_not_ours(&self) -> String {
+        let Self { name, stack, .. } = self;
+        let account = &self.session.identity().account;
+        let region = self.session.region();
+        let (file, logical) = match self.side {
+            Side::Admin => ("admin", "ExecutionRole"),
+            Side::Target => ("target", "ReadRole"),
+        };
+        format!(
+            "Role {name} in account {account} does not belong to stack `{stack}`; nothing was changed\n\
+             hint: to have the stack take it over, add `DeletionPolicy: Retain` to {logical} in a copy of \
+             dist/{stage}/roles/{file}.yml, import it with `aws cloudformation create-change-set --stack-name {stack} \
+             --change-set-name import --change-set-type IMPORT --region {region} --capabilities CAPABILITY_NAMED_IAM \
+             --template-body file://COPY --resources-to-import ResourceType=AWS::IAM::Role,LogicalResourceId={logical},\
+             ResourceIdentifier={{RoleName={plain}}}` and `aws cloudformation execute-change-set --stack-name {stack} \
+             --change-set-name import --region {region}`, then run this again\n\
+             hint: to leave it where it is, {by_hand}\n\
+             hint: to use another role, change its name in {source}",
+            stage = self.environment.stage,
+            plain = name.name(),
+            by_hand = self.by_hand(),
+            source = self.environment.source,
+        )
+    }
+}
+
+/// Asks whether to go on. Whoever does not leaves no change set behind.
+fn agreed(operator: &Operator<'_>, change_set: &ChangeSet, account: &AccountId) -> Result<bool> {
+    let discarding = operator.discard(change_set)?;
+    let on_interrupt = Undo::Call(Box::new(move || {
+        console::note(if discarding.succeeds_apart() {
+            "cancelled: nothing was changed"
+        } else {
+            "cancelled: nothing was changed, but the change set is left"
+        });
+    }));
+    let pending = interrupt::on_interrupt(on_interrupt)?;
+    let answer = console::ask(&format!("Change this in account {account}? [y/N]"));
+    drop(pending);
+    let agreed = answer
+        .as_ref()
+        .is_ok_and(|answer| matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"));
+    if !agreed {
+        discard(operator, change_set)?;
+    }
+    answer?;
+    Ok(agreed)
+}
+
+/// Deletes the change set; that a stack made for it is deleted as well is no news.
+fn discard(operator: &Operator<'_>, change_set: &ChangeSet) -> Result<()> {
+    operator
+        .discard(change_set)?
+        .run_quietly()
+        .context("Failed to delete the change set")
+}
+
+/// The role of `side` in the caller's account.
+fn role_name(environment: &Environment, side: Side, account: &AccountId) -> Result<RoleName> {
+    match side {
+        Side::Admin => Ok(environment.variables.lambda_execution_role.clone()),
+        Side::Target => {
+            let grants = rendering::grants(environment)?;
+            let target = grants.target_role_in(account);
+            let target =
+                target.with_context(|| format!("No role is assumed in account {account}"))?;
+            Ok(target.role.full_name()?)
+        }
+    }
+}
+
+/// The name of the stack that holds a role, in whichever account.
+pub(crate) fn stack_name(environment: &Environment, side: Side) -> String {
+    let side = match side {
+        Side::Admin => "admin",
+        Side::Target => "target",
+    };
+    format!("{}-{side}-role", environment.stack_name())
+}

@@ -1,0 +1,242 @@
+//! What a role says, as it is deployed and as its template makes it.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use crate::{
+    inspect::deployed::{Part, Role, Unreadable},
+    policy::{Document, DocumentFault, broadening, is_same_access},
+    render::{RenderedRole, harmless_policy},
+};
+
+/// What a role says, in the one form in which two can be compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RoleSide {
+    trust: Document,
+    permissions: Document,
+    /// AWS's own managed policies that are known to allow little, by name.
+    attached: BTreeSet<String>,
+    /// `NAME` or `path/NAME`; of a policy of AWS, its ARN.
+    boundary: Option<String>,
+}
+
+impl RoleSide {
+    /// As the stage's template makes it.
+    pub(super) fn wanted(role: &RenderedRole) -> Self {
+        Self {
+            trust: role.trust.clone(),
+            permissions: role.permissions.clone(),
+            attached: role.attached.clone(),
+            boundary: role.boundary.as_deref().map(boundary_name),
+        }
+    }
+
+    /// As it is deployed.
+    pub(super) fn of(role: &Role) -> Part<Self> {
+        let mut documents = Vec::new();
+        let mut attached = BTreeSet::new();
+        match &role.inline_policies {
+            Part::Ok(policies) => documents.extend(policies.values()),
+            Part::Absent => {}
+            Part::Unreadable(why) => return Part::Unreadable(why.clone()),
+        }
+        match &role.attached_policies {
+            Part::Ok(policies) => {
+                for (arn, policy) in policies {
+                    if let Some(name) = harmless_policy(arn) {
+                        attached.insert(name.to_owned());
+                        continue;
+                    }
+                    match policy {
+                        Part::Ok(policy) => documents.push(policy),
+                        Part::Absent => {}
+                        Part::Unreadable(why) => return Part::Unreadable(why.clone()),
+                    }
+                }
+            }
+            Part::Absent => {}
+            Part::Unreadable(why) => return Part::Unreadable(why.clone()),
+        }
+        let read = move || -> Result<Self, DocumentFault> {
+            let documents = documents
+                .iter()
+                .map(|document| Document::from_json(document));
+            let documents = documents.collect::<Result<Vec<_>, _>>()?;
+            Ok(Self {
+                trust: Document::from_json(&role.trust_policy)?,
+                permissions: Document::together(&documents),
+                attached,
+                boundary: role
+                    .permissions_boundary
+                    .as_ref()
+                    .map(|boundary| boundary_name(&boundary.arn)),
+            })
+        };
+        match read() {
+            Ok(side) => Part::Ok(side),
+            Err(fault) => Part::Unreadable(Unreadable {
+                code: "UnknownPolicy".to_owned(),
+                message: fault.to_string(),
+                hint: None,
+            }),
+        }
+    }
+
+    /// What `new` allows and this does not, a sentence each.
+    pub(super) fn broadened_by(&self, new: &Self) -> Vec<String> {
+        let trust = broadening(&self.trust, &new.trust);
+        let permissions = broadening(&self.permissions, &new.permissions);
+        let mut sentences: Vec<String> = trust
+            .iter()
+            .map(|one| format!("trust policy, {one}"))
+            .chain(permissions.iter().map(ToString::to_string))
+            .chain(
+                new.attached
+                    .difference(&self.attached)
+                    .map(|name| format!("AWS's managed policy {name} is attached")),
+            )
+            .collect();
+        if let Some(boundary) = &self.boundary
+            && new.boundary.as_ref() != Some(boundary)
+        {
+            sentences.push(format!(
+                "the permissions boundary {boundary} no longer bounds it"
+            ));
+        }
+        sentences
+    }
+
+    /// Whether it comes to the same: how statements are ordered, cut and spread over policies has no meaning.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        is_same_access(&self.trust, &other.trust)
+            && is_same_access(&self.permissions, &other.permissions)
+            && self.attached == other.attached
+            && self.boundary == other.boundary
+    }
+
+    pub(super) fn text(&self) -> String {
+        let Self {
+            trust,
+            permissions,
+            attached,
+            boundary,
+        } = self;
+        let both = json!({
+            "trustPolicy": trust.clone().sorted(),
+            "permissions": permissions.clone().sorted(),
+            "managedPoliciesOfAws": attached,
+            "permissionsBoundary": boundary,
+        });
+        let mut text = serde_json::to_string_pretty(&both).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+}
+
+/// The name of a managed policy of the role's own account, with its path; another's ARN.
+fn boundary_name(arn: &str) -> String {
+    match arn.split_once(":policy/") {
+        Some((account, name)) if !account.ends_with(":aws") => name.to_owned(),
+        _ => arn.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::policy::{Grants, samples};
+
+    #[test]
+    fn a_role_is_compared_by_what_its_policies_mean() {
+        let role = |trust: &Value, resource: &str, boundary: Option<&str>| Role {
+            arn: "arn:aws:iam::000000000001:role/R".to_owned(),
+            id: "AROA1".to_owned(),
+            created: "2026-11-22T18:00:00Z".to_owned(),
+            trust_policy: trust.clone(),
+            permissions_boundary: boundary.map(|arn| crate::inspect::deployed::Boundary {
+                arn: arn.to_owned(),
+                document: Part::Absent,
+            }),
+            inline_policies: Part::Ok(BTreeMap::from([(
+                "p".to_owned(),
+                json!({"Version": "2012-10-17", "Statement": {
+                    "Effect": "Allow", "Action": ["sts:AssumeRole"], "Resource": resource}}),
+            )])),
+            attached_policies: Part::Ok(BTreeMap::new()),
+        };
+        let trust = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
+            "Principal": {"AWS": "arn:aws:iam::000000000002:role/E"},
+            "Condition": {"StringEquals": {"sts:ExternalId": "audit"}}}]});
+        let open = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
+            "Principal": {"AWS": "arn:aws:iam::000000000002:role/E"}}]});
+        let one = "arn:aws:iam::000000000003:role/A";
+        let boundary = Some("arn:aws:iam::000000000001:policy/team/Bound");
+        let side = |role: &Role| RoleSide::of(role).ok().unwrap().clone();
+
+        let narrow = side(&role(&trust, one, boundary));
+        assert_eq!(narrow.boundary.as_deref(), Some("team/Bound"));
+        assert_eq!(narrow.broadened_by(&narrow), Vec::<String>::new());
+        let wide = side(&role(&open, "*", None));
+        let sentences = wide.broadened_by(&narrow);
+        assert_eq!(
+            sentences,
+            Vec::<String>::new(),
+            "to narrow is not to broaden"
+        );
+        let sentences = narrow.broadened_by(&wide).join("\n");
+        for part in [
+            "external ID",
+            "every resource",
+            "the permissions boundary team/Bound",
+        ] {
+            assert!(sentences.contains(part), "{part} in {sentences}");
+        }
+
+        assert!(narrow.is_same(&narrow) && !narrow.is_same(&wide));
+        assert!(!narrow.is_same(&side(&role(&trust, one, None))));
+
+        let why = Unreadable {
+            code: "AccessDenied".to_owned(),
+            message: "no".to_owned(),
+            hint: None,
+        };
+        let hidden = Role {
+            attached_policies: Part::Unreadable(why.clone()),
+            ..role(&trust, one, None)
+        };
+        assert_eq!(RoleSide::of(&hidden), Part::Unreadable(why));
+    }
+
+    /// 300 targets fill several policies, which AWS lists in an order of its own.
+    #[test]
+    fn policies_in_another_order_are_no_difference() {
+        let wanted = Grants::of_selection(&samples::stage(""), &samples::targets(300)).unwrap();
+        let role = wanted.execution_role;
+        let as_rendered = RoleSide {
+            trust: role.trust_policy.clone(),
+            permissions: role.all_permissions(),
+            attached: BTreeSet::new(),
+            boundary: None,
+        };
+        let managed = role.managed_policies.iter().rev();
+        let mut documents: Vec<&Document> = managed.collect();
+        documents.extend(role.permissions.values());
+        assert!(documents.len() > 1, "{}", documents.len());
+        let as_deployed = RoleSide {
+            permissions: Document::together(documents),
+            ..as_rendered.clone()
+        };
+        assert_ne!(as_deployed, as_rendered);
+        assert!(as_deployed.is_same(&as_rendered));
+        assert_eq!(as_deployed.text(), as_rendered.text());
+        let mut fewer = as_deployed.clone();
+        fewer.permissions.statements.pop();
+        assert!(!fewer.is_same(&as_rendered));
+        assert!(!fewer.broadened_by(&as_rendered).is_empty());
+    }
+}

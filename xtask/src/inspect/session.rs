@@ -1,0 +1,228 @@
+//! The caller's credentials: resolved by `crates/operator`, once, and handed on as session keys.
+//!
+//! The Serverless Framework chooses credentials by other rules than the SDK, in another folder. It gets the very keys that
+//! STS was asked about instead, as does whatever else acts as the caller. Keys that end soon are resolved anew, and have to
+//! be for the same account.
+//!
+//! Keys are in memory and in the environments of the programs that need them; they are never shown, nor written to a file.
+
+use std::{
+    fmt,
+    sync::{Mutex, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::{Context, Result, ensure};
+use contract::{AccountId, Region};
+use serde::Deserialize;
+
+use crate::sys::{console, process::Program};
+
+/// How long keys have to last when a program is started with them. CloudFormation seldom takes longer for this stack.
+const MIN_LIFETIME: Duration = Duration::from_mins(15);
+
+/// The caller, with keys.
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// Resolves the keys.
+    resolve: Program,
+    region: Region,
+    identity: Identity,
+    /// Where AWS is, if the caller's environment or profile says so.
+    endpoint_url: Option<String>,
+    keys: Mutex<Keys>,
+}
+
+/// Who the caller is, as STS says.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Identity {
+    /// The account that the credentials belong to.
+    pub(crate) account: AccountId,
+    /// The user or role behind them.
+    pub(crate) arn: String,
+}
+
+/// The operator's answer.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Resolved {
+    #[serde(flatten)]
+    identity: Identity,
+    keys: Keys,
+    endpoint_url: Option<String>,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Keys {
+    access_key_id: String,
+    secret_access_key: String,
+    session_token: Option<String>,
+    /// Seconds since 1970; `None` where it is not known.
+    expires: Option<u64>,
+}
+
+/// Shows no key.
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys")
+            .field("expires", &self.expires)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Asks STS in `region` who the caller is. `resolve` is the operator's command that gives the credentials.
+    ///
+    /// # Errors
+    /// There are no credentials, or STS does not answer or rejects them.
+    pub(crate) fn open(resolve: Program, region: &Region) -> Result<Self> {
+        let Resolved {
+            identity,
+            keys,
+            endpoint_url,
+        } = Resolved::by(&resolve)
+            .with_context(|| format!("Failed to get the caller identity from STS in {region}"))?;
+        Ok(Self {
+            resolve,
+            region: region.clone(),
+            identity,
+            endpoint_url,
+            keys: Mutex::new(keys),
+        })
+    }
+
+    /// Who the caller is.
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Where AWS is asked.
+    pub(crate) fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// The endpoint of every service, if the caller has set one.
+    pub(crate) fn endpoint_url(&self) -> Option<&str> {
+        self.endpoint_url.as_deref()
+    }
+
+    /// Has `program` act with the caller's keys.
+    ///
+    /// # Errors
+    /// They end soon, and there are no others, or those are for another account.
+    pub(crate) fn give_to(&self, program: Program) -> Result<Program> {
+        let keys = self.keys()?;
+        Ok(program.envs([
+            ("AWS_ACCESS_KEY_ID", Some(keys.access_key_id)),
+            ("AWS_SECRET_ACCESS_KEY", Some(keys.secret_access_key)),
+            ("AWS_SESSION_TOKEN", keys.session_token),
+        ]))
+    }
+
+    fn keys(&self) -> Result<Keys> {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if keys.last(MIN_LIFETIME) {
+            return Ok(keys.clone());
+        }
+        let resolved = Resolved::by(&self.resolve).context("Failed to refresh the credentials")?;
+        let (before, now) = (&self.identity.account, &resolved.identity.account);
+        ensure!(
+            before == now,
+            "Your credentials were for account {before} and are now for account {now}\n\
+             hint: use credentials for account {before} until the command is done"
+        );
+        *keys = resolved.keys;
+        if !keys.last(MIN_LIFETIME) {
+            console::note(&format!(
+                "warning: your credentials expire within {} minutes: what takes longer fails halfway",
+                MIN_LIFETIME.as_secs() / 60
+            ));
+        }
+        Ok(keys.clone())
+    }
+}
+
+impl Keys {
+    /// Whether they are valid for `long` at least, as far as is known.
+    fn last(&self, long: Duration) -> bool {
+        let end = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        self.expires
+            .is_none_or(|seconds| end(seconds) > SystemTime::now() + long)
+    }
+}
+
+impl Resolved {
+    fn by(resolve: &Program) -> Result<Self> {
+        // The answer has secrets in it: an error must not show it, as serde_json's own may.
+        serde_json::from_str(&resolve.capture()?)
+            .ok()
+            .context("The operator answered something else than credentials")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An operator whose keys, `$count` of them by now, end after `seconds`.
+    fn operator(folder: &std::path::Path, accounts: [&str; 2], seconds: u64) -> Program {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let ends = now.as_secs() + seconds;
+        let script = format!(
+            r#"echo >> count; n=$(wc -l < count); a={}; [ "$n" = 1 ] || a={}
+            printf '{{"account":"%s","arn":"arn:x","keys":{{"accessKeyId":"AKIA%s","secretAccessKey":"hid''den",' "$a" "$n"
+            printf '"sessionToken":null,"expires":{ends}}},"endpointUrl":null}}'"#,
+            accounts[0], accounts[1]
+        );
+        Program::new("/bin/sh")
+            .args(["-c", &script])
+            .in_folder(folder)
+            .quiet()
+    }
+
+    fn key_id(session: &Session) -> String {
+        let program = Program::new("/bin/sh").args(["-c", "echo $AWS_ACCESS_KEY_ID"]);
+        let program = session.give_to(program.quiet()).unwrap();
+        assert!(!format!("{program:?} {session:?}").contains("hidden"));
+        program.capture().unwrap().trim_end().to_owned()
+    }
+
+    const ACCOUNT: &str = "111111111111";
+
+    #[test]
+    fn keys_are_resolved_once_unless_they_end_soon() {
+        let region = Region::us_east_1();
+        for (seconds, expected) in [
+            (3600, ["AKIA1", "AKIA1"]),
+            // As long as they last, the first are used; these do not.
+            (60, ["AKIA2", "AKIA3"]),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let resolve = operator(folder.path(), [ACCOUNT; 2], seconds);
+            let session = Session::open(resolve, &region).unwrap();
+            assert_eq!([key_id(&session), key_id(&session)], expected);
+        }
+    }
+
+    #[test]
+    fn refreshed_keys_for_another_account_are_rejected() {
+        let folder = tempfile::tempdir().unwrap();
+        let resolve = operator(folder.path(), [ACCOUNT, "222222222222"], 60);
+        let session = Session::open(resolve, &Region::us_east_1()).unwrap();
+        let error = session.give_to(Program::new("env")).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("are now for account 222222222222"),
+            "{error:#}"
+        );
+    }
+
+    #[test]
+    fn an_answer_that_is_none_is_not_shown() {
+        let resolve = Program::new("/bin/echo").args(["hidden"]).quiet();
+        let error = Session::open(resolve, &Region::us_east_1()).unwrap_err();
+        assert!(!format!("{error:#} {error:?}").contains("hidden"));
+    }
+}

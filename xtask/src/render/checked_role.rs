@@ -1,0 +1,413 @@
+//! Reads a rendered role back, as CloudFormation will, and holds it against what the role should say.
+//!
+//! The templates are the user's, and may say less than the stage's variables give: another condition, another boundary.
+//! They may not say more, but for the execution role, which may have statements of its own for what the variables do not
+//! know (a key, a network interface); never such as concern STS or IAM, by which it could come to anything.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::checked::{self, Problem};
+use crate::{
+    policy::{Broadening, Document, Kind, RoleGrants, Set, broadening, is_for, limit},
+    render::cloudformation,
+};
+
+/// Which account's role it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// The execution role.
+    Admin,
+    /// The role that it assumes.
+    Target,
+}
+
+/// AWS's managed policies that an execution role may have: what they allow is known, and little (AWS managed policy
+/// reference).
+const HARMLESS: [&str; 4] = [
+    "service-role/AWSLambdaBasicExecutionRole",
+    "service-role/AWSLambdaVPCAccessExecutionRole",
+    "AWSXRayDaemonWriteAccess",
+    "CloudWatchLambdaInsightsExecutionRolePolicy",
+];
+
+/// What to do about resources that have no business in a role's template.
+const ALONE: &str = "a role's template makes that role and its policies; keep what else there is in a stack of its own";
+
+/// The name of one of AWS's managed policies of which it is known that they allow little; nothing of another.
+pub(crate) fn harmless_policy(arn: &str) -> Option<&str> {
+    let (_, name) = arn.split_once(":iam::aws:policy/")?;
+    HARMLESS.contains(&name).then_some(name)
+}
+
+/// A role as its template makes it.
+#[derive(Debug)]
+pub(crate) struct RenderedRole {
+    /// Its name.
+    pub(crate) name: String,
+    /// Who may assume it.
+    pub(crate) trust: Document,
+    /// What it may do, by the policies that the template holds.
+    pub(crate) permissions: Document,
+    /// AWS's managed policies that it has besides, by their names.
+    pub(crate) attached: BTreeSet<String>,
+    /// The ARN of the policy that bounds what it may do.
+    pub(crate) boundary: Option<String>,
+}
+
+/// # Errors
+/// The text is no CloudFormation template, could be read in two ways, or makes a role that is another, or may do more,
+/// than `grants` says; or one that IAM has no room for.
+pub(super) fn role(text: &str, grants: &RoleGrants, side: Side) -> Result<RenderedRole, Problem> {
+    let template = checked::cloudformation(text)?;
+    if cloudformation::has_transform(&template) {
+        return Err(problem(
+            text,
+            "Transform",
+            "it has a transform, which may turn it into anything",
+            "write out what the transform would give",
+        ));
+    }
+    let mut own = None;
+    let mut policies = Vec::new();
+    let resources = || template["Resources"].as_object().into_iter().flatten();
+    let role = resources().find(|(_, resource)| resource["Type"] == "AWS::IAM::Role");
+    let role = role.map_or("", |(name, _)| name.as_str());
+    for (name, resource) in resources() {
+        let properties = resolved(&resource["Properties"]);
+        match resource["Type"].as_str().unwrap_or_default() {
+            "AWS::IAM::Role" if own.is_none() => own = Some(properties),
+            "AWS::IAM::ManagedPolicy" => {
+                refuse_others(text, name, &properties, (role, grants))?;
+                let document = properties["PolicyDocument"].clone();
+                refuse_long(text, name, "a managed policy", &document, limit::MANAGED)?;
+                policies.push(document);
+            }
+            "AWS::IAM::Policy" | "AWS::IAM::RolePolicy" => {
+                refuse_others(text, name, &properties, (role, grants))?;
+                policies.push(properties["PolicyDocument"].clone());
+            }
+            other if other.starts_with("AWS::IAM::") => {
+                let what = format!("`{name}` is another `{other}` than the role that it is for");
+                return Err(problem(text, name, what, ALONE));
+            }
+            // A stack, a module, a type from a registry: it may make any role.
+            other => {
+                let what = format!("`{name}` is `{other}`, which is neither a role nor a policy");
+                return Err(problem(text, name, what, ALONE));
+            }
+        }
+    }
+    let Some(own) = own else {
+        return Err(problem(
+            text,
+            "Resources",
+            "it makes no role",
+            "keep the resource of the type AWS::IAM::Role, as in the template that was shipped",
+        ));
+    };
+    agree(text, &own, grants)?;
+    let trust = check_trust(text, &own, grants)?;
+    let inline = match &own["Policies"] {
+        Value::Null => Vec::new(),
+        Value::Array(list) => list.clone(),
+        _ => return Err(computed(text, "Policies")),
+    };
+    let inline: Vec<Value> = inline
+        .iter()
+        .map(|policy| policy["PolicyDocument"].clone())
+        .collect();
+    refuse_long(
+        text,
+        "Policies",
+        "all inline policies of a role together",
+        &Value::Array(inline.clone()),
+        limit::INLINE,
+    )?;
+    policies.extend(inline);
+    let permissions = check_permissions(text, &policies, grants, side)?;
+    let attached = check_attached(text, &own, &template["Resources"], side)?;
+    Ok(RenderedRole {
+        name: grants.name.clone(),
+        trust,
+        permissions,
+        attached,
+        boundary: own["PermissionsBoundary"].as_str().map(ToOwned::to_owned),
+    })
+}
+
+/// A policy of the role, which is called `own` in the template, is nobody else's.
+fn refuse_others(
+    text: &str,
+    name: &str,
+    properties: &Value,
+    (own, grants): (&str, &RoleGrants),
+) -> Result<(), Problem> {
+    if let Some(key) = ["Users", "Groups"]
+        .into_iter()
+        .find(|key| properties.get(key).is_some())
+    {
+        let what = format!("the policy `{name}` is for `{key}` as well");
+        return Err(problem(text, key, what, ALONE));
+    }
+    let listed = match &properties["Roles"] {
+        Value::Null => Vec::new(),
+        Value::Array(roles) => roles.iter().collect(),
+        other => vec![other],
+    };
+    // `AWS::IAM::RolePolicy` has one.
+    let named = properties.get("RoleName");
+    let reference = json!({"Ref": own}).to_string();
+    let is_own = |role: &&Value| {
+        role.as_str()
+            .is_some_and(|role| role == reference || role == grants.name)
+    };
+    if let Some(other) = listed.into_iter().chain(named).find(|role| !is_own(role)) {
+        let other = other
+            .as_str()
+            .map_or_else(|| other.to_string(), ToOwned::to_owned);
+        let what = format!("the policy `{name}` is for another role, `{other}`");
+        return Err(problem(text, name, what, ALONE));
+    }
+    Ok(())
+}
+
+/// The role's name, path, boundary and description.
+fn agree(text: &str, own: &Value, grants: &RoleGrants) -> Result<(), Problem> {
+    let boundary = own["PermissionsBoundary"].as_str().unwrap_or_default();
+    let path = own["Path"].as_str().unwrap_or("/");
+    let name = own["RoleName"].as_str().unwrap_or_default();
+    let hint = "take the value from the variables, through the template's names";
+    for (key, is, must) in [
+        ("RoleName", name, &grants.name),
+        ("Path", path, &grants.path),
+    ] {
+        if is != must {
+            let what = format!("`{key}` is `{is}`, where the stage's variables make it `{must}`");
+            return Err(problem(text, key, what, hint));
+        }
+    }
+    if let Some(policy) = &grants.permissions_boundary
+        && !boundary.ends_with(&format!(":policy/{policy}"))
+    {
+        let what = format!(
+            "`PermissionsBoundary` is `{boundary}`, where the stage's variables make it the policy `{policy}`"
+        );
+        return Err(problem(text, "PermissionsBoundary", what, hint));
+    }
+    let described = own["Description"]
+        .as_str()
+        .unwrap_or_default()
+        .chars()
+        .count();
+    if described > limit::DESCRIPTION {
+        let what = format!(
+            "the role's description has {described} characters, and IAM allows {}",
+            limit::DESCRIPTION
+        );
+        return Err(problem(text, "Description", what, "shorten it"));
+    }
+    Ok(())
+}
+
+fn check_trust(text: &str, own: &Value, grants: &RoleGrants) -> Result<Document, Problem> {
+    let rendered = &own["AssumeRolePolicyDocument"];
+    refuse_long(
+        text,
+        "AssumeRolePolicyDocument",
+        "a trust policy",
+        rendered,
+        limit::TRUST,
+    )?;
+    let trust = document(text, "AssumeRolePolicyDocument", rendered)?;
+    match broadening(&grants.trust_policy, &trust).first() {
+        None => Ok(trust),
+        Some(found) => Err(too_broad(
+            text,
+            "the trust policy",
+            found,
+            "trust whom the variables name, under the conditions that they give; further conditions are yours to add",
+        )),
+    }
+}
+
+fn check_permissions(
+    text: &str,
+    policies: &[Value],
+    grants: &RoleGrants,
+    side: Side,
+) -> Result<Document, Problem> {
+    let documents: Vec<Document> = policies
+        .iter()
+        .map(|policy| document(text, "PolicyDocument", policy))
+        .collect::<Result<_, _>>()?;
+    let permissions = Document::together(&documents);
+    let found = broadening(&grants.all_permissions(), &permissions);
+    let refused = found.into_iter().find(|found| match side {
+        Side::Target => true,
+        Side::Admin => concerns_identity(found),
+    });
+    let hint = match side {
+        Side::Target => {
+            "the role may list buckets and nothing else; denials and further conditions are yours to add"
+        }
+        Side::Admin => {
+            "statements of your own may allow anything but what concerns STS and IAM: the roles to assume come from the variables"
+        }
+    };
+    match refused {
+        None => Ok(permissions),
+        Some(found) => Err(too_broad(text, "the role's policy", &found, hint)),
+    }
+}
+
+/// Whether it is about STS or IAM, or may be, since the action is computed: by which a role can become another or change what it may do.
+fn concerns_identity(found: &Broadening) -> bool {
+    match &found.statement.actions {
+        Set::Except(_) => true,
+        Set::Only(actions) if actions.iter().any(|one| one.contains(['$', '{'])) => true,
+        actions @ Set::Only(_) => is_for(actions, "sts") || is_for(actions, "iam"),
+    }
+}
+
+/// Managed policies that the role has by their ARN: what they allow stands elsewhere. Those that are AWS's.
+fn check_attached(
+    text: &str,
+    own: &Value,
+    resources: &Value,
+    side: Side,
+) -> Result<BTreeSet<String>, Problem> {
+    let attached = match &own["ManagedPolicyArns"] {
+        Value::Null => return Ok(BTreeSet::new()),
+        Value::Array(list) => list.clone(),
+        other => vec![other.clone()],
+    };
+    let is_own = |arn: &str| {
+        let reference: Option<Value> = serde_json::from_str(arn).ok();
+        let name = reference.as_ref().and_then(|value| value["Ref"].as_str());
+        name.is_some_and(|name| resources[name]["Type"] == "AWS::IAM::ManagedPolicy")
+    };
+    let mut harmless = BTreeSet::new();
+    let mut other = None;
+    for arn in &attached {
+        let arn = arn.as_str().unwrap_or_default();
+        match harmless_policy(arn).filter(|_| side == Side::Admin) {
+            Some(name) => {
+                harmless.insert(name.to_owned());
+            }
+            None if is_own(arn) => {}
+            None => other = other.or(Some(arn)),
+        }
+    }
+    let Some(arn) = other else {
+        return Ok(harmless);
+    };
+    let what =
+        format!("the role has the managed policy `{arn}`: what that allows cannot be checked here");
+    let hint = match side {
+        Side::Target => "the role may list buckets and nothing else".to_owned(),
+        Side::Admin => format!(
+            "write what is needed as statements; of AWS's own policies, {} may be attached",
+            HARMLESS.join(", ")
+        ),
+    };
+    Err(problem(text, "ManagedPolicyArns", what, hint))
+}
+
+fn computed(text: &str, place: &str) -> Problem {
+    let what = format!("`{place}` is computed: what it will be cannot be checked here");
+    problem(text, place, what, "write the policies out, as a list")
+}
+
+/// A policy as CloudFormation would hand it to IAM.
+fn document(text: &str, place: &str, value: &Value) -> Result<Document, Problem> {
+    Document::from_json(value).map_err(|fault| {
+        problem(
+            text,
+            place,
+            format!("a policy cannot be read: `{place}`: {fault}"),
+            "write policies out, as in the template that was shipped: what they allow must be seen before they are deployed",
+        )
+    })
+}
+
+fn refuse_long(
+    text: &str,
+    place: &str,
+    what: &str,
+    value: &Value,
+    most: usize,
+) -> Result<(), Problem> {
+    let length = value.to_string().len();
+    if length <= most {
+        return Ok(());
+    }
+    let what = format!("{what} may have {most} characters, and `{place}` has {length}");
+    let hint = "IAM refuses more, white space not counted: move statements to a managed policy, or name fewer things";
+    Err(problem(text, place, what, hint))
+}
+
+fn too_broad(text: &str, what: &str, found: &Broadening, hint: &'static str) -> Problem {
+    let statement = || {
+        let sid = found.statement.sid.as_deref()?;
+        line_of(text, &format!("Sid: {sid}"))
+    };
+    let line = match found.kind {
+        Kind::DroppedCondition | Kind::DroppedExternalId => statement(),
+        _ => line_of(text, &found.subject).or_else(statement),
+    };
+    Problem {
+        what: format!("{what} allows more than the stage's variables: {found}"),
+        line,
+        hint: hint.into(),
+    }
+}
+
+fn problem(
+    text: &str,
+    place: &str,
+    what: impl Into<String>,
+    hint: impl Into<std::borrow::Cow<'static, str>>,
+) -> Problem {
+    Problem {
+        what: what.into(),
+        line: line_of(text, place),
+        hint: hint.into(),
+    }
+}
+
+/// The first line that holds a text, in any case, and is no comment.
+fn line_of(text: &str, part: &str) -> Option<usize> {
+    let part = part.to_ascii_lowercase();
+    let holds = |line: &str| {
+        !line.trim_start().starts_with('#') && line.to_ascii_lowercase().contains(&part)
+    };
+    text.lines()
+        .position(holds)
+        .filter(|_| !part.is_empty())
+        .map(|at| at + 1)
+}
+
+/// The value with each of CloudFormation's functions as its text: what it will be is not known, and so is never what is
+/// asked for. Where `Fn::Sub` has no variables but the pseudo parameters, its text is kept.
+fn resolved(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let function = map
+                .iter()
+                .next()
+                .filter(|(name, _)| map.len() == 1 && (*name == "Ref" || name.starts_with("Fn::")));
+            match function {
+                Some((name, Value::String(text))) if name == "Fn::Sub" => Value::from(text.clone()),
+                Some(_) => Value::from(value.to_string()),
+                None => map
+                    .iter()
+                    .map(|(key, value)| (key.clone(), resolved(value)))
+                    .collect(),
+            }
+        }
+        Value::Array(items) => items.iter().map(resolved).collect(),
+        other => other.clone(),
+    }
+}

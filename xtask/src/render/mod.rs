@@ -1,0 +1,369 @@
+//! Environment → template context → rendered text → checked text.
+//!
+//! Rendering is a pure function of the template and the environment. What comes out is read back before anyone can
+//! write or deploy it, since the templates are the user's to edit.
+
+mod accounts;
+mod checked;
+mod checked_role;
+pub(crate) mod cloudformation;
+mod context;
+pub(crate) mod diagram;
+mod role_context;
+mod template;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use contract::AccountId;
+use minijinja::{
+    Value,
+    value::{Serde, merge_maps},
+};
+
+pub(crate) use self::checked_role::{RenderedRole, harmless_policy};
+use self::{checked_role::Side, context::Context, role_context::RoleContext, template::Template};
+use crate::{
+    environment::Environment,
+    policy::{Grants, TargetAccounts, TargetRole},
+    sys::{fault::InputFault, files, workspace::Workspace},
+};
+
+/// A file that is rendered for a stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum File {
+    /// The deployment, for the Serverless Framework.
+    Serverless,
+    /// The Admin account's role, for CloudFormation.
+    AdminRole,
+    /// The Target accounts' role, for CloudFormation: of all targets that say nothing of their own.
+    TargetRole,
+    /// The role of a target that has another role or external ID than the stage says for all.
+    TargetRoleOf(AccountId),
+}
+
+impl File {
+    /// The files of `cargo xtask roles`. Which of the Target accounts' there are the stage decides.
+    pub(crate) const ROLES: [Self; 2] = [Self::AdminRole, Self::TargetRole];
+
+    /// One of each template.
+    pub(crate) const ALL: [Self; 3] = [Self::Serverless, Self::AdminRole, Self::TargetRole];
+
+    /// Its path inside `dist/STAGE`.
+    pub(crate) fn path(&self) -> String {
+        match self {
+            Self::Serverless => "serverless.yml".to_owned(),
+            Self::AdminRole => "roles/admin.yml".to_owned(),
+            Self::TargetRole => "roles/target.yml".to_owned(),
+            Self::TargetRoleOf(account) => format!("roles/target-{account}.yml"),
+        }
+    }
+
+    /// The path of its template inside the workspace.
+    pub(crate) fn template_path(&self) -> String {
+        format!("templates/{}", self.template())
+    }
+
+    /// The path of its template inside `templates`.
+    fn template(&self) -> &'static str {
+        match self {
+            Self::Serverless => "serverless.yml.j2",
+            Self::AdminRole => "roles/admin.yml.j2",
+            Self::TargetRole | Self::TargetRoleOf(_) => "roles/target.yml.j2",
+        }
+    }
+}
+
+/// Whether a name in `dist/STAGE/roles` is one that [`File`] gives to a Target account's role.
+pub(crate) fn is_target_role(name: &str) -> bool {
+    name == "target.yml"
+        || name
+            .strip_prefix("target-")
+            .and_then(|rest| rest.strip_suffix(".yml"))
+            .is_some_and(|account| account.parse::<AccountId>().is_ok())
+}
+
+/// The templates, read once for any number of stages.
+#[derive(Debug)]
+pub(crate) struct Templates {
+    files: Vec<(File, Template)>,
+}
+
+impl Templates {
+    /// Reads the templates of `files`.
+    ///
+    /// # Errors
+    /// One cannot be read.
+    pub(crate) fn load(workspace: &Workspace, files: &[File]) -> Result<Self> {
+        let files = files
+            .iter()
+            .map(|file| Ok((file.clone(), Template::load(workspace, file)?)));
+        Ok(Self {
+            files: files.collect::<Result<_>>()?,
+        })
+    }
+
+    /// Renders every one of them for a stage, and checks what came out.
+    ///
+    /// # Errors
+    /// A template has a fault, or what it gives is not what the environment asks for; or no roles can be made for the stage.
+    pub(crate) fn render(&self, environment: &Environment) -> Result<Vec<Rendered>, InputFault> {
+        let mut rendered = self.deployment(environment)?;
+        if self.of_roles().next().is_some() {
+            rendered.extend(self.roles(environment, &grants(environment)?)?);
+        }
+        Ok(rendered)
+    }
+
+    /// The same for serverless.yml alone, where it is one of them.
+    ///
+    /// # Errors
+    /// As for [`render`](Self::render).
+    pub(crate) fn deployment(
+        &self,
+        environment: &Environment,
+    ) -> Result<Vec<Rendered>, InputFault> {
+        self.files
+            .iter()
+            .filter(|(file, _)| *file == File::Serverless)
+            .map(|(_, template)| Rendered::serverless(template, environment))
+            .collect()
+    }
+
+    /// The same for the roles alone, which should say what `grants` does.
+    ///
+    /// # Errors
+    /// As for [`render`](Self::render).
+    pub(crate) fn roles(
+        &self,
+        environment: &Environment,
+        grants: &Grants,
+    ) -> Result<Vec<Rendered>, InputFault> {
+        let base = Value::from(Serde(Context::of(environment)));
+        let mut rendered = Vec::new();
+        for (file, template) in self.of_roles() {
+            rendered.extend(Rendered::roles(file, template, environment, grants, &base)?);
+        }
+        Ok(rendered)
+    }
+
+    fn of_roles(&self) -> impl Iterator<Item = &(File, Template)> {
+        self.files
+            .iter()
+            .filter(|(file, _)| *file != File::Serverless)
+    }
+}
+
+/// What the roles of a stage should say.
+///
+/// # Errors
+/// No roles can be made for the stage.
+pub(crate) fn grants(environment: &Environment) -> Result<Grants, InputFault> {
+    Grants::of(environment).map_err(|fault| InputFault(format!("{}: {fault}", environment.source)))
+}
+
+/// The file of the role in `account`, where the stage assumes one there.
+///
+/// # Errors
+/// No roles can be made for the stage.
+pub(crate) fn target_role_file(
+    environment: &Environment,
+    account: &AccountId,
+) -> Result<Option<File>, InputFault> {
+    let grants = grants(environment)?;
+    let found = grants.target_role_in(account);
+    Ok(found.map(|role| {
+        if role.is_default {
+            File::TargetRole
+        } else {
+            File::TargetRoleOf(account.clone())
+        }
+    }))
+}
+
+/// The files of the Target accounts' roles: one for all that have the stage's own, and one for each that has another.
+fn target_files(grants: &Grants) -> Vec<(File, &TargetRole)> {
+    let mut files = Vec::new();
+    for role in &grants.target_roles {
+        match &role.accounts {
+            TargetAccounts::These(accounts) if !role.is_default => {
+                let of = |(account, _): &(AccountId, _)| File::TargetRoleOf(account.clone());
+                files.extend(accounts.iter().map(|account| (of(account), role)));
+            }
+            _ => files.push((File::TargetRole, role)),
+        }
+    }
+    files
+}
+
+/// A rendered file of a stage: read back, and found to say what the stage's variables say.
+#[derive(Debug)]
+pub(crate) struct Rendered {
+    file: File,
+    text: String,
+    /// What the text says of a role, where it makes one.
+    role: Option<RenderedRole>,
+}
+
+impl Rendered {
+    fn serverless(template: &Template, environment: &Environment) -> Result<Self, InputFault> {
+        let text = template.render(&Value::from(Serde(Context::of(environment))))?;
+        checked::serverless(&text, environment)
+            .map_err(|problem| template.gives(environment, &text, &problem))?;
+        Ok(Self {
+            file: File::Serverless,
+            text,
+            role: None,
+        })
+    }
+
+    /// Every file that a role's template gives for a stage: the Target accounts' gives one for each role that they have.
+    /// `base` is what every template can use.
+    fn roles(
+        file: &File,
+        template: &Template,
+        environment: &Environment,
+        grants: &Grants,
+        base: &Value,
+    ) -> Result<Vec<Self>, InputFault> {
+        let all = match file {
+            File::AdminRole => vec![(
+                File::AdminRole,
+                RoleContext::of_admin(environment, grants),
+                &grants.execution_role,
+                Side::Admin,
+            )],
+            _ => target_files(grants)
+                .into_iter()
+                .map(|(file, target)| {
+                    let context = RoleContext::of_target(environment, &file, target);
+                    (file, context, &target.role, Side::Target)
+                })
+                .collect(),
+        };
+        all.into_iter()
+            .map(|(file, context, role, side)| {
+                // Of the same name, the last wins.
+                let context = merge_maps([base.clone(), Value::from(Serde(context))]);
+                let text = template.render(&context)?;
+                let role = checked_role::role(&text, role, side)
+                    .map_err(|problem| template.gives(environment, &text, &problem))?;
+                Ok(Self {
+                    file,
+                    text,
+                    role: Some(role),
+                })
+            })
+            .collect()
+    }
+
+    /// Renders one file of a stage with the workspace's own template.
+    ///
+    /// # Errors
+    /// The template cannot be read, the stage has no such file, or as for [`Templates::render`].
+    pub(crate) fn of_stage(
+        workspace: &Workspace,
+        environment: &Environment,
+        file: File,
+    ) -> Result<Self> {
+        let asked = [file];
+        let rendered = Templates::load(workspace, &asked)?.render(environment)?;
+        rendered
+            .into_iter()
+            .find(|rendered| asked.contains(&rendered.file))
+            .with_context(|| {
+                let [file] = &asked;
+                format!("the stage `{}` has no {}", environment.stage, file.path())
+            })
+    }
+
+    /// Whether it is that file.
+    pub(crate) fn is(&self, file: &File) -> bool {
+        self.file == *file
+    }
+
+    /// The role that it makes.
+    ///
+    /// # Errors
+    /// It makes none: it is serverless.yml.
+    pub(crate) fn role(&self) -> Result<&RenderedRole> {
+        let role = self.role.as_ref();
+        role.with_context(|| format!("{} makes no role", self.file.path()))
+    }
+
+    /// The whole file.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Where it lies on disk.
+    pub(crate) fn path(&self, workspace: &Workspace, environment: &Environment) -> PathBuf {
+        workspace.dist(&environment.stage).join(self.file.path())
+    }
+
+    /// Writes it into `dist/STAGE`, and gives its path.
+    ///
+    /// # Errors
+    /// It cannot be written; then what was there is still there.
+    pub(crate) fn write(
+        &self,
+        workspace: &Workspace,
+        environment: &Environment,
+    ) -> Result<PathBuf> {
+        let path = self.path(workspace, environment);
+        if let Some(folder) = path.parent() {
+            files::sweep(folder)?;
+        }
+        files::write(&path, self.text.as_bytes())?;
+        Ok(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::samples;
+
+    fn templates() -> Templates {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        Templates::load(&Workspace::locate(Some(&root)).unwrap(), &File::ROLES).unwrap()
+    }
+
+    #[test]
+    fn the_roles_of_every_kind_of_stage() {
+        let templates = templates();
+        for sample in samples::all() {
+            let texts: Vec<String> = templates
+                .roles(&sample.environment, &sample.grants)
+                .unwrap_or_else(|fault| panic!("{}: {fault}", sample.name))
+                .into_iter()
+                .map(|one| format!("=== {}\n{}", one.file.path(), one.text))
+                .collect();
+            insta::assert_snapshot!(format!("roles_{}", sample.name), texts.concat());
+        }
+    }
+
+    #[test]
+    fn as_many_targets_as_fit_are_rendered() {
+        let stage = samples::stage("");
+        let grants = Grants::of_selection(&stage, &samples::targets(1_470)).unwrap();
+        let rendered = templates()
+            .roles(&stage, &grants)
+            .unwrap_or_else(|fault| panic!("{fault}"));
+        let named = rendered[0].text.matches(":role/MyS3ReadRole\"").count();
+        assert_eq!(named, 1_470);
+    }
+
+    #[test]
+    fn the_names_of_target_roles() {
+        assert!(is_target_role("target.yml") && is_target_role("target-012345678901.yml"));
+        for other in [
+            "admin.yml",
+            "target-1.yml",
+            "target-prod.yml",
+            "target.yml.bak",
+        ] {
+            assert!(!is_target_role(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,530 @@
+//! The one place that starts processes. Each is echoed to standard error as a person would type it, and a failure names
+//! it.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that processes start in"
+)]
+
+use std::{
+    ffi::{OsStr, OsString},
+    fmt,
+    fs::File,
+    io::{self, Write},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio},
+};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Signal, kill_process_group};
+
+use crate::sys::{
+    console,
+    interrupt::{self, Pending, Undo},
+};
+
+/// A program with its arguments, yet to be started.
+///
+/// It gets the environment of this process, but no setting of an AWS client, unless it is given one: keys are for those who
+/// ask AWS, and not for whatever a build runs.
+#[derive(Clone)]
+pub(crate) struct Program {
+    path: PathBuf,
+    arguments: Vec<OsString>,
+    variables: Vec<(OsString, Option<OsString>)>,
+    bare: bool,
+    aws_settings: bool,
+    folder: Option<PathBuf>,
+    quiet: bool,
+    /// What a person calls it, and how many arguments are part of that.
+    name: Option<(String, usize)>,
+}
+
+impl Program {
+    /// A program by its path, or by its name in `PATH`.
+    pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            arguments: Vec::new(),
+            variables: Vec::new(),
+            bare: false,
+            aws_settings: false,
+            folder: None,
+            quiet: false,
+            name: None,
+        }
+    }
+
+    /// Adds arguments.
+    pub(crate) fn args<A: Into<OsString>>(
+        mut self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Self {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets an environment variable.
+    pub(crate) fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.variables.push((name.into(), Some(value.into())));
+        self
+    }
+
+    /// Takes an environment variable away.
+    pub(crate) fn without_env(mut self, name: impl Into<OsString>) -> Self {
+        self.variables.push((name.into(), None));
+        self
+    }
+
+    /// Sets environment variables, and takes those away that have no value.
+    pub(crate) fn envs<N: Into<OsString>, V: Into<OsString>>(
+        mut self,
+        variables: impl IntoIterator<Item = (N, Option<V>)>,
+    ) -> Self {
+        let variables = variables.into_iter();
+        self.variables
+            .extend(variables.map(|(name, value)| (name.into(), value.map(Into::into))));
+        self
+    }
+
+    /// Hands on the AWS settings of whoever runs this.
+    pub(crate) fn with_aws_settings(mut self) -> Self {
+        self.aws_settings = true;
+        self
+    }
+
+    /// Starts from an empty environment: what `env` sets is all there is.
+    pub(crate) fn bare(mut self) -> Self {
+        self.bare = true;
+        self
+    }
+
+    /// Runs in `folder`.
+    pub(crate) fn in_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.folder = Some(folder.into());
+        self
+    }
+
+    /// Is shown to a person as `name`, which stands for the path and the arguments so far.
+    pub(crate) fn called(mut self, name: impl Into<String>) -> Self {
+        self.name = Some((name.into(), self.arguments.len()));
+        self
+    }
+
+    /// Does not echo the command: for what a person need not know of.
+    pub(crate) fn quiet(mut self) -> Self {
+        self.quiet = true;
+        self
+    }
+
+    /// The command as a person would type it.
+    pub(crate) fn shown(&self) -> String {
+        let quoted = |text: &str| {
+            let plain = |character: char| {
+                character.is_ascii_alphanumeric() || "-_./=:,@+%".contains(character)
+            };
+            if !text.is_empty() && text.chars().all(plain) {
+                text.to_owned()
+            } else {
+                format!("'{}'", text.replace('\'', r"'\''"))
+            }
+        };
+        let (name, hidden) = self
+            .name
+            .clone()
+            .unwrap_or_else(|| (quoted(&self.path.to_string_lossy()), 0));
+        let arguments = self.arguments.iter().skip(hidden);
+        std::iter::once(name)
+            .chain(arguments.map(|argument| quoted(&argument.to_string_lossy())))
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    /// Runs it to its end, its output on standard error: what a tool tells on the way is no result of ours.
+    ///
+    /// # Errors
+    /// It cannot be started, or fails.
+    pub(crate) fn run(&self) -> Result<()> {
+        let status = self.status()?;
+        self.expect_success(status)
+    }
+
+    /// Runs it to its end; what it prints is shown only if it fails.
+    ///
+    /// # Errors
+    /// It cannot be started, or fails.
+    pub(crate) fn run_quietly(&self) -> Result<()> {
+        let Collected {
+            status,
+            stdout,
+            stderr,
+        } = self.collect()?;
+        if !status.success() {
+            console::note(&format!("{}{}", stdout, stderr.trim_end()));
+        }
+        self.expect_success(status)
+    }
+
+    /// Runs it to its end with its standard output as ours: its results are the person's.
+    ///
+    /// # Errors
+    /// It cannot be started, or fails.
+    pub(crate) fn run_for_results(&self) -> Result<()> {
+        let mut command = self.command();
+        command.stdout(Stdio::inherit());
+        let status = self.to_its_end(command)?.status;
+        self.expect_success(status)
+    }
+
+    /// Runs it to its end, its output on standard error, and tells how it ended.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub(crate) fn status(&self) -> Result<ExitStatus> {
+        Ok(self.to_its_end(self.command())?.status)
+    }
+
+    /// Runs it to its end and takes its standard output; its standard error comes through.
+    ///
+    /// # Errors
+    /// It cannot be started, fails, or prints what is not UTF-8.
+    pub(crate) fn capture(&self) -> Result<String> {
+        let mut command = self.command();
+        command.stdout(Stdio::piped());
+        let output = self.to_its_end(command)?;
+        self.expect_success(output.status)?;
+        String::from_utf8(output.stdout)
+            .with_context(|| format!("`{}` printed what is not UTF-8", self.shown()))
+    }
+
+    /// Runs it to its end and takes all it printed; the caller judges its end. Nothing of it reaches the person.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub(crate) fn collect(&self) -> Result<Collected> {
+        self.collect_with(Stdio::null())
+    }
+
+    /// As [`collect`](Self::collect), under a lock that the program shares (as its standard input): should this process
+    /// be killed, the lock holds until the program has ended too.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub(crate) fn collect_under(&self, lock: &File) -> Result<Collected> {
+        let lock = lock.try_clone().context("Failed to share a lock")?;
+        self.collect_with(lock.into())
+    }
+
+    fn collect_with(&self, input: Stdio) -> Result<Collected> {
+        let mut command = self.command();
+        command
+            .stdin(input)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let output = self.to_its_end(command)?;
+        Ok(Collected {
+            status: output.status,
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+
+    /// Starts it in a process group of its own, its output in `log`; its standard input is a pipe that closes when this
+    /// process ends, however it ends.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub(crate) fn start(&self, log: File) -> Result<Started> {
+        let mut command = self.command();
+        let errors = log.try_clone().context("Failed to share the log file")?;
+        command
+            .stdin(Stdio::piped())
+            .stdout(log)
+            .stderr(errors)
+            .process_group(0);
+        let (mut child, undo) = self.spawn(&mut command, Undo::KillGroup)?;
+        Ok(Started {
+            input: child.stdin.take(),
+            child,
+            undo: Some(undo),
+        })
+    }
+
+    /// Runs it to its end, whatever becomes of this process, and tells whether it succeeded: for what is done on an
+    /// interrupt. What it prints reaches nobody.
+    pub(crate) fn succeeds_apart(&self) -> bool {
+        let mut command = self.command();
+        command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0);
+        command.status().is_ok_and(|status| status.success())
+    }
+
+    /// Runs `command` to its end; an interrupt of ours ends it too.
+    fn to_its_end(&self, mut command: Command) -> Result<Output> {
+        // In a group of its own, so that its own children can be ended too. Such a group cannot read from the terminal,
+        // and nothing that is started here has to.
+        command.process_group(0);
+        let (child, pending) = self.spawn(&mut command, Undo::EndGroup)?;
+        let output = child
+            .wait_with_output()
+            .with_context(|| format!("Failed to wait for `{}`", self.shown()))?;
+        drop(pending);
+        interrupt::stop_here_if_interrupted();
+        Ok(output)
+    }
+
+    /// Starts `command`, and has `undo` done to it on an interrupt.
+    fn spawn(&self, command: &mut Command, undo: fn(u32) -> Undo) -> Result<(Child, Pending)> {
+        interrupt::start(|| {
+            let child = command.spawn().with_context(|| self.not_started())?;
+            let undo = undo(child.id());
+            Ok((child, undo))
+        })
+    }
+
+    fn command(&self) -> Command {
+        if !self.quiet {
+            console::note(&format!("$ {}", self.shown()));
+        }
+        let mut command = Command::new(&self.path);
+        if self.bare {
+            command.env_clear();
+        }
+        for (name, _) in std::env::vars_os() {
+            if is_own(&name) || (is_aws_setting(&name) && !self.aws_settings) {
+                command.env_remove(name);
+            }
+        }
+        for (name, value) in &self.variables {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
+        command
+            .args(&self.arguments)
+            .stdin(Stdio::null())
+            .stdout(io::stderr());
+        command
+    }
+
+    fn expect_success(&self, status: ExitStatus) -> Result<()> {
+        if !status.success() {
+            bail!("`{}` failed ({status})", self.shown());
+        }
+        Ok(())
+    }
+
+    fn not_started(&self) -> String {
+        let is_bare = self.path.components().count() == 1;
+        let name = self.path.to_string_lossy();
+        let hint = match &*name {
+            _ if !is_bare || find_program(&name).is_some() => String::new(),
+            "cargo" | "rustc" => format!(
+                "\nhint: there is no `{name}` in PATH: add the folder that holds it (rustup puts it in `~/.cargo/bin`)\n"
+            ),
+            _ => format!("\nhint: there is no `{name}` in PATH\n"),
+        };
+        format!("Failed to start `{}`{hint}", self.shown())
+    }
+}
+
+/// What cargo tells `cargo xtask` of its own package. Handed on to another cargo it would pass for a change, and have build
+/// scripts run again that look at such names: ring's (0.17), and after it everything that speaks TLS.
+fn is_own(name: &OsStr) -> bool {
+    name.to_str()
+        .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+}
+
+/// A setting of AWS's SDKs and tools; the Rust SDK takes the secret by an older name too (aws-config 1.13,
+/// `EnvironmentVariableCredentialsProvider`).
+fn is_aws_setting(name: &OsStr) -> bool {
+    let name = name.to_string_lossy().to_ascii_uppercase();
+    name.starts_with("AWS_") || name == "SECRET_ACCESS_KEY"
+}
+
+/// As a person would type it: its environment may hold keys.
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Program").field(&self.shown()).finish()
+    }
+}
+
+/// What a finished program printed, and how it ended.
+#[derive(Debug)]
+pub(crate) struct Collected {
+    /// How it ended.
+    pub(crate) status: ExitStatus,
+    /// Its standard output.
+    pub(crate) stdout: String,
+    /// Its standard error.
+    pub(crate) stderr: String,
+}
+
+/// A program under way, in a process group of its own. Dropping it ends the group.
+#[derive(Debug)]
+pub(crate) struct Started {
+    child: Child,
+    /// Held open: its end tells the program that we are gone.
+    input: Option<ChildStdin>,
+    undo: Option<Pending>,
+}
+
+impl Started {
+    /// Its process id, which is its group's too.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Writes a line to its standard input.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub(crate) fn tell(&mut self, line: &str) -> Result<()> {
+        let input = self.input.as_mut().context("The process takes no input")?;
+        writeln!(input, "{line}").context("Failed to write to a process")
+    }
+
+    /// Whether it has ended by itself, and how.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        self.child
+            .try_wait()
+            .context("Failed to ask after a process")
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // The group first: once its leader has been waited for, its number may be another's. What runs in it keeps
+        // nothing that a gentler end would save.
+        if let Some(group) = interrupt::pid(self.child.id()) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        drop(self.input.take());
+        drop(self.undo.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// Where this program lies. Cargo may have put a newer build of it there in the meantime (a test run does): that is the one
+/// to start.
+///
+/// # Errors
+/// The system does not say.
+pub(crate) fn own_path() -> Result<PathBuf> {
+    let path = std::env::current_exe().context("Failed to find this program")?;
+    // Linux adds this to the path of a file that was replaced (proc(5), `/proc/PID/exe`).
+    let text = path.to_string_lossy();
+    Ok(text
+        .strip_suffix(" (deleted)")
+        .map_or_else(|| path.clone(), PathBuf::from))
+}
+
+/// Where `name` lies in `PATH`.
+pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| is_program(file))
+}
+
+fn is_program(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    file.metadata()
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{thread, time::Duration};
+
+    use rustix::process::test_kill_process_group;
+
+    use super::*;
+
+    #[test]
+    fn what_cargo_tells_of_this_package_is_not_handed_on() {
+        for (name, own) in [
+            ("CARGO_PKG_NAME", true),
+            ("CARGO_MANIFEST_DIR", true),
+            ("CARGO_HOME", false),
+            ("PATH", false),
+        ] {
+            assert_eq!(is_own(name.as_ref()), own, "{name}");
+        }
+    }
+
+    fn shell(script: &str) -> Program {
+        Program::new("/bin/sh").args(["-c", script]).quiet()
+    }
+
+    #[test]
+    fn dropping_what_was_started_ends_its_whole_group() {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let started = shell("trap '' TERM INT; sleep 600 & echo started; wait; sleep 600")
+            .start(log.reopen().unwrap())
+            .unwrap();
+        while !std::fs::read_to_string(log.path())
+            .unwrap()
+            .contains("started")
+        {
+            thread::sleep(Duration::from_millis(5));
+        }
+        let group = interrupt::pid(started.id()).unwrap();
+        assert!(test_kill_process_group(group).is_ok());
+        drop(started);
+        // A killed grandchild stays until whoever has inherited it has taken note.
+        assert!(
+            (0..200).any(|_| {
+                thread::sleep(Duration::from_millis(10));
+                !has_living_member(group.as_raw_nonzero().get())
+            }),
+            "the group is still there"
+        );
+    }
+
+    /// Whether a process of the group is more than a zombie.
+    fn has_living_member(group: i32) -> bool {
+        let list = Program::new("ps")
+            .args(["-A", "-o", "pgid=,stat="])
+            .quiet()
+            .capture()
+            .unwrap();
+        list.lines().any(|line| {
+            let mut words = line.split_whitespace();
+            words.next() == Some(&group.to_string())
+                && !words.next().unwrap_or_default().starts_with('Z')
+        })
+    }
+
+    #[test]
+    fn a_bare_program_gets_no_more_than_it_is_given() {
+        let program = Program::new("/usr/bin/env").bare().env("A", "1").quiet();
+        assert_eq!(program.capture().unwrap(), "A=1\n");
+        let program = shell("echo \"$A-${B-none}\"").env("B", "2");
+        let program = program.envs([("A", Some("1")), ("B", None)]);
+        assert_eq!(program.capture().unwrap(), "1-none\n");
+    }
+
+    #[test]
+    fn a_failure_names_the_command_as_a_person_would_type_it() {
+        let error = shell("exit 3").run().unwrap_err().to_string();
+        assert_eq!(error, "`/bin/sh -c 'exit 3'` failed (exit status: 3)");
+        let missing = Program::new("/no/such program").quiet().run().unwrap_err();
+        assert_eq!(missing.to_string(), "Failed to start `'/no/such program'`");
+        let missing = Program::new("no-such-program").quiet().run().unwrap_err();
+        assert_eq!(
+            missing.to_string(),
+            "Failed to start `no-such-program`\nhint: there is no `no-such-program` in PATH\n"
+        );
+    }
+}
