@@ -19,9 +19,9 @@ use serde::Serialize;
 
 use crate::{
     arguments::Apply,
-    change_set::{Change, ChangeSet, ChangeSetArn},
+    change_set::{Change, ChangeSet},
+    change_set_arn::ChangeSetArn,
     connection,
-    delete::delete,
     failure::{self, AwsFailure},
     files,
     key_value::KeyValue,
@@ -335,7 +335,7 @@ async fn delete_leftover(client: &Client, name: &str) -> Result<()> {
             resource.logical_resource_id().unwrap_or("?"),
         );
     }
-    delete(client, name).await?;
+    stack::delete(client, name).await?;
     Ok(())
 }
 

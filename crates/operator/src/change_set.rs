@@ -1,6 +1,6 @@
 //! A change set: what a stack's creation or update would change, and the way to do it.
 
-use std::{collections::BTreeSet, fmt, str::FromStr};
+use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, bail};
 use aws_sdk_cloudformation::{
@@ -16,7 +16,12 @@ use aws_sdk_cloudformation::{
 };
 use serde::Serialize;
 
-use crate::{delete::delete, failure, patience::wait_for, stack::Stack};
+use crate::{
+    change_set_arn::ChangeSetArn,
+    failure,
+    patience::wait_for,
+    stack::{self, Stack},
+};
 
 /// A change set that exists.
 #[derive(Debug)]
@@ -56,9 +61,9 @@ impl ChangeSet {
 
     /// The change set with this ARN.
     pub(crate) async fn find(client: &Client, arn: &ChangeSetArn) -> Result<Self> {
-        let found = page(client, &arn.0, None).await?;
+        let found = page(client, arn.as_str(), None).await?;
         Ok(Self {
-            id: arn.0.clone(),
+            id: arn.to_string(),
             stack_id: found.stack_id.context("a change set without a stack")?,
             stack_name: found.stack_name.context("a change set without a stack")?,
         })
@@ -129,7 +134,7 @@ impl ChangeSet {
         if stack.is_some_and(|stack| stack.status == StackStatus::ReviewInProgress)
             && !self.has_siblings(client).await?
         {
-            delete(client, &self.stack_name).await?;
+            stack::delete(client, &self.stack_name).await?;
         }
         Ok(())
     }
@@ -160,30 +165,6 @@ impl ChangeSet {
             }
         }
         Ok(false)
-    }
-}
-
-/// The ARN of a change set: `arn:PARTITION:cloudformation:REGION:ACCOUNT:changeSet/NAME/ID`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct ChangeSetArn(String);
-
-impl FromStr for ChangeSetArn {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parts: Vec<&str> = text.splitn(6, ':').collect();
-        match parts[..] {
-            ["arn", _, "cloudformation", _, _, resource] if resource.starts_with("changeSet/") => {
-                Ok(Self(text.to_owned()))
-            }
-            _ => Err("is not the ARN of a change set, as `apply --plan` gives it"),
-        }
-    }
-}
-
-impl fmt::Display for ChangeSetArn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 
@@ -328,18 +309,5 @@ mod tests {
                 "properties": ["Path", "RoleName"],
             })
         );
-    }
-
-    #[test]
-    fn only_the_arn_of_a_change_set_is_one() {
-        let arn = "arn:aws:cloudformation:eu-central-1:111111111111:changeSet/operator-1/ab-cd";
-        assert_eq!(arn.parse::<ChangeSetArn>().unwrap().to_string(), arn);
-        for text in [
-            "",
-            "operator-1",
-            "arn:aws:cloudformation:eu-central-1:111111111111:stack/roles/ab-cd",
-        ] {
-            assert!(text.parse::<ChangeSetArn>().is_err(), "{text}");
-        }
     }
 }

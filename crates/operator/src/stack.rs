@@ -5,7 +5,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use aws_sdk_cloudformation::{
     Client,
     error::ProvideErrorMetadata,
@@ -13,7 +13,7 @@ use aws_sdk_cloudformation::{
 };
 use contract::printable;
 
-use crate::{failure, patience::wait_for};
+use crate::{failure, patience::wait_for, terminal::progress};
 
 /// What CloudFormation tells of a stack.
 #[derive(Debug)]
@@ -82,6 +82,33 @@ fn is_missing(error: Option<&impl ProvideErrorMetadata>) -> bool {
                 .message()
                 .is_some_and(|message| message.contains("does not exist"))
     })
+}
+
+/// Deletes the stack with this name, whatever its status; `false` if there is none.
+///
+/// # Errors
+/// The stack cannot be deleted; the message lists the reasons that its resources give.
+pub(crate) async fn delete(client: &Client, name: &str) -> Result<bool> {
+    // By id from here on: a deleted stack is not found by its name.
+    let Some(Stack { id, .. }) = Stack::find(client, name).await? else {
+        progress(&format!("stack `{name}`: there is none"));
+        return Ok(false);
+    };
+    let token = request_token();
+    client
+        .delete_stack()
+        .stack_name(&id)
+        .client_request_token(&token)
+        .send()
+        .await
+        .map_err(failure::of(&format!("delete stack `{name}`")))?;
+    let after = Stack::settled(client, &id).await?;
+    if after.status != StackStatus::DeleteComplete {
+        let reasons = reasons(client, &id, &token).await?;
+        bail!(failed(name, &after.status, &reasons));
+    }
+    progress(&format!("stack `{name}`: deleted"));
+    Ok(true)
 }
 
 /// Why the operation with this request token failed: what each failed resource said, oldest first.
