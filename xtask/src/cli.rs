@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::render::output::Mode;
+
 /// List S3 buckets across AWS accounts from a Lambda function: render, build and deploy it, one stage at a time.
 ///
 /// A stage is a file `environments/variables.STAGE.yml`. What is made from it lies in `dist/STAGE`.
@@ -196,6 +198,16 @@ pub(crate) struct RenderMode {
     /// Write nothing; exit 1 with a diff when what is on disk is stale or missing
     #[arg(long)]
     pub(crate) check: bool,
+}
+
+impl RenderMode {
+    pub(crate) const fn mode(&self) -> Mode {
+        match (self.check, self.stdout) {
+            (true, _) => Mode::Check,
+            (_, true) => Mode::Print,
+            _ => Mode::Write,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

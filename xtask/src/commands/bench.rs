@@ -1,160 +1,16 @@
 //! Subcommand: measure the function beside Python and beside what the machine allows, or the generator itself.
-//!
-//! This builds and installs what is measured; `crates/bench` measures.
 
-use std::{env, path::PathBuf};
+use anyhow::Result;
 
-use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
+use crate::{cli, dev::bench, sys::workspace::Workspace};
 
-use crate::{
-    build::{Artifact, Package},
-    cli,
-    dev::generated,
-    environment::Architecture,
-    sys::{
-        console::{self, Step},
-        files,
-        process::{self, Program},
-        workspace::Workspace,
-    },
-    tools::{self, Installed, Tool},
-};
-
-/// Prints the tables. A full run also writes what the README shows of it.
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Bench) -> Result<()> {
-    if !cfg!(target_os = "linux") {
-        bail!(
-            "The benchmark runs on Linux alone: it starts the function as Lambda does, and reads `/proc`"
-        );
-    }
+    bench::require_linux()?;
     if flags.generator {
-        generator(workspace)
+        bench::generator(workspace)
     } else if flags.redraw {
-        redraw(workspace)
+        bench::redraw(workspace)
     } else {
-        function(workspace, flags.quick)
+        bench::function(workspace, flags.quick)
     }
-}
-
-fn function(workspace: &Workspace, quick: bool) -> Result<()> {
-    let python = tools::ensure(workspace, Tool::Awslambdaric)?;
-    let handler = built(workspace, Package::Handler)?;
-    let floor = built(workspace, Package::Floor)?;
-    let output = output(workspace);
-    let published = (!quick).then(|| published(workspace));
-    let setup = json!({
-        "quick": quick,
-        "handler": handler,
-        "floor": floor,
-        "python": python.runtime,
-        "pythonCode": workspace.root().join("crates").join("bench").join("python"),
-        "output": output,
-        "published": published,
-        "versions": versions(workspace, &python)?,
-    });
-    measure(workspace, "measure", &setup)?;
-    if quick { Ok(()) } else { redraw(workspace) }
-}
-
-/// Makes what the README shows anew, from the figures of the last full run.
-fn redraw(workspace: &Workspace) -> Result<()> {
-    let block = bench(workspace)?
-        .args(["draw"])
-        .args([published(workspace)])
-        .quiet()
-        .capture()?;
-    generated::put_into_readme(workspace, "bench", &block)?;
-    console::note("wrote docs/bench.svg and README.md, from docs/bench.json");
-    Ok(())
-}
-
-fn generator(workspace: &Workspace) -> Result<()> {
-    let setup = json!({
-        "cargo": cargo(),
-        "xtask": process::own_path()?,
-        "workspace": workspace.root(),
-        "output": output(workspace),
-    });
-    measure(workspace, "generator", &setup)
-}
-
-/// A package as the function is built and packed, for the machine that it is to run on now: this one.
-fn built(workspace: &Workspace, package: Package) -> Result<Value> {
-    let architecture = if cfg!(target_arch = "aarch64") {
-        Architecture::Arm64
-    } else {
-        Architecture::X86
-    };
-    let zip = workspace.target().join("bench").join(package.zip_name());
-    let artifact = Artifact::build_as(workspace, package, architecture, None, zip)?;
-    Ok(json!({
-        "path": artifact.executable,
-        "size": artifact.executable_size,
-        "zipSize": artifact.size,
-    }))
-}
-
-fn versions(workspace: &Workspace, python: &Installed) -> Result<Value> {
-    const QUESTION: &str = "import json, platform; from importlib.metadata import version\n\
-        print(json.dumps({'Python': platform.python_version(), 'boto3': version('boto3'), \
-        'awslambdaric': version('awslambdaric')}))";
-    let answer = python.program().args(["-c", QUESTION]).quiet().capture()?;
-    let mut versions: Value =
-        serde_json::from_str(&answer).context("Failed to find out what Python has installed")?;
-    let rustc = Program::new("rustc")
-        .args(["--version"])
-        .in_folder(workspace.root())
-        .quiet()
-        .capture()?;
-    // `rustc 1.95.0 (hash date)`
-    versions["Rust"] = rustc.split(' ').nth(1).unwrap_or_default().into();
-    Ok(versions)
-}
-
-/// Starts the measuring program with `setup`.
-fn measure(workspace: &Workspace, what: &str, setup: &Value) -> Result<()> {
-    let path = output(workspace).join(format!("{what}-setup.json"));
-    files::write(&path, setup.to_string().as_bytes())?;
-    bench(workspace)?
-        .args([what])
-        .args([path])
-        .quiet()
-        .run_for_results()
-}
-
-/// The measuring program, built if it is stale.
-fn bench(workspace: &Workspace) -> Result<Program> {
-    let step = Step::begin("Building the benchmark");
-    Program::new(cargo())
-        .called("cargo")
-        .args([
-            "build",
-            "--quiet",
-            "--locked",
-            "--profile",
-            "measure",
-            "--package",
-            "bench",
-        ])
-        .env("CARGO_TARGET_DIR", workspace.target())
-        .in_folder(workspace.root())
-        .quiet()
-        .run()?;
-    step.done("");
-    let program = workspace.target().join("measure").join("bench");
-    Ok(Program::new(program).called("bench"))
-}
-
-/// What is committed of a full run.
-fn published(workspace: &Workspace) -> PathBuf {
-    workspace.root().join("docs")
-}
-
-fn output(workspace: &Workspace) -> PathBuf {
-    workspace.root().join("dist").join("bench")
-}
-
-fn cargo() -> PathBuf {
-    env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
 }

@@ -14,7 +14,7 @@ use crate::{
     },
     diff::Changes,
     environment::Environment,
-    render::{File, Rendered},
+    render::{File, Rendered, plan},
     sys::{console, workspace::Workspace},
 };
 
@@ -123,8 +123,7 @@ impl fmt::Display for Plan<'_> {
             variables.function.architecture.as_str()
         )?;
         writeln!(f, "  running as      {}", environment.execution_role_arn())?;
-        for (label, text) in super::accounts::plan(environment.selection(), environment.partition())
-        {
+        for (label, text) in plan::plan(environment.selection(), environment.partition()) {
             writeln!(f, "  {label:<15} {text}")?;
         }
         Ok(())

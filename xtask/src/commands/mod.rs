@@ -1,6 +1,5 @@
 //! The subcommands, one file each, with one `run` each.
 
-mod accounts;
 pub(crate) mod bench;
 pub(crate) mod build;
 pub(crate) mod check;

@@ -1,20 +1,12 @@
 //! Subcommand: render a stage's serverless.yml.
 
-use std::{collections::HashSet, path::PathBuf};
-
 use anyhow::Result;
 
 use crate::{
     cli,
-    dev::generated,
     environment::Environment,
-    render::{self as rendering, File, Rendered, Templates},
-    sys::{
-        console,
-        fault::{self, AlreadyTold},
-        files,
-        workspace::Workspace,
-    },
+    render::{File, output},
+    sys::{fault, workspace::Workspace},
 };
 
 /// Every stage is rendered before the first file is written: a fault in one leaves all as they were.
@@ -24,11 +16,11 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Render) -> Result<()> {
     } else {
         vec![super::load(workspace, &flags.stage)?]
     };
-    put(
+    output::put(
         workspace,
         &environments,
         &[File::Serverless],
-        &flags.mode,
+        flags.mode.mode(),
         "render",
     )
 }
@@ -47,121 +39,4 @@ fn load_all(workspace: &Workspace) -> Result<Vec<Environment>> {
     }
     fault::all_told(faults)?;
     Ok(environments)
-}
-
-/// Renders `files` of each stage and puts them where `mode` says; `command` is what repairs a stale one.
-///
-/// # Errors
-/// A fault of a template, a file that cannot be written, or with `--check` a stale file.
-pub(super) fn put(
-    workspace: &Workspace,
-    environments: &[Environment],
-    files: &[File],
-    mode: &cli::RenderMode,
-    command: &str,
-) -> Result<()> {
-    let templates = Templates::load(workspace, files)?;
-    let mut rendered = Vec::new();
-    for environment in environments {
-        rendered.extend(
-            templates
-                .render(environment)?
-                .into_iter()
-                .map(|file| (environment, file)),
-        );
-    }
-    let left_over = left_over(workspace, environments, &rendered, files)?;
-    if mode.check {
-        return check(workspace, &rendered, &left_over, command);
-    }
-    if mode.stdout {
-        let texts: Vec<&str> = rendered.iter().map(|(_, file)| file.text()).collect();
-        // One file is printed as it would be written; several are several documents.
-        console::result(&texts.join("---\n"))?;
-        return Ok(());
-    }
-    for (environment, file) in &rendered {
-        console::note(&format!(
-            "wrote {}",
-            workspace.shown(&file.write(workspace, environment)?)
-        ));
-    }
-    for (_, path) in &left_over {
-        files::remove(path)?;
-        let name = workspace.shown(path);
-        console::note(&format!("removed {name}, of an earlier rendering"));
-    }
-    Ok(())
-}
-
-/// Target accounts' roles of earlier renderings that the stages no longer have.
-fn left_over<'a>(
-    workspace: &Workspace,
-    environments: &'a [Environment],
-    rendered: &[(&Environment, Rendered)],
-    asked: &[File],
-) -> Result<Vec<(&'a Environment, PathBuf)>> {
-    let mut found = Vec::new();
-    if !asked.contains(&File::TargetRole) {
-        return Ok(found);
-    }
-    let made: HashSet<PathBuf> = rendered
-        .iter()
-        .map(|(environment, file)| file.path(workspace, environment))
-        .collect();
-    for environment in environments {
-        let folder = workspace.dist(&environment.stage).join("roles");
-        let names = files::names_in(&folder)?;
-        let paths = names
-            .iter()
-            .filter(|name| rendering::is_target_role(name))
-            .map(|name| folder.join(name))
-            .filter(|path| !made.contains(path));
-        found.extend(paths.map(|path| (environment, path)));
-    }
-    Ok(found)
-}
-
-fn check(
-    workspace: &Workspace,
-    rendered: &[(&Environment, Rendered)],
-    left_over: &[(&Environment, PathBuf)],
-    command: &str,
-) -> Result<()> {
-    let mut stale = !left_over.is_empty();
-    for (environment, path) in left_over {
-        console::note(&format!(
-            "error: {} is left over: the stage has no such role any more\nhint: cargo xtask {command} --env {}",
-            workspace.shown(path),
-            environment.stage
-        ));
-    }
-    for (environment, file) in rendered {
-        let path = file.path(workspace, environment);
-        let name = workspace.shown(&path);
-        let on_disk = files::read_if_there(&path)?;
-        let condition = match &on_disk {
-            Some(bytes) if bytes == file.text().as_bytes() => {
-                console::note(&format!("ok  {name}"));
-                continue;
-            }
-            Some(_) => "stale",
-            None => "missing",
-        };
-        stale = true;
-        console::result(&generated::diff(
-            &name,
-            &String::from_utf8_lossy(&on_disk.unwrap_or_default()),
-            file.text(),
-        ))?;
-        console::note(&format!(
-            "error: {name} is {condition}\nhint: cargo xtask {command} --env {}",
-            environment.stage
-        ));
-    }
-    if stale {
-        Err(AlreadyTold.into())
-    } else {
-        Ok(())
-    }
 }

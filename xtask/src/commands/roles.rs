@@ -2,12 +2,11 @@
 
 use anyhow::Result;
 
-use super::render;
 use crate::{
     cli,
     deploy::role_stacks as apply,
     policy::Grants,
-    render::{self as rendering, File},
+    render::{self, File, output},
     sys::{console, workspace::Workspace},
 };
 
@@ -17,14 +16,14 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Roles) -> Result<()> {
         return apply::role(workspace, &environment, side, flags);
     }
     match flags.policy {
-        None => render::put(
+        None => output::put(
             workspace,
             &[environment],
             &File::ROLES,
-            &flags.mode,
+            flags.mode.mode(),
             "roles",
         ),
-        Some(cli::PolicyFormat::Json) => print(&rendering::grants(&environment)?),
+        Some(cli::PolicyFormat::Json) => print(&render::grants(&environment)?),
     }
 }
 

@@ -5,13 +5,12 @@ use std::fmt::Write;
 
 use anyhow::{Context, Result};
 use clap::CommandFactory;
-use similar::TextDiff;
 
 use crate::{
     cli::Cli,
     environment::{self, schema},
     render::{self as rendering, diagram},
-    sys::{console, files, workspace::Workspace},
+    sys::{console, files, unified_diff, workspace::Workspace},
 };
 
 /// Compares what is generated with what the files hold; with `fix`, writes it. Gives what is stale, ready to be told.
@@ -50,7 +49,7 @@ pub(crate) fn check(workspace: &Workspace, fix: bool) -> Result<Vec<String>> {
         } else {
             stale.push(format!(
                 "{}error: {name} is stale\nhint: cargo xtask check --fix",
-                diff(&name, &old, &new)
+                unified_diff::with_disk(&name, &old, &new)
             ));
         }
     }
@@ -66,23 +65,6 @@ fn shipped_diagram(workspace: &Workspace) -> Result<Option<String>> {
     let dev = environment::load(workspace, dev.as_str())?;
     let drawn = diagram::mermaid(&dev, &rendering::grants(&dev)?);
     Ok(Some(format!("```mermaid\n{drawn}```")))
-}
-
-/// A unified diff from what the file `name` holds to what it should hold.
-pub(crate) fn diff(name: &str, old: &str, new: &str) -> String {
-    diff_between(
-        (&format!("{name} (on disk)"), old),
-        (&format!("{name} (generated)"), new),
-    )
-}
-
-/// A unified diff of two texts, each with what it is called.
-pub(crate) fn diff_between((old_name, old): (&str, &str), (new_name, new): (&str, &str)) -> String {
-    TextDiff::from_lines(old, new)
-        .unified_diff()
-        .context_radius(3)
-        .header(old_name, new_name)
-        .to_string()
 }
 
 fn text(path: &std::path::Path) -> Result<String> {

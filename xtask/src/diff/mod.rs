@@ -16,7 +16,6 @@ use serde_json::Value;
 use self::role_side::RoleSide;
 use crate::{
     deploy::serverless::Package,
-    dev::generated,
     environment::Environment,
     inspect::{
         deployed::{self, Access, Part, Question, Role, Whom},
@@ -24,7 +23,7 @@ use crate::{
     },
     policy::Grants,
     render::{self as rendering, File, Rendered, Templates},
-    sys::workspace::Workspace,
+    sys::{unified_diff, workspace::Workspace},
 };
 
 /// What a deployment would change.
@@ -307,10 +306,7 @@ impl Changes {
                     How::Same
                 } else {
                     How::Changed {
-                        diff: generated::diff_between(
-                            ("as deployed", &old),
-                            ("as it would be", new),
-                        ),
+                        diff: unified_diff::between(("as deployed", &old), ("as it would be", new)),
                     }
                 }
             }

@@ -9,7 +9,10 @@ mod checked_role;
 pub(crate) mod cloudformation;
 mod context;
 pub(crate) mod diagram;
+pub(crate) mod output;
+pub(crate) mod plan;
 mod role_context;
+pub(crate) mod stages;
 mod template;
 
 use std::path::PathBuf;

@@ -6,4 +6,5 @@ pub(crate) mod files;
 pub(crate) mod interrupt;
 pub(crate) mod parallel;
 pub(crate) mod process;
+pub(crate) mod unified_diff;
 pub(crate) mod workspace;

@@ -8,7 +8,7 @@ use contract::{Accounts, Organization, Partition, RoleName, Selection, Target, U
 const SHOWN: usize = 10;
 
 /// In a word or two: `222222222222`, `3 accounts`, `organization ou-ab12-34cd56ef`.
-pub(super) fn count(selection: &Selection) -> String {
+pub(crate) fn count(selection: &Selection) -> String {
     match selection {
         Selection::One(target) => target.account.to_string(),
         Selection::Many(file) => match file.accounts() {
@@ -32,7 +32,7 @@ fn accounts(number: usize) -> String {
 }
 
 /// The role that is assumed in them, or how many there are.
-pub(super) fn roles(selection: &Selection) -> String {
+pub(crate) fn roles(selection: &Selection) -> String {
     let roles: BTreeSet<&RoleName> = match selection {
         Selection::One(target) => target.role().into_iter().collect(),
         Selection::Many(file) => match file.accounts() {
@@ -48,7 +48,7 @@ pub(super) fn roles(selection: &Selection) -> String {
 }
 
 /// The lines of a plan: each a label and what it says.
-pub(super) fn plan(selection: &Selection, partition: Partition) -> Vec<(&'static str, String)> {
+pub(crate) fn plan(selection: &Selection, partition: Partition) -> Vec<(&'static str, String)> {
     match selection {
         Selection::One(target) => {
             let role = target.role_arn(partition).map(|arn| arn.to_string());
