@@ -8,19 +8,21 @@
 //! was edited by hand since is brought back. What is executed is then what was shown: CloudFormation refuses a change set when its
 //! stack has changed since. The answers are [`Applied`], [`Planned`] and [`Discarded`].
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use aws_sdk_cloudformation::{
     Client,
-    types::{ChangeSetType, DeploymentMode, Parameter, ResourceStatus, StackStatus, Tag},
+    types::{DeploymentMode, Parameter, ResourceStatus, StackStatus, Tag},
+};
+use operator_api::{
+    Applied, ApplyAction, Change, ChangeSetArn, DiscardAction, Discarded, PlanKind, Planned,
 };
 use serde::Serialize;
 
 use crate::{
     arguments::Apply,
-    change_set::{Change, ChangeSet},
-    change_set_arn::ChangeSetArn,
+    change_set::{self, ChangeSet},
     connection,
     failure::{self, AwsFailure},
     files,
@@ -39,59 +41,6 @@ pub(crate) enum Answer {
     Applied(Applied),
     Planned(Planned),
     Discarded(Discarded),
-}
-
-/// What was done, by `apply` alone and by `--execute`.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Applied {
-    stack: String,
-    action: Action,
-    changes: Vec<Change>,
-    outputs: BTreeMap<String, String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Action {
-    Created,
-    Updated,
-    Unchanged,
-}
-
-/// What would be done.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Planned {
-    stack: String,
-    kind: Kind,
-    /// The ARN for `--execute` or `--discard`; `null` when there is nothing to change.
-    change_set: Option<String>,
-    /// None although there is a change set: only outputs, tags or other things outside the resources change.
-    changes: Vec<Change>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Kind {
-    Create,
-    Update,
-}
-
-/// What became of a plan that is not wanted.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Discarded {
-    change_set: ChangeSetArn,
-    action: DiscardAction,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum DiscardAction {
-    Discarded,
-    /// It was gone already.
-    Absent,
 }
 
 /// What the stack's present state allows.
@@ -146,21 +95,21 @@ impl Wanted {
     async fn apply(&self, client: &Client) -> Result<Applied> {
         let before = Stack::find(client, &self.stack).await?;
         let kind = match self.way(before.as_ref())? {
-            Way::Create => Kind::Create,
-            Way::Update => Kind::Update,
+            Way::Create => PlanKind::Create,
+            Way::Update => PlanKind::Update,
             Way::DeleteAndCreate => {
                 progress(&format!(
                     "stack `{}`: its creation had failed; deleting what is left",
                     self.stack
                 ));
                 delete_leftover(client, &self.stack).await?;
-                Kind::Create
+                PlanKind::Create
             }
         };
         let Some((change_set, changes)) = self.change_set(client, kind).await? else {
             return Ok(Applied {
                 stack: self.stack.clone(),
-                action: Action::Unchanged,
+                action: ApplyAction::Unchanged,
                 changes: Vec::new(),
                 outputs: before.map(|stack| stack.outputs).unwrap_or_default(),
             });
@@ -172,8 +121,8 @@ impl Wanted {
     async fn plan(&self, client: &Client) -> Result<Planned> {
         let before = Stack::find(client, &self.stack).await?;
         let kind = match self.way(before.as_ref())? {
-            Way::Create => Kind::Create,
-            Way::Update => Kind::Update,
+            Way::Create => PlanKind::Create,
+            Way::Update => PlanKind::Update,
             Way::DeleteAndCreate => bail!(
                 "stack `{0}` is in ROLLBACK_COMPLETE: its creation had failed, and it must be deleted before it can be \
                  created again (`operator delete --stack {0}`)",
@@ -184,7 +133,7 @@ impl Wanted {
         Ok(Planned {
             stack: self.stack.clone(),
             kind,
-            change_set: change_set.map(|change_set| change_set.id),
+            change_set: change_set.map(|change_set| change_set.arn),
             changes: changes.unwrap_or_default(),
         })
     }
@@ -197,11 +146,11 @@ impl Wanted {
     async fn change_set(
         &self,
         client: &Client,
-        kind: Kind,
+        kind: PlanKind,
     ) -> Result<Option<(ChangeSet, Vec<Change>)>> {
         // Without it, a template that is the same changes nothing, whatever its resources have become (CloudFormation user
         // guide, "Using drift-aware change sets").
-        let drift = (kind == Kind::Update).then_some(DeploymentMode::RevertDrift);
+        let drift = (kind == PlanKind::Update).then_some(DeploymentMode::RevertDrift);
         let request = client
             .create_change_set()
             .set_deployment_mode(drift)
@@ -209,7 +158,7 @@ impl Wanted {
             .template_body(&self.template)
             .set_parameters(Some(self.parameters.iter().map(parameter).collect()))
             .set_tags(Some(self.tags.iter().map(tag).collect()));
-        let change_set = ChangeSet::create(request, kind.into(), &self.stack).await?;
+        let change_set = ChangeSet::create(request, kind, &self.stack).await?;
         let changes = match change_set.changes(client).await {
             Ok(Some(changes)) => changes,
             Ok(None) => {
@@ -220,28 +169,22 @@ impl Wanted {
             Err(error) => {
                 // The error is of more use than what came in the way of tidying up.
                 if let Err(left) = change_set.discard(client).await {
-                    progress(&format!("change set `{}` is left: {left:#}", change_set.id));
+                    progress(&format!(
+                        "change set `{}` is left: {left:#}",
+                        change_set.arn
+                    ));
                 }
                 return Err(error);
             }
         };
         progress(&format!("stack `{}`:", self.stack));
         for change in &changes {
-            progress(&change.line());
+            progress(&change_set::line(change));
         }
         if changes.is_empty() {
             progress("  ~ only outputs, tags or other things outside the resources");
         }
         Ok(Some((change_set, changes)))
-    }
-}
-
-impl From<Kind> for ChangeSetType {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Create => Self::Create,
-            Kind::Update => Self::Update,
-        }
     }
 }
 
@@ -251,8 +194,8 @@ async fn execute(client: &Client, change_set: ChangeSet, changes: Vec<Change>) -
     change_set.execute(client, &token).await?;
     let after = Stack::settled(client, &change_set.stack_id).await?;
     let action = match after.status {
-        StackStatus::CreateComplete => Action::Created,
-        StackStatus::UpdateComplete => Action::Updated,
+        StackStatus::CreateComplete => ApplyAction::Created,
+        StackStatus::UpdateComplete => ApplyAction::Updated,
         status => {
             let reasons = stack::reasons(client, &change_set.stack_id, &token).await?;
             bail!(stack::failed(name, &status, &reasons));

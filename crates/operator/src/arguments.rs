@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, builder::NonEmptyStringValueParser};
 use contract::{Region, RoleName};
+use operator_api::ChangeSetArn;
 
-use crate::{change_set_arn::ChangeSetArn, json_text::JsonText, key_value::KeyValue};
+use crate::{json_text::JsonText, key_value::KeyValue};
 
 /// What the workspace asks of AWS, with the credentials that the AWS CLI would use
 ///

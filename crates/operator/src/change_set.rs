@@ -1,8 +1,6 @@
 //! A change set: what a stack's creation or update would change, and the way to do it.
 
-use std::collections::BTreeSet;
-
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use aws_sdk_cloudformation::{
     Client,
     operation::{
@@ -14,10 +12,9 @@ use aws_sdk_cloudformation::{
         ResourceChange, StackStatus,
     },
 };
-use serde::Serialize;
+use operator_api::{Change, ChangeSetArn, PlanKind};
 
 use crate::{
-    change_set_arn::ChangeSetArn,
     failure,
     patience::wait_for,
     stack::{self, Stack},
@@ -26,8 +23,7 @@ use crate::{
 /// A change set that exists.
 #[derive(Debug)]
 pub(crate) struct ChangeSet {
-    /// Its ARN.
-    pub(crate) id: String,
+    pub(crate) arn: ChangeSetArn,
     /// The ARN of its stack, which exists from the change set on; in `REVIEW_IN_PROGRESS` if it did not before.
     pub(crate) stack_id: String,
     pub(crate) stack_name: String,
@@ -37,11 +33,14 @@ impl ChangeSet {
     /// Sends `request` (stack, template, parameters, tags) as a change set of this `kind`.
     pub(crate) async fn create(
         request: CreateChangeSetFluentBuilder,
-        kind: ChangeSetType,
+        kind: PlanKind,
         stack_name: &str,
     ) -> Result<Self> {
         // A first creation that fails leaves no stack behind that would stand in the way of the next.
-        let on_failure = (kind == ChangeSetType::Create).then_some(OnStackFailure::Delete);
+        let (kind, on_failure) = match kind {
+            PlanKind::Create => (ChangeSetType::Create, Some(OnStackFailure::Delete)),
+            PlanKind::Update => (ChangeSetType::Update, None),
+        };
         let answer = request
             .stack_name(stack_name)
             .change_set_type(kind)
@@ -53,7 +52,11 @@ impl ChangeSet {
                 "make a change set for stack `{stack_name}`"
             )))?;
         Ok(Self {
-            id: answer.id.context("a change set without an id")?,
+            arn: answer
+                .id
+                .context("a change set without an ID")?
+                .try_into()
+                .map_err(|why| anyhow!("the ID of the change set {why}"))?,
             stack_id: answer.stack_id.context("a change set without a stack")?,
             stack_name: stack_name.to_owned(),
         })
@@ -61,9 +64,9 @@ impl ChangeSet {
 
     /// The change set with this ARN.
     pub(crate) async fn find(client: &Client, arn: &ChangeSetArn) -> Result<Self> {
-        let found = page(client, arn.as_str(), None).await?;
+        let found = page(client, arn, None).await?;
         Ok(Self {
-            id: arn.to_string(),
+            arn: arn.clone(),
             stack_id: found.stack_id.context("a change set without a stack")?,
             stack_name: found.stack_name.context("a change set without a stack")?,
         })
@@ -75,7 +78,7 @@ impl ChangeSet {
     /// A change that cannot be made, with the reason that CloudFormation gives.
     pub(crate) async fn changes(&self, client: &Client) -> Result<Option<Vec<Change>>> {
         let first = wait_for("the change set", async || {
-            let page = page(client, &self.id, None).await?;
+            let page = page(client, &self.arn, None).await?;
             let status = page.status().context("a change set without a status")?;
             let pending = matches!(
                 status,
@@ -97,7 +100,7 @@ impl ChangeSet {
         let mut changes = of_page(&first);
         let mut token = first.next_token;
         while let Some(next) = token {
-            let page = page(client, &self.id, Some(next)).await?;
+            let page = page(client, &self.arn, Some(next)).await?;
             changes.extend(of_page(&page));
             token = page.next_token;
         }
@@ -108,7 +111,7 @@ impl ChangeSet {
     pub(crate) async fn execute(&self, client: &Client, token: &str) -> Result<()> {
         client
             .execute_change_set()
-            .change_set_name(&self.id)
+            .change_set_name(self.arn.as_str())
             .client_request_token(token)
             .send()
             .await
@@ -123,7 +126,7 @@ impl ChangeSet {
     pub(crate) async fn discard(&self, client: &Client) -> Result<()> {
         client
             .delete_change_set()
-            .change_set_name(&self.id)
+            .change_set_name(self.arn.as_str())
             .send()
             .await
             .map_err(failure::of(&format!(
@@ -160,7 +163,7 @@ impl ChangeSet {
                         | ChangeSetStatus::DeleteComplete
                 )
             );
-            if summary.change_set_id() != Some(&self.id) && !deleted {
+            if summary.change_set_id() != Some(self.arn.as_str()) && !deleted {
                 return Ok(true);
             }
         }
@@ -168,84 +171,66 @@ impl ChangeSet {
     }
 }
 
-/// One resource that a change set touches.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Change {
-    /// `Add`, `Modify`, `Remove`, …, as CloudFormation names it.
-    action: String,
-    /// The resource's name in the template.
-    resource: String,
-    /// What it is called in the account, if it is there.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    physical_id: Option<String>,
-    r#type: String,
-    /// Whether a modified resource is replaced by a new one: `True`, `False` or `Conditional`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    replacement: Option<String>,
-    /// The properties that change, in alphabetical order.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    properties: BTreeSet<String>,
+/// A line for a person.
+pub(crate) fn line(change: &Change) -> String {
+    let sign = match change.action.as_str() {
+        "Add" => '+',
+        "Remove" => '-',
+        _ => '~',
+    };
+    let properties = if change.properties.is_empty() {
+        String::new()
+    } else {
+        let names: Vec<&str> = change.properties.iter().map(String::as_str).collect();
+        format!(": {}", names.join(", "))
+    };
+    let replacement = match change.replacement.as_deref() {
+        Some("True") => " (is REPLACED by a new one)",
+        Some("Conditional") => " (may be replaced by a new one)",
+        _ => "",
+    };
+    format!(
+        "  {sign} {:<8}{} {}{properties}{replacement}",
+        change.action, change.r#type, change.resource
+    )
 }
 
-impl Change {
-    /// A line for a person.
-    pub(crate) fn line(&self) -> String {
-        let sign = match self.action.as_str() {
-            "Add" => '+',
-            "Remove" => '-',
-            _ => '~',
-        };
-        let properties = if self.properties.is_empty() {
-            String::new()
-        } else {
-            let names: Vec<&str> = self.properties.iter().map(String::as_str).collect();
-            format!(": {}", names.join(", "))
-        };
-        let replacement = match self.replacement.as_deref() {
-            Some("True") => " (is REPLACED by a new one)",
-            Some("Conditional") => " (may be replaced by a new one)",
-            _ => "",
-        };
-        format!(
-            "  {sign} {:<8}{} {}{properties}{replacement}",
-            self.action, self.r#type, self.resource
-        )
-    }
-
-    fn from_sdk(change: &ResourceChange) -> Self {
-        let action = change.action();
-        Self {
-            action: action.map_or("Modify", ChangeAction::as_str).to_owned(),
-            resource: change.logical_resource_id().unwrap_or("?").to_owned(),
-            physical_id: change.physical_resource_id().map(str::to_owned),
-            r#type: change.resource_type().unwrap_or("?").to_owned(),
-            replacement: change
-                .replacement()
-                .filter(|_| action == Some(&ChangeAction::Modify))
-                .map(Replacement::as_str)
-                .map(str::to_owned),
-            properties: change
-                .details()
-                .iter()
-                .filter_map(|detail| detail.target())
-                .filter_map(|target| {
-                    let attribute = target.attribute()?.as_str();
-                    Some(target.name().unwrap_or(attribute).to_owned())
-                })
-                .collect(),
-        }
+fn change(change: &ResourceChange) -> Change {
+    let action = change.action();
+    Change {
+        action: action.map_or("Modify", ChangeAction::as_str).to_owned(),
+        resource: change.logical_resource_id().unwrap_or("?").to_owned(),
+        physical_id: change.physical_resource_id().map(str::to_owned),
+        r#type: change.resource_type().unwrap_or("?").to_owned(),
+        replacement: change
+            .replacement()
+            .filter(|_| action == Some(&ChangeAction::Modify))
+            .map(Replacement::as_str)
+            .map(str::to_owned),
+        properties: change
+            .details()
+            .iter()
+            .filter_map(|detail| detail.target())
+            .filter_map(|target| {
+                let attribute = target.attribute()?.as_str();
+                Some(target.name().unwrap_or(attribute).to_owned())
+            })
+            .collect(),
     }
 }
 
-async fn page(client: &Client, id: &str, token: Option<String>) -> Result<DescribeChangeSetOutput> {
+async fn page(
+    client: &Client,
+    arn: &ChangeSetArn,
+    token: Option<String>,
+) -> Result<DescribeChangeSetOutput> {
     client
         .describe_change_set()
-        .change_set_name(id)
+        .change_set_name(arn.as_str())
         .set_next_token(token)
         .send()
         .await
-        .map_err(failure::of(&format!("describe the change set `{id}`")))
+        .map_err(failure::of(&format!("describe the change set `{arn}`")))
         .map_err(Into::into)
 }
 
@@ -253,7 +238,7 @@ fn of_page(page: &DescribeChangeSetOutput) -> Vec<Change> {
     page.changes()
         .iter()
         .filter_map(|change| change.resource_change())
-        .map(Change::from_sdk)
+        .map(change)
         .collect()
 }
 
@@ -284,7 +269,7 @@ mod tests {
                 )
                 .build()
         };
-        let change = Change::from_sdk(
+        let change = super::change(
             &ResourceChange::builder()
                 .action(ChangeAction::Modify)
                 .logical_resource_id("ReadRole")
@@ -296,7 +281,7 @@ mod tests {
                 .build(),
         );
         assert_eq!(
-            change.line(),
+            line(&change),
             "  ~ Modify  AWS::IAM::Role ReadRole: Path, RoleName (is REPLACED by a new one)"
         );
         assert_eq!(

@@ -4,59 +4,19 @@
 //! as part of the answer, which must be a pipe: they belong neither on a screen nor in a file.
 
 use std::{
-    fmt,
     io::{self, IsTerminal as _},
+    time::UNIX_EPOCH,
 };
 
 use anyhow::{Context as _, Result, ensure};
-use aws_credential_types::{Credentials, provider::ProvideCredentials as _};
-use serde::{Serialize, Serializer, ser::SerializeStruct as _};
+use aws_credential_types::provider::ProvideCredentials as _;
+use operator_api::{Credentials, Keys};
 
-use crate::{
-    arguments::Whoami,
-    connection, failure,
-    whoami::{self, Identity},
-};
-
-/// The caller and its keys.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Session {
-    #[serde(flatten)]
-    identity: Identity,
-    keys: Keys,
-    /// Where AWS is, if the environment or the profile says so for every service.
-    endpoint_url: Option<String>,
-}
-
-impl fmt::Debug for Session {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Session").field(&self.identity).finish()
-    }
-}
-
-struct Keys(Credentials);
-
-impl Serialize for Keys {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let expires = self.0.expiry().map(|time| {
-            time.duration_since(std::time::UNIX_EPOCH)
-                .unwrap_or_default()
-                .as_secs()
-        });
-        let mut keys = serializer.serialize_struct("Keys", 4)?;
-        keys.serialize_field("accessKeyId", self.0.access_key_id())?;
-        keys.serialize_field("secretAccessKey", self.0.secret_access_key())?;
-        keys.serialize_field("sessionToken", &self.0.session_token())?;
-        // In seconds since 1970; `null` where it is not known.
-        keys.serialize_field("expires", &expires)?;
-        keys.end()
-    }
-}
+use crate::{arguments::Whoami, connection, failure, whoami};
 
 /// # Errors
 /// Standard output is a terminal, there are no credentials, or STS rejects them.
-pub(crate) async fn run(flags: Whoami) -> Result<Session> {
+pub(crate) async fn run(flags: Whoami) -> Result<Credentials> {
     ensure!(
         !io::stdout().is_terminal(),
         "`credentials` is for programs: it would print secret keys on this terminal (`operator whoami` prints none)"
@@ -69,9 +29,18 @@ pub(crate) async fn run(flags: Whoami) -> Result<Session> {
         .await
         .map_err(|error| failure::of_credentials(&error))?;
     let config = connection::with_credentials(&config, credentials.clone());
-    Ok(Session {
+    Ok(Credentials {
         identity: whoami::caller(&config).await?,
-        keys: Keys(credentials),
+        keys: Keys {
+            access_key_id: credentials.access_key_id().to_owned(),
+            secret_access_key: credentials.secret_access_key().to_owned(),
+            session_token: credentials.session_token().map(str::to_owned),
+            expires: credentials.expiry().map(|time| {
+                time.duration_since(UNIX_EPOCH)
+                    .unwrap_or_default()
+                    .as_secs()
+            }),
+        },
         endpoint_url: config.endpoint_url().map(str::to_owned),
     })
 }

@@ -1,17 +1,9 @@
 //! Subcommand: copy an object of S3 into a file.
 
 use anyhow::{Context as _, Result};
-use serde::Serialize;
+use operator_api::Fetched;
 
 use crate::{arguments::Fetch, connection, failure, files};
-
-/// The object, as it was copied.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Fetched {
-    /// In bytes.
-    size: usize,
-}
 
 /// The file is written when all of the object is there.
 pub(crate) async fn run(flags: Fetch) -> Result<Fetched> {

@@ -13,7 +13,7 @@ use aws_sdk_lambda::{
     primitives::Blob,
     types::{InvocationType, LogType},
 };
-use serde::Serialize;
+use operator_api::Invocation;
 use serde_json::Value;
 
 use crate::{arguments::Invoke, connection, failure};
@@ -21,22 +21,9 @@ use crate::{arguments::Invoke, connection, failure};
 /// A function runs for 15 minutes at most (Lambda developer guide, "Lambda quotas"); one more is for its start.
 const LONGEST: Duration = Duration::from_mins(15 + 1);
 
-/// The function's answer. An error of the function itself is an answer too, and the exit status is 0.
-#[derive(Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Answer {
-    /// Lambda's, of the request: 200.
-    status_code: i32,
-    /// `Unhandled` (or `Handled`) when the function failed; the payload then is
-    /// `{"errorType": …, "errorMessage": …}`.
-    function_error: Option<String>,
-    /// What the function answered, `null` when nothing; a string where it is not JSON.
-    payload: Value,
-}
-
-pub(crate) async fn run(flags: Invoke) -> Result<Answer> {
+pub(crate) async fn run(flags: Invoke) -> Result<Invocation> {
     let config = connection::open(&flags.access).await?;
-    let answer = client(&config)?
+    let response = client(&config)?
         .invoke()
         .function_name(&flags.function)
         .invocation_type(InvocationType::RequestResponse)
@@ -48,7 +35,7 @@ pub(crate) async fn run(flags: Invoke) -> Result<Answer> {
             "invoke function `{}` in {}",
             flags.function, flags.access.region
         )))?;
-    Ok(Answer::from_sdk(answer))
+    Ok(invocation(response))
 }
 
 /// One attempt, as long as it takes. The credentials keep the usual limits: they are fetched before.
@@ -65,19 +52,17 @@ fn client(config: &SdkConfig) -> Result<Client> {
     ))
 }
 
-impl Answer {
-    fn from_sdk(answer: InvokeOutput) -> Self {
-        let payload = answer.payload.map(Blob::into_inner).unwrap_or_default();
-        Self {
-            status_code: answer.status_code,
-            function_error: answer.function_error,
-            payload: if payload.is_empty() {
-                Value::Null
-            } else {
-                serde_json::from_slice(&payload)
-                    .unwrap_or_else(|_| String::from_utf8_lossy(&payload).into())
-            },
-        }
+fn invocation(response: InvokeOutput) -> Invocation {
+    let payload = response.payload.map(Blob::into_inner).unwrap_or_default();
+    Invocation {
+        status_code: response.status_code,
+        function_error: response.function_error,
+        payload: if payload.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&payload)
+                .unwrap_or_else(|_| String::from_utf8_lossy(&payload).into())
+        },
     }
 }
 
@@ -87,8 +72,8 @@ mod tests {
 
     use super::*;
 
-    fn answer(payload: &[u8]) -> Answer {
-        Answer::from_sdk(
+    fn returned(payload: &[u8]) -> Invocation {
+        invocation(
             InvokeOutput::builder()
                 .status_code(200)
                 .payload(Blob::new(payload))
@@ -116,10 +101,10 @@ mod tests {
     #[test]
     fn the_payload_is_json_and_nothing_is_null() {
         assert_eq!(
-            serde_json::to_value(answer(br#"{"body":"[]"}"#)).unwrap(),
+            serde_json::to_value(returned(br#"{"body":"[]"}"#)).unwrap(),
             serde_json::json!({"statusCode": 200, "functionError": null, "payload": {"body": "[]"}}),
         );
-        assert_eq!(answer(b"").payload, Value::Null);
-        assert_eq!(answer(b"oops").payload, "oops");
+        assert_eq!(returned(b"").payload, Value::Null);
+        assert_eq!(returned(b"oops").payload, "oops");
     }
 }

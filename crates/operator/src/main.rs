@@ -10,7 +10,6 @@
 mod apply;
 mod arguments;
 mod change_set;
-mod change_set_arn;
 mod connection;
 mod credentials;
 mod delete;

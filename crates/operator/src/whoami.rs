@@ -2,20 +2,10 @@
 
 use anyhow::{Context as _, Result};
 use aws_config::SdkConfig;
-use contract::{AccountId, Partition};
-use serde::Serialize;
+use contract::Partition;
+use operator_api::Identity;
 
 use crate::{arguments::Whoami, connection, failure};
-
-/// The caller, as STS knows it.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Identity {
-    account: AccountId,
-    arn: String,
-    user_id: String,
-    partition: String,
-}
 
 pub(crate) async fn run(flags: Whoami) -> Result<Identity> {
     caller(&connection::open(&flags.access).await?).await

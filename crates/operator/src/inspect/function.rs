@@ -9,40 +9,16 @@ use aws_sdk_lambda::{
     Client,
     types::{Architecture, EnvironmentResponse, LastUpdateStatus, Runtime, State},
 };
-use serde::Serialize;
+use operator_api::{DeployedFunction, Part};
 
-use super::part::{Part, Unreadable};
+use super::part;
 use crate::failure;
-
-/// A function as Lambda has it, unpublished (`$LATEST`).
-#[derive(Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Function {
-    arn: String,
-    version: Option<String>,
-    /// The execution role's ARN.
-    role: Option<String>,
-    runtime: Option<String>,
-    architectures: Vec<String>,
-    timeout: Option<i32>,
-    memory_size: Option<i32>,
-    /// The ARNs of its layers' versions.
-    layers: Vec<String>,
-    /// Base64, as Lambda gives it.
-    code_sha256: Option<String>,
-    last_modified: Option<String>,
-    state: Option<String>,
-    state_reason: Option<String>,
-    last_update_status: Option<String>,
-    environment: Part<BTreeMap<String, String>>,
-    tags: Part<BTreeMap<String, String>>,
-}
 
 /// Reads the function of this name.
 ///
 /// # Errors
 /// There is none, or it cannot be read. Tags or variables that cannot be read are no error: their part says so.
-pub(crate) async fn read(client: &Client, name: &str) -> Result<Function> {
+pub(crate) async fn read(client: &Client, name: &str) -> Result<DeployedFunction> {
     let function = client
         .get_function_configuration()
         .function_name(name)
@@ -52,8 +28,8 @@ pub(crate) async fn read(client: &Client, name: &str) -> Result<Function> {
     let arn = function
         .function_arn
         .with_context(|| format!("failed to read function `{name}`: an answer without an ARN"))?;
-    let tags = tags(client, name, &arn).await.into();
-    Ok(Function {
+    let tags = part::of(tags(client, name, &arn).await);
+    Ok(DeployedFunction {
         arn,
         version: function.version,
         role: function.role,
@@ -100,7 +76,7 @@ pub(crate) async fn read(client: &Client, name: &str) -> Result<Function> {
 fn environment(environment: Option<EnvironmentResponse>) -> Part<BTreeMap<String, String>> {
     let environment = environment.unwrap_or_else(|| EnvironmentResponse::builder().build());
     match environment.error {
-        Some(error) => Part::Unreadable(Unreadable::told(error.error_code(), error.message())),
+        Some(error) => Part::Unreadable(part::embedded(error.error_code(), error.message())),
         None => Part::Ok(
             environment
                 .variables

@@ -4,43 +4,20 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 use aws_sdk_iam::{Client, primitives::DateTimeFormat, types};
-use serde::Serialize;
+use operator_api::{Boundary, DeployedRole, Part};
 use serde_json::Value;
 
 use super::{
-    part::Part,
+    part,
     policy::{document, managed},
 };
 use crate::failure;
-
-/// A role as IAM has it.
-#[derive(Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Role {
-    arn: String,
-    /// `AROA…`: what stands in a trust policy for a role that was deleted, and is another one for the role that took its
-    /// place (IAM user guide, "IAM identifiers").
-    id: String,
-    created: String,
-    max_session_duration: Option<i32>,
-    trust_policy: Value,
-    permissions_boundary: Option<Boundary>,
-    inline_policies: Part<BTreeMap<String, Value>>,
-    attached_policies: Part<BTreeMap<String, Part<Value>>>,
-}
-
-/// The policy that bounds what the role's own policies allow.
-#[derive(Debug, PartialEq, Serialize)]
-pub(crate) struct Boundary {
-    arn: String,
-    document: Part<Value>,
-}
 
 /// Reads the role of this name; `name` is without a path.
 ///
 /// # Errors
 /// There is none, or it cannot be read. A policy of it that cannot be read is no error: its part says so.
-pub(crate) async fn read(client: &Client, name: &str) -> Result<Role> {
+pub(crate) async fn read(client: &Client, name: &str) -> Result<DeployedRole> {
     let answer = client
         .get_role()
         .role_name(name)
@@ -55,11 +32,11 @@ pub(crate) async fn read(client: &Client, name: &str) -> Result<Role> {
         .context("a role without a trust policy")
         .and_then(document)
         .with_context(|| format!("failed to read the trust policy of role `{name}`"))?;
-    Ok(Role {
+    Ok(DeployedRole {
         trust_policy,
         permissions_boundary: boundary(client, &role).await,
-        inline_policies: inline(client, name).await.into(),
-        attached_policies: attached(client, name).await.into(),
+        inline_policies: part::of(inline(client, name).await),
+        attached_policies: part::of(attached(client, name).await),
         created: role.create_date.fmt(DateTimeFormat::DateTime)?,
         max_session_duration: role.max_session_duration,
         id: role.role_id,
@@ -71,7 +48,7 @@ async fn boundary(client: &Client, role: &types::Role) -> Option<Boundary> {
     let arn = role.permissions_boundary()?.permissions_boundary_arn()?;
     Some(Boundary {
         arn: arn.to_owned(),
-        document: managed(client, arn).await.into(),
+        document: part::of(managed(client, arn).await),
     })
 }
 
@@ -116,7 +93,7 @@ async fn attached(client: &Client, role: &str) -> Result<BTreeMap<String, Part<V
         )))?;
         let arn = policy.policy_arn.context("a policy without an ARN")?;
         let document = managed(client, &arn).await;
-        policies.insert(arn, document.into());
+        policies.insert(arn, part::of(document));
     }
     Ok(policies)
 }

@@ -1,34 +1,16 @@
 //! A CloudFormation stack and its template.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context as _, Result};
 use aws_sdk_cloudformation::{
     Client,
     primitives::{DateTime, DateTimeFormat},
     types::{StackStatus, TemplateStage},
 };
-use serde::Serialize;
+use operator_api::{DeployedStack, Part};
 use serde_json::Value;
 
-use super::part::Part;
+use super::part;
 use crate::{failure, stack};
-
-/// A stack as it is deployed.
-#[derive(Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct DeployedStack {
-    /// Its ARN.
-    id: String,
-    status: String,
-    status_reason: Option<String>,
-    created: Option<String>,
-    updated: Option<String>,
-    parameters: BTreeMap<String, String>,
-    outputs: BTreeMap<String, String>,
-    tags: BTreeMap<String, String>,
-    template: Part<Value>,
-}
 
 /// Reads the stack of this name.
 ///
@@ -42,7 +24,7 @@ pub(crate) async fn read(client: &Client, name: &str) -> Result<Option<DeployedS
     let template = if status == StackStatus::ReviewInProgress {
         Part::Absent
     } else {
-        template(client, name).await.into()
+        part::of(template(client, name).await)
     };
     Ok(Some(DeployedStack {
         id: found.stack_id.context("a stack without an id")?,
