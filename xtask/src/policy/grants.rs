@@ -11,8 +11,8 @@ use contract::{
 };
 use serde::Serialize;
 
-use super::document::{Document, Statement};
 use crate::environment::{Environment, Trust};
+use iam_policy::{Document, Statement};
 
 /// IAM's limits, in characters; of a policy, white space is not counted (IAM user guide, "IAM and AWS STS quotas").
 pub(crate) mod limit {
@@ -505,16 +505,65 @@ fn spread(arns: &[String], others: usize) -> Result<Assumes, GrantFault> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{
-        super::{document::Set, samples},
-        *,
-    };
+    use iam_policy::{Answer, Caller, Facts, Request, Set, evaluate};
+
+    use super::{super::samples, *};
 
     #[test]
     fn what_the_roles_of_a_stage_should_say() {
         for sample in samples::all() {
             let text = serde_json::to_string_pretty(&sample.grants).unwrap();
             insta::assert_snapshot!(sample.name, text);
+        }
+    }
+
+    /// What the generator writes lets the function in, and nobody else.
+    #[test]
+    fn the_trust_of_every_kind_of_stage() {
+        for sample in samples::all() {
+            let execution_role = sample.environment.execution_role_arn().to_string();
+            for target in &sample.grants.target_roles {
+                let id = target
+                    .external_id
+                    .as_ref()
+                    .map(contract::ExternalId::as_str);
+                let facts = |arn: &str, id: Option<&str>| {
+                    Facts::default()
+                        .with("sts:ExternalId", id)
+                        .with("aws:PrincipalArn", Some(arn))
+                        .with("aws:PrincipalOrgID", Some("o-a1b2c3d4e5"))
+                };
+                let ask = |arn: &str, id: Option<&str>| {
+                    let request = Request {
+                        action: "sts:assumerole",
+                        resource: None,
+                        caller: Some(Caller::Role(arn)),
+                        facts: facts(arn, id),
+                    };
+                    evaluate(&target.role.trust_policy, &request)
+                };
+                assert_eq!(ask(&execution_role, id), Answer::Yes, "{}", sample.name);
+                let other = execution_role.replace("MyLambda", "Other");
+                assert!(matches!(ask(&other, id), Answer::No(_)), "{}", sample.name);
+                if id.is_some() {
+                    for wrong in [None, Some("wrong")] {
+                        assert!(matches!(ask(&execution_role, wrong), Answer::No(_)));
+                    }
+                }
+            }
+            let lambda = Request {
+                action: "sts:AssumeRole",
+                resource: None,
+                caller: Some(Caller::Service("lambda.amazonaws.com")),
+                facts: Facts::default().with("aws:SourceAccount", Some("111111111111")),
+            };
+            let trust = &sample.grants.execution_role.trust_policy;
+            assert_eq!(evaluate(trust, &lambda), Answer::Yes);
+            let elsewhere = Request {
+                facts: Facts::default().with("aws:SourceAccount", Some("333333333333")),
+                ..lambda
+            };
+            assert!(matches!(evaluate(trust, &elsewhere), Answer::No(_)));
         }
     }
 

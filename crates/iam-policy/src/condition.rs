@@ -1,14 +1,14 @@
 //! A condition of a statement: when it holds, and which others it makes sure of (IAM user guide, "IAM JSON policy elements:
 //! Condition operators" and "Multivalued context keys").
 
-use super::{
+use crate::{
     document::Condition,
     pattern::{Pattern, Reach},
 };
 
 /// A condition, taken apart.
 #[derive(Debug, Clone)]
-pub(super) struct Test<'a> {
+pub(crate) struct Test<'a> {
     condition: &'a Condition,
     operator: Operator,
     /// Whether it holds if the key is not in the request.
@@ -41,7 +41,7 @@ enum How {
 }
 
 impl<'a> Test<'a> {
-    pub(super) fn of(condition: &'a Condition) -> Self {
+    pub(crate) fn of(condition: &'a Condition) -> Self {
         let name = condition.operator.to_ascii_lowercase();
         let (name, if_exists) = match name.strip_suffix("ifexists") {
             Some(name) => (name, true),
@@ -102,7 +102,7 @@ impl<'a> Test<'a> {
     }
 
     /// Whether it holds if the key has this value, or is not in the request; nothing if that cannot be told.
-    pub(super) fn holds(&self, value: Option<&str>) -> Option<bool> {
+    pub(crate) fn holds(&self, value: Option<&str>) -> Option<bool> {
         let Some(value) = value else {
             return (self.operator != Operator::Unknown).then_some(self.absent);
         };
@@ -130,7 +130,7 @@ impl<'a> Test<'a> {
     }
 
     /// The values that the key must have one of, as patterns; nothing if it may also be absent or have others.
-    pub(super) fn admits(&self) -> Option<impl Iterator<Item = (&'a String, Pattern)> + use<'a>> {
+    pub(crate) fn admits(&self) -> Option<impl Iterator<Item = (&'a String, Pattern)> + use<'a>> {
         let Operator::Compare {
             qualifier,
             negated: false,
@@ -152,7 +152,7 @@ impl<'a> Test<'a> {
     }
 
     /// Whether this holds only if `other` does.
-    pub(super) fn implies(&self, other: &Self) -> bool {
+    pub(crate) fn implies(&self, other: &Self) -> bool {
         if !self
             .condition
             .key

@@ -4,12 +4,12 @@
 //! [`broadening`] finds nothing, no sampled request may be allowed by the new policy and not by the old one. The
 //! evaluator follows the IAM user guide; where the guide leaves room ([`Reading`]), the claim must hold either way.
 //!
-//! `cargo xtask test` checks 20,000 pairs. `POLICY_PAIRS=1200000 cargo test --release -p xtask --lib policy::property`
+//! `cargo xtask test` checks 20,000 pairs. `POLICY_PAIRS=1200000 cargo test --release -p iam-policy property`
 //! checks as many as it says.
 
 use serde_json::{Map, Value, json};
 
-use super::{Document, broadening};
+use crate::{Document, broadening};
 
 /// Enough to find each of the mistakes that this test was written for, within seconds and without optimisation.
 const DEFAULT_PAIRS: u64 = 20_000;

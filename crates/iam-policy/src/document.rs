@@ -11,31 +11,31 @@ use serde_json::{Map, Value};
 /// `Id` is not kept: it has no meaning to IAM. Nor is `Version`: it says whether `${…}` is a policy variable, and what is
 /// none is read as [`VERSION`](Self::VERSION) would write it, so that statements of several documents can be put together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Document {
+pub struct Document {
     /// In their order, which has no meaning to IAM.
-    pub(crate) statements: Vec<Statement>,
+    pub statements: Vec<Statement>,
 }
 
 /// A statement of a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Statement {
+pub struct Statement {
     /// Its name.
-    pub(crate) sid: Option<String>,
+    pub sid: Option<String>,
     /// Whether it allows or denies.
-    pub(crate) effect: Effect,
+    pub effect: Effect,
     /// For whom, in the policy of a resource; a role's trust policy is one.
-    pub(crate) principals: Option<Set<Principal>>,
+    pub principals: Option<Set<Principal>>,
     /// What: patterns such as `s3:List*`, in which case has no meaning.
-    pub(crate) actions: Set<String>,
+    pub actions: Set<String>,
     /// On what: patterns of ARNs; a trust policy says none.
-    pub(crate) resources: Option<Set<String>>,
+    pub resources: Option<Set<String>>,
     /// When: all of them must hold.
-    pub(crate) conditions: BTreeSet<Condition>,
+    pub conditions: BTreeSet<Condition>,
 }
 
 /// What a statement does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub(crate) enum Effect {
+pub enum Effect {
     /// It allows.
     Allow,
     /// It denies, whatever else allows.
@@ -44,7 +44,7 @@ pub(crate) enum Effect {
 
 /// These, or all but these: `Action` and `NotAction`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Set<T> {
+pub enum Set<T> {
     /// These.
     Only(BTreeSet<T>),
     /// All but these.
@@ -53,28 +53,28 @@ pub(crate) enum Set<T> {
 
 /// Somebody: `"AWS": "arn:…"`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Principal {
+pub struct Principal {
     /// `AWS`, `Service`, `Federated` or `CanonicalUser`.
-    pub(crate) kind: String,
+    pub kind: String,
     /// An ARN, an account id, the name of a service, or `*`.
-    pub(crate) value: String,
+    pub value: String,
 }
 
 /// A condition: `"StringEquals": {"sts:ExternalId": "…"}`. Of several values one must hold; of a negated operator, all.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Condition {
+pub struct Condition {
     /// How values are compared, with `ForAnyValue:` before and `IfExists` behind it where they are there.
-    pub(crate) operator: String,
+    pub operator: String,
     /// What is compared; case has no meaning.
-    pub(crate) key: String,
+    pub key: String,
     /// With what.
-    pub(crate) values: BTreeSet<String>,
+    pub values: BTreeSet<String>,
 }
 
 /// A text or a value that is no policy document, or none whose meaning is known here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{place} {problem}")]
-pub(crate) struct DocumentFault {
+pub struct DocumentFault {
     place: String,
     problem: String,
 }
@@ -90,15 +90,15 @@ impl DocumentFault {
 
 impl Document {
     /// The version that every document of ours has.
-    pub(crate) const VERSION: &'static str = "2012-10-17";
+    pub const VERSION: &'static str = "2012-10-17";
 
     /// A document of these statements.
-    pub(crate) fn of(statements: Vec<Statement>) -> Self {
+    pub fn of(statements: Vec<Statement>) -> Self {
         Self { statements }
     }
 
     /// What several documents say together, as the policies of one role do.
-    pub(crate) fn together<'a>(documents: impl IntoIterator<Item = &'a Self>) -> Self {
+    pub fn together<'a>(documents: impl IntoIterator<Item = &'a Self>) -> Self {
         let statements = documents
             .into_iter()
             .flat_map(|document| document.statements.iter().cloned());
@@ -109,7 +109,7 @@ impl Document {
     ///
     /// # Errors
     /// The value is no policy document, or has an element that is not known: what it means cannot be told.
-    pub(crate) fn from_json(value: &Value) -> Result<Self, DocumentFault> {
+    pub fn from_json(value: &Value) -> Result<Self, DocumentFault> {
         let map = object(value, "the policy")?;
         known(map, &["Version", "Id", "Statement"], "the policy")?;
         let has_variables = match map.get("Version").map(|version| text(version, "Version")) {
@@ -151,28 +151,22 @@ impl Document {
     ///
     /// # Errors
     /// The text is no JSON, or as for [`from_json`](Self::from_json).
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "`doctor` and `diff` read deployed policies with it"
-        )
-    )]
-    pub(crate) fn from_text(text: &str) -> Result<Self, DocumentFault> {
+    pub fn from_text(text: &str) -> Result<Self, DocumentFault> {
         let value: Value = serde_json::from_str(text)
             .map_err(|error| DocumentFault::new("the policy", format!("is no JSON: {error}")))?;
         Self::from_json(&value)
     }
 
     /// The document's one form, without white space.
-    pub(crate) fn to_text(&self) -> String {
+    pub fn to_text(&self) -> String {
         // Texts alone: serde_json has nothing to refuse.
         serde_json::to_string(self).unwrap_or_default()
     }
 
     /// The document with what has no meaning taken out, to show next to another: statements that differ in their resources
     /// alone are one, and all are sorted.
-    pub(crate) fn sorted(mut self) -> Self {
+    #[must_use]
+    pub fn sorted(mut self) -> Self {
         let mut merged: Vec<Statement> = Vec::new();
         for mut statement in std::mem::take(&mut self.statements) {
             let same = merged.iter_mut().find(|other| {
@@ -205,7 +199,7 @@ impl Document {
     }
 
     /// What a person calls a statement: its `Sid`, or its place from 1.
-    pub(crate) fn label(&self, index: usize) -> String {
+    pub fn label(&self, index: usize) -> String {
         match self
             .statements
             .get(index)
@@ -219,7 +213,7 @@ impl Document {
 
 impl Statement {
     /// A statement that allows `actions`.
-    pub(crate) fn allow<'a>(sid: &str, actions: impl IntoIterator<Item = &'a str>) -> Self {
+    pub fn allow<'a>(sid: &str, actions: impl IntoIterator<Item = &'a str>) -> Self {
         Self {
             sid: Some(sid.to_owned()),
             effect: Effect::Allow,
@@ -232,14 +226,14 @@ impl Statement {
 
     /// The same, on these resources.
     #[must_use]
-    pub(crate) fn on(mut self, resources: impl IntoIterator<Item = impl Into<String>>) -> Self {
+    pub fn on(mut self, resources: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.resources = Some(Set::of(resources));
         self
     }
 
     /// The same, for a principal.
     #[must_use]
-    pub(crate) fn by(mut self, kind: &str, value: &str) -> Self {
+    pub fn by(mut self, kind: &str, value: &str) -> Self {
         self.principals = Some(Set::Only(BTreeSet::from([Principal {
             kind: kind.to_owned(),
             value: value.to_owned(),
@@ -249,7 +243,7 @@ impl Statement {
 
     /// The same, where `operator` holds between `key` and `value`.
     #[must_use]
-    pub(crate) fn when(mut self, operator: &str, key: &str, value: &str) -> Self {
+    pub fn when(mut self, operator: &str, key: &str, value: &str) -> Self {
         self.conditions.insert(Condition {
             operator: operator.to_owned(),
             key: key.to_owned(),
@@ -327,7 +321,7 @@ impl Statement {
 
 impl<T> Set<T> {
     /// Those that it names, whether it is of these or of all but these.
-    pub(super) const fn all(&self) -> &BTreeSet<T> {
+    pub(crate) const fn all(&self) -> &BTreeSet<T> {
         match self {
             Self::Only(all) | Self::Except(all) => all,
         }
@@ -336,14 +330,14 @@ impl<T> Set<T> {
 
 impl Set<String> {
     /// These texts.
-    pub(crate) fn of(texts: impl IntoIterator<Item = impl Into<String>>) -> Self {
+    pub fn of(texts: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self::Only(texts.into_iter().map(Into::into).collect())
     }
 }
 
 impl Principal {
     /// The account that is meant as a whole: `111111111111`, or its `arn:…:root`.
-    pub(crate) fn account(&self) -> Option<&str> {
+    pub fn account(&self) -> Option<&str> {
         let value = self.value.as_str();
         let account = match value.strip_suffix(":root") {
             Some(_) => account_of(value)?,
@@ -354,13 +348,13 @@ impl Principal {
 
     /// Whether it is everybody, services and callers without credentials included (IAM user guide, "AWS JSON policy
     /// elements: Principal").
-    pub(super) fn is_everybody(&self) -> bool {
+    pub(crate) fn is_everybody(&self) -> bool {
         self.kind == "AWS" && self.value == "*"
     }
 }
 
 /// The account of the ARN of a role, a user, a session or an account; nothing of another text.
-pub(super) fn account_of(arn: &str) -> Option<&str> {
+pub(crate) fn account_of(arn: &str) -> Option<&str> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let ["arn", _, "iam" | "sts", "", account, _] = parts[..] else {
         return None;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 /// A text of a policy, in the parts that it is compared by.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Pattern(Vec<Token>);
+pub(crate) struct Pattern(Vec<Token>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Token {
@@ -20,7 +20,7 @@ enum Token {
 
 /// How far a `*` reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reach {
+pub(crate) enum Reach {
     /// Anywhere.
     Free,
     /// Not beyond a `:`, unless it is its segment's last character. Whether AWS lets it is not documented, so a relation
@@ -30,22 +30,22 @@ pub(super) enum Reach {
 
 impl Pattern {
     /// An action, in which case has no meaning, and which has no variables.
-    pub(super) fn action(text: &str) -> Self {
+    pub(crate) fn action(text: &str) -> Self {
         Self::read(&text.to_ascii_lowercase(), true, false)
     }
 
     /// With wildcards and variables.
-    pub(super) fn glob(text: &str) -> Self {
+    pub(crate) fn glob(text: &str) -> Self {
         Self::read(text, true, true)
     }
 
     /// With variables; `*` and `?` are characters like others.
-    pub(super) fn plain(text: &str) -> Self {
+    pub(crate) fn plain(text: &str) -> Self {
         Self::read(text, false, true)
     }
 
     /// This text alone.
-    pub(super) fn text(text: &str) -> Self {
+    pub(crate) fn text(text: &str) -> Self {
         Self(text.chars().map(Token::Char).collect())
     }
 
@@ -77,7 +77,7 @@ impl Pattern {
     }
 
     /// The same in lower case.
-    pub(super) fn lower(mut self) -> Self {
+    pub(crate) fn lower(mut self) -> Self {
         for token in &mut self.0 {
             if let Token::Char(one) = token {
                 one.make_ascii_lowercase();
@@ -87,7 +87,7 @@ impl Pattern {
     }
 
     /// The only text that it stands for, if there is only one and it is known.
-    pub(super) fn only(&self) -> Option<String> {
+    pub(crate) fn only(&self) -> Option<String> {
         let char = |token: &Token| match token {
             Token::Char(one) => Some(*one),
             _ => None,
@@ -96,20 +96,20 @@ impl Pattern {
     }
 
     /// Whether it has a policy variable.
-    pub(super) fn has_variables(&self) -> bool {
+    pub(crate) fn has_variables(&self) -> bool {
         let is = |token: &Token| matches!(token, Token::Variable(_));
         self.0.iter().any(is)
     }
 
     /// Its parts between the first five `:`, of which an ARN has six; nothing of another text.
-    pub(super) fn segments(&self) -> Option<[Self; 6]> {
+    pub(crate) fn segments(&self) -> Option<[Self; 6]> {
         let parts = self.0.splitn(6, |token| *token == Token::Char(':'));
         let parts: Vec<Self> = parts.map(|part| Self(part.to_vec())).collect();
         parts.try_into().ok()
     }
 
     /// Whether `text` is one of those that it stands for; nothing if that depends on what only AWS knows.
-    pub(super) fn matches(&self, text: &str, reach: Reach) -> Option<bool> {
+    pub(crate) fn matches(&self, text: &str, reach: Reach) -> Option<bool> {
         let text = Self::text(text);
         if self.covers(&text, reach) {
             Some(true)
@@ -122,7 +122,7 @@ impl Pattern {
 
     /// Whether it stands for every text that `narrow` stands for. If only a comparison of the two languages could tell
     /// (`*?` and `?*`), the answer is no.
-    pub(super) fn covers(&self, narrow: &Self, reach: Reach) -> bool {
+    pub(crate) fn covers(&self, narrow: &Self, reach: Reach) -> bool {
         let (wide, narrow) = (&self.0, &narrow.0);
         let ends_segment = |tokens: &[Token], at: usize| {
             matches!(tokens.get(at + 1), None | Some(Token::Char(':')))
@@ -158,7 +158,7 @@ impl Pattern {
     }
 
     /// Whether there may be a text that both stand for.
-    pub(super) fn overlaps(&self, other: &Self) -> bool {
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
         let (one, other) = (&self.0, &other.0);
         let is_run = |token: &Token| matches!(token, Token::Any | Token::Variable(_));
         // `row[at]`: whether what is left of `one` has a text in common with what is left of `other` from `at`.
@@ -183,7 +183,7 @@ impl Pattern {
 }
 
 /// The names of the variables in a text, if it is read with variables.
-pub(super) fn variables(text: &str) -> BTreeSet<String> {
+pub(crate) fn variables(text: &str) -> BTreeSet<String> {
     if !text.contains("${") {
         return BTreeSet::new();
     }
@@ -207,7 +207,7 @@ fn variable(name: &str) -> String {
 }
 
 /// Whether it stands for more than itself.
-pub(super) fn is_wild(pattern: &str) -> bool {
+pub(crate) fn is_wild(pattern: &str) -> bool {
     pattern.contains(['*', '?'])
 }
 

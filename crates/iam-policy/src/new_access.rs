@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use super::{
+use crate::{
     condition::Test,
     document::{Condition, Document, Effect, Principal, Set, Statement, account_of},
     pattern::{self, Pattern, Reach},
@@ -15,13 +15,13 @@ use super::{
 
 /// Something that is allowed and was not.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Broadening {
+pub struct Broadening {
     /// What kind of thing.
-    pub(crate) kind: Kind,
+    pub kind: Kind,
     /// The statement that allows it, of the new policy; of [`Kind::RemovedDeny`], the one that is gone.
-    pub(crate) statement: Statement,
+    pub statement: Statement,
     /// The text in that statement that it is about, to find it by: an ARN, an action, a condition's key.
-    pub(crate) subject: String,
+    pub subject: String,
     /// What a person calls the statement: its `Sid` in backticks, or its number.
     label: String,
     sentence: String,
@@ -29,7 +29,7 @@ pub(crate) struct Broadening {
 
 /// How a policy became broader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// A pattern, or "all but", where there was less.
     Wildcard,
     /// Somebody else is trusted.
@@ -57,12 +57,12 @@ impl fmt::Display for Broadening {
 }
 
 /// Whether two policies allow the same: nothing that the one allows is new to the other.
-pub(crate) fn is_same_access(one: &Document, other: &Document) -> bool {
+pub fn is_same_access(one: &Document, other: &Document) -> bool {
     one == other || (broadening(one, other).is_empty() && broadening(other, one).is_empty())
 }
 
 /// What `new` allows and `old` does not, in the order of `new`; the denials that are gone come last.
-pub(crate) fn broadening(old: &Document, new: &Document) -> Vec<Broadening> {
+pub fn broadening(old: &Document, new: &Document) -> Vec<Broadening> {
     let old = Sides::of(old);
     let new = Sides::of(new);
     let mut found: Vec<Broadening> = Vec::new();

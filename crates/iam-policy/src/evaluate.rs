@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
+use crate::{
     condition::Test,
     document::{Condition, Document, Effect, Principal, Set, Statement, account_of},
     pattern::{Pattern, Reach},
@@ -14,20 +14,20 @@ use super::{
 
 /// A request to ask a policy about.
 #[derive(Debug, Clone)]
-pub(crate) struct Request<'a> {
+pub struct Request<'a> {
     /// What is to be done, such as `sts:AssumeRole`.
-    pub(crate) action: &'a str,
+    pub action: &'a str,
     /// On what: its ARN, or `*` for what has none. A trust policy is of the role itself, and asks for nothing here.
-    pub(crate) resource: Option<&'a str>,
+    pub resource: Option<&'a str>,
     /// Who: of a role its ARN, of a service its name. A policy that is the caller's own asks for nothing here.
-    pub(crate) caller: Option<Caller<'a>>,
+    pub caller: Option<Caller<'a>>,
     /// What is known of the request, by condition key.
-    pub(crate) facts: Facts,
+    pub facts: Facts,
 }
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Caller<'a> {
+pub enum Caller<'a> {
     /// A role, or a session of it.
     Role(&'a str),
     /// A service of AWS.
@@ -36,12 +36,12 @@ pub(crate) enum Caller<'a> {
 
 /// What is known of a request, by condition key in lower case; of every other key nothing is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Facts(BTreeMap<String, Option<String>>);
+pub struct Facts(BTreeMap<String, Option<String>>);
 
 impl Facts {
     /// The key has this value, or is known not to be in the request: `sts:ExternalId` where none is passed.
     #[must_use]
-    pub(crate) fn with(mut self, key: &str, value: Option<&str>) -> Self {
+    pub fn with(mut self, key: &str, value: Option<&str>) -> Self {
         let value = value.map(ToOwned::to_owned);
         self.0.insert(key.to_ascii_lowercase(), value);
         self
@@ -50,7 +50,7 @@ impl Facts {
 
 /// What a policy says of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub enum Answer {
     /// A statement allows it, and none denies it.
     Yes,
     /// A statement denies it, which it is called by.
@@ -63,16 +63,16 @@ pub(crate) enum Answer {
 
 /// Why a statement does not allow a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Miss {
+pub struct Miss {
     /// What the statement is called: its `Sid` in backticks, or its number.
-    pub(crate) statement: String,
+    pub statement: String,
     /// Everything about it that does not fit.
-    pub(crate) because: Vec<Mismatch>,
+    pub because: Vec<Mismatch>,
 }
 
 /// Something in a statement that does not fit a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Mismatch {
+pub enum Mismatch {
     /// It is about other actions.
     Action,
     /// It is about other resources.
@@ -86,7 +86,7 @@ pub(crate) enum Mismatch {
 }
 
 /// What a policy says of a request.
-pub(crate) fn evaluate(document: &Document, request: &Request<'_>) -> Answer {
+pub fn evaluate(document: &Document, request: &Request<'_>) -> Answer {
     let mut allowed = false;
     let mut unknown = BTreeSet::new();
     let mut misses = Vec::new();
@@ -272,7 +272,7 @@ fn deleted(set: &Set<Principal>) -> Option<Mismatch> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::samples, *};
+    use super::*;
 
     const EXECUTION_ROLE: &str = "arn:aws:iam::111111111111:role/MyLambdaExecutionRole";
 
@@ -295,56 +295,6 @@ mod tests {
             .with("sts:ExternalId", external_id)
             .with("aws:PrincipalArn", Some(EXECUTION_ROLE))
             .with("aws:PrincipalOrgID", Some("o-a1b2c3d4e5"))
-    }
-
-    /// What the generator writes lets the function in, and nobody else.
-    #[test]
-    fn the_trust_of_every_kind_of_stage() {
-        for sample in samples::all() {
-            let execution_role = sample.environment.execution_role_arn().to_string();
-            for target in &sample.grants.target_roles {
-                let id = target
-                    .external_id
-                    .as_ref()
-                    .map(contract::ExternalId::as_str);
-                let facts = |arn: &str, id: Option<&str>| {
-                    Facts::default()
-                        .with("sts:ExternalId", id)
-                        .with("aws:PrincipalArn", Some(arn))
-                        .with("aws:PrincipalOrgID", Some("o-a1b2c3d4e5"))
-                };
-                let ask = |arn: &str, id: Option<&str>| {
-                    let request = Request {
-                        action: "sts:assumerole",
-                        resource: None,
-                        caller: Some(Caller::Role(arn)),
-                        facts: facts(arn, id),
-                    };
-                    evaluate(&target.role.trust_policy, &request)
-                };
-                assert_eq!(ask(&execution_role, id), Answer::Yes, "{}", sample.name);
-                let other = execution_role.replace("MyLambda", "Other");
-                assert!(matches!(ask(&other, id), Answer::No(_)), "{}", sample.name);
-                if id.is_some() {
-                    for wrong in [None, Some("wrong")] {
-                        assert!(matches!(ask(&execution_role, wrong), Answer::No(_)));
-                    }
-                }
-            }
-            let lambda = Request {
-                action: "sts:AssumeRole",
-                resource: None,
-                caller: Some(Caller::Service("lambda.amazonaws.com")),
-                facts: Facts::default().with("aws:SourceAccount", Some("111111111111")),
-            };
-            let trust = &sample.grants.execution_role.trust_policy;
-            assert_eq!(evaluate(trust, &lambda), Answer::Yes);
-            let elsewhere = Request {
-                facts: Facts::default().with("aws:SourceAccount", Some("333333333333")),
-                ..lambda
-            };
-            assert!(matches!(evaluate(trust, &elsewhere), Answer::No(_)));
-        }
     }
 
     #[test]
