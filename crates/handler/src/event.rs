@@ -18,37 +18,10 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use crate::{seen::Passed, token};
-
-/// What a call is asked to do, in terms of the stage's accounts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Request {
-    /// What is listed, and how much of it is told.
-    pub(crate) narrowing: Narrowing,
-    /// Where an earlier call left off.
-    pub(crate) resume: Option<Position>,
-}
-
-/// What is listed, and how much of it is told: the same in every call of a chain.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Narrowing {
-    /// These accounts alone, at least one; all of the stage's where there is nothing.
-    pub(crate) accounts: Option<BTreeSet<AccountId>>,
-    /// Buckets alone whose names begin so; never empty.
-    pub(crate) prefix: Option<String>,
-    /// Whether region and date of creation are told as well.
-    pub(crate) detail: bool,
-}
-
-/// A place in the accounts of a call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Position {
-    /// The account to continue with.
-    pub(crate) from: AccountId,
-    /// The accounts of a list before it. An organization has none: its accounts are in the order of their IDs, and come and
-    /// go.
-    pub(crate) passed: Option<Passed>,
-}
+use crate::{
+    request::{Narrowing, Request, check_prefix},
+    token,
+};
 
 /// Something that an event says cannot be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,61 +47,59 @@ const EVENTBRIDGE: [&str; 2] = ["detail-type", "source"];
 /// How many faults of an event are told.
 const MOST_FAULTS: usize = 10;
 
-impl Request {
-    /// Reads an event, a JSON text; `function` is the name of this function, for which a token must be made.
-    ///
-    /// `null` for a key counts as if the key were not there. So does `detail` in an event of EventBridge, where it is
-    /// another thing: an object or, from EventBridge Scheduler, a text.
-    ///
-    /// # Errors
-    /// A text that is not JSON, a known key of another type or form, one that is there twice, and a token that is not this function's or says
-    /// something else than the event.
-    pub(crate) fn read(event: &str, function: &str) -> Result<Self, InvalidEvent> {
-        if let Err(error) = serde_json::from_str::<&RawValue>(event) {
-            return Err(InvalidEvent::new(
-                format!("it is not JSON: {error}"),
-                Some("an event is a JSON document, such as `{}`"),
-            ));
-        }
-        // An event that is not an object asks for nothing.
-        let Keys { values, twice } = serde_json::from_str(event).unwrap_or_default();
-        let mut reader = Reader::default();
-        for key in twice {
-            reader.fault(format!("`{key}` is there twice"), None);
-        }
-        let value = |key| {
-            values
-                .get(key)
-                .copied()
-                .filter(|value| value.get() != "null")
-        };
-        let is_of_eventbridge = EVENTBRIDGE
-            .iter()
-            .all(|&key| value(key).is_some_and(|value| value.get().starts_with('"')));
-        let given = Given {
-            accounts: value("accounts").and_then(|value| reader.accounts(value)),
-            detail: value("detail")
-                .filter(|_| !is_of_eventbridge)
-                .and_then(|value| reader.value(value, "detail", "true or false")),
-            prefix: value("prefix").and_then(|value| reader.prefix(value)),
-        };
-        let resumed = value("resume").and_then(|value| reader.token(value, function));
-        if let Some(resumed) = &resumed {
-            for key in given.differences(&resumed.narrowing) {
-                reader.fault(
-                    format!("`{key}` is not what it was in the call that `resume` continues"),
-                    Some("`resume` alone is enough: it carries the rest".to_owned()),
-                );
-            }
-        }
-        if let Some(invalid) = reader.invalid() {
-            return Err(invalid);
-        }
-        Ok(resumed.unwrap_or_else(|| Self {
-            narrowing: given.into(),
-            resume: None,
-        }))
+/// Reads an event, a JSON text; `function` is the name of this function, for which a token must be made.
+///
+/// `null` for a key counts as if the key were not there. So does `detail` in an event of EventBridge, where it is
+/// another thing: an object or, from EventBridge Scheduler, a text.
+///
+/// # Errors
+/// A text that is not JSON, a known key of another type or form, one that is there twice, and a token that is not this function's or says
+/// something else than the event.
+pub(crate) fn read(event: &str, function: &str) -> Result<Request, InvalidEvent> {
+    if let Err(error) = serde_json::from_str::<&RawValue>(event) {
+        return Err(InvalidEvent::new(
+            format!("it is not JSON: {error}"),
+            Some("an event is a JSON document, such as `{}`"),
+        ));
     }
+    // An event that is not an object asks for nothing.
+    let Keys { values, twice } = serde_json::from_str(event).unwrap_or_default();
+    let mut reader = Reader::default();
+    for key in twice {
+        reader.fault(format!("`{key}` is there twice"), None);
+    }
+    let value = |key| {
+        values
+            .get(key)
+            .copied()
+            .filter(|value| value.get() != "null")
+    };
+    let is_of_eventbridge = EVENTBRIDGE
+        .iter()
+        .all(|&key| value(key).is_some_and(|value| value.get().starts_with('"')));
+    let given = Given {
+        accounts: value("accounts").and_then(|value| reader.accounts(value)),
+        detail: value("detail")
+            .filter(|_| !is_of_eventbridge)
+            .and_then(|value| reader.value(value, "detail", "true or false")),
+        prefix: value("prefix").and_then(|value| reader.prefix(value)),
+    };
+    let resumed = value("resume").and_then(|value| reader.token(value, function));
+    if let Some(resumed) = &resumed {
+        for key in given.differences(&resumed.narrowing) {
+            reader.fault(
+                format!("`{key}` is not what it was in the call that `resume` continues"),
+                Some("`resume` alone is enough: it carries the rest".to_owned()),
+            );
+        }
+    }
+    if let Some(invalid) = reader.invalid() {
+        return Err(invalid);
+    }
+    Ok(resumed.unwrap_or_else(|| Request {
+        narrowing: given.into(),
+        resume: None,
+    }))
 }
 
 impl InvalidEvent {
@@ -280,27 +251,6 @@ impl Reader {
     }
 }
 
-/// Whether a bucket's name can begin so: at most 255 letters, digits, and `.`, `_` and `-`, as the oldest buckets of
-/// `us-east-1` may still have them (S3 user guide, "General purpose bucket naming rules"). Empty is any name.
-///
-/// S3 itself would answer that there is no such bucket, which reads as if there were none.
-pub(crate) fn check_prefix(text: &str) -> Result<(), InvalidValue> {
-    const LONGEST: usize = 255;
-    let invalid = |problem: String| Err(InvalidValue::new("bucket prefix", text, problem));
-    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    match text.chars().find(|&c| !is_allowed(c)) {
-        Some(other) => invalid(format!(
-            "contains `{}`, and the name of a bucket has letters, digits and . _ - alone",
-            other.escape_debug()
-        )),
-        None if text.len() > LONGEST => invalid(format!(
-            "has {} characters, and no bucket's name has more than {LONGEST}",
-            text.len()
-        )),
-        None => Ok(()),
-    }
-}
-
 /// What a JSON value is.
 fn kind(value: &RawValue) -> &'static str {
     match value.get().as_bytes().first() {
@@ -378,9 +328,10 @@ impl Visitor<'_> for KnownKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{request::Position, seen::Passed};
 
     fn read(event: &str) -> Result<Request, InvalidEvent> {
-        Request::read(event, "list")
+        super::read(event, "list")
     }
 
     #[test]
@@ -487,18 +438,6 @@ mod tests {
         ] {
             let error = read(&format!(r#"{{"resume": "{token}", {other}}}"#)).unwrap_err();
             assert!(error.to_string().contains("is not what it was"), "{error}");
-        }
-    }
-
-    #[test]
-    fn prefixes_that_a_name_can_have() {
-        let longest = "x".repeat(255);
-        for prefix in ["", "a", "Logs_2026.", "-", &longest] {
-            assert_eq!(check_prefix(prefix), Ok(()), "{prefix}");
-        }
-        let longer = "x".repeat(256);
-        for prefix in [" ", "a*", "a/b", "ä", "a\n", "{}", &longer] {
-            assert!(check_prefix(prefix).is_err(), "{prefix}");
         }
     }
 }

@@ -20,12 +20,13 @@ use tokio::time::Instant;
 use crate::{
     aws,
     error::InvocationError,
-    event::{InvalidEvent, Narrowing, Request},
+    event::{self, InvalidEvent},
     init_error::{Fault, Faults, InitError},
     many::{Invoked, Many},
     metrics::Metrics,
     milliseconds, panics,
     report::{Report, Summary},
+    request::{Narrowing, Request},
     response::{self, List},
     selection::{self, Roster},
 };
@@ -119,7 +120,7 @@ impl Function {
         account: Option<AccountId>,
         metrics: &mut Metrics,
     ) -> Result<Answer, InvocationError> {
-        let request = Request::read(event, &self.name)?;
+        let request = event::read(event, &self.name)?;
         match &self.form {
             Form::One(target) => {
                 let Request { narrowing, resume } = &request;

@@ -20,6 +20,7 @@ mod many;
 mod metrics;
 mod panics;
 mod report;
+mod request;
 mod response;
 mod runtime;
 mod seen;

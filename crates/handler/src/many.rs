@@ -8,10 +8,10 @@ use crate::{
     all_failed::AllTargetsFailed,
     deadline,
     error::InvocationError,
-    event::Request,
     metrics::Metrics,
     milliseconds,
     report::{Plan, Report, Summary},
+    request::Request,
     selection::{Roster, select},
 };
 

@@ -16,8 +16,8 @@ use cross_account::{Answer, Answers, Buckets, Outcome, SkipReason};
 use serde::{Serialize, Serializer};
 
 use crate::{
-    event::{Narrowing, Position},
     milliseconds,
+    request::{Narrowing, Position},
     response::{Frame, LONGEST, Shown, Text, TooLarge, escaped, length},
     selection::Selected,
     token,

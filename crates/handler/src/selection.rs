@@ -7,7 +7,8 @@ use std::collections::{BTreeSet, HashSet};
 use contract::{AccountId, Organization, Target};
 
 use crate::{
-    event::{InvalidEvent, Position, Request},
+    event::InvalidEvent,
+    request::{Position, Request},
     seen::Passed,
 };
 
@@ -146,7 +147,7 @@ mod tests {
     use contract::Units;
 
     use super::*;
-    use crate::event::Narrowing;
+    use crate::request::Narrowing;
 
     fn id(text: &str) -> AccountId {
         format!("{text:0>12}").parse().unwrap()

@@ -9,7 +9,7 @@ use contract::{AccountId, printable};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    event::{Narrowing, Position, Request, check_prefix},
+    request::{Narrowing, Position, Request, check_prefix},
     seen::{Passed, Seen},
 };
 
