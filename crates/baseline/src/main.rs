@@ -1,12 +1,11 @@
-//! The floor of the benchmark: the same requests as the function's, and nothing else. What it takes is what a machine and
-//! its network ask for; no function that makes these requests can be faster by more than noise.
+//! The benchmark's baseline: a minimal function that sends the same requests. Development only, never deployed.
 //!
-//! It speaks the Runtime API, asks STS for a session and S3 for a page of buckets over plain HTTP, keeps sessions and
-//! connections between calls, and answers with the names.
+//! Its time is what the machine and the network need. A function that sends these requests cannot be faster, except by
+//! noise. It speaks the Runtime API, gets a session from STS and a page of buckets from S3 over plain HTTP, keeps
+//! sessions and connections between invocations, and returns the names.
 //!
-//! What is *not* here, and is why this is no function to deploy: TLS, signatures (the headers are there, so that
-//! requests have their size, but nothing is computed), retries, time limits, the expiry of sessions, further pages, and
-//! a parser that would notice an answer that is not as expected.
+//! It has no TLS, no signatures (the headers are there, so that requests have their size, but nothing is computed), no
+//! retries, no timeouts, no session expiry, no further pages, and no parser that detects an unexpected response.
 
 mod http;
 mod services;

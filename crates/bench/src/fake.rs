@@ -3,7 +3,7 @@
 //! It is this program once more. It takes its settings as one line of JSON on its standard input, answers with its
 //! endpoint, and then with the counts since the last time for each further line; it ends when its input does.
 //!
-//! It answers some 25,000 requests a second (the floor's, on a core of the machine that the first figures are of), four
+//! It answers some 25,000 requests a second (the baseline's, on a core of the machine that the first figures are of), four
 //! times what the function can ask for in its processor time: the services are not what is measured.
 
 use std::{

@@ -210,7 +210,7 @@ fn command(setup: &Setup, scenario: Scenario, contender: Contender) -> Command {
     };
     match (contender, scenario.work) {
         (Contender::Handler, _) => Command::new(&setup.handler.path),
-        (Contender::Floor, _) => Command::new(&setup.floor.path),
+        (Contender::Baseline, _) => Command::new(&setup.baseline.path),
         (Contender::Python, Work::Buckets(_)) => python("seed.handler"),
         (Contender::TunedPython, Work::Buckets(_)) => python("tuned.handler"),
         (Contender::Python, Work::Accounts(_)) => python("many.sequential"),

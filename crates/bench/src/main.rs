@@ -1,5 +1,6 @@
-//! Measures the function beside Python and beside what the machine allows. `cargo xtask bench` builds what is measured
-//! and starts this program; `bench measure SETUP.json` is what it says then.
+//! Development only: measures the function, the same function in Python, and the baseline.
+//!
+//! `cargo xtask bench` builds what is measured and runs `bench measure SETUP.json`.
 //!
 //! Setup (what, and where it lies) → [`scenario`] (what is done, and how often) → [`measurement`] (one process) →
 //! [`summary`] (all rounds) → [`report`] and [`picture`]. The functions run as processes under `runtime-api`, which is

@@ -385,7 +385,7 @@ fn colour(contender: Contender) -> RGBColor {
         Contender::Python => RGBColor(0, 114, 178),
         Contender::PythonPool => RGBColor(0, 158, 115),
         Contender::TunedPython => RGBColor(86, 180, 233),
-        Contender::Floor => RGBColor(150, 150, 150),
+        Contender::Baseline => RGBColor(150, 150, 150),
     }
 }
 

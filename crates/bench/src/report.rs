@@ -13,7 +13,7 @@ pub(crate) fn whole(summary: &Summary) -> String {
     let mut text = "# Benchmark\n\n".to_owned();
     text += &conditions(summary);
     text += "\nEach figure is the median over the processes that it was measured in, with the least and the greatest in brackets. The ratios are \
-             this function's medians to those of Python (boto3 clients for each call) and of the floor (the same \
+             this function's medians to those of Python (boto3 clients for each call) and of the baseline (the same \
              requests from a Rust program without an SDK). CPU is processor time, user and system.\n";
     for scenario in summary.scenarios() {
         // Writing to a text cannot fail.
@@ -42,9 +42,9 @@ pub(crate) fn for_readme(summary: &Summary) -> String {
         "this function",
         "Python",
         "Python, tuned",
-        "floor",
+        "baseline",
         "to Python",
-        "to the floor",
+        "to the baseline",
     ])];
     let near = |count| Scenario::buckets(count, 0);
     let far = |count| Scenario::buckets(count, 20);
@@ -103,16 +103,16 @@ pub(crate) fn for_readme(summary: &Summary) -> String {
                 Contender::Handler,
                 Contender::Python,
                 Contender::TunedPython,
-                Contender::Floor,
+                Contender::Baseline,
             ]
             .map(median),
         );
         cells.extend(ratios(of));
         rows.push(row(&cells));
     }
-    if let (Some(ours), Some(floor)) = (
+    if let (Some(ours), Some(baseline)) = (
         summary.sizes(Contender::Handler),
-        summary.sizes(Contender::Floor),
+        summary.sizes(Contender::Baseline),
     ) {
         let show = |executable, zip| format!("{} / {} MB", digits(executable), digits(zip));
         rows.push(row(&[
@@ -120,15 +120,15 @@ pub(crate) fn for_readme(summary: &Summary) -> String {
             show(ours.executable, ours.zip),
             "–".to_owned(),
             "–".to_owned(),
-            show(floor.executable, floor.zip),
+            show(baseline.executable, baseline.zip),
             "–".to_owned(),
-            ratio(ours.executable, floor.executable),
+            ratio(ours.executable, baseline.executable),
         ]));
     }
     text += &rows.concat();
     text += "\nMedians; the times in ms of a row's name are the latency of STS and S3. Of 1,000 accounts, Python lists one \
-             after the other, tuned Python 20 at a time, this function and the floor 64; of 10,000, these two 256. The \
-             floor makes the same requests from a Rust program without an SDK, TLS and signatures. It keeps its sessions \
+             after the other, tuned Python 20 at a time, this function and the baseline 64; of 10,000, these two 256. The \
+             baseline makes the same requests from a Rust program without an SDK, TLS and signatures. It keeps its sessions \
              and connections, as this function and tuned Python do: a warm call asks S3 alone. ";
     text += &conditions(summary);
     text
@@ -182,7 +182,7 @@ fn table(summary: &Summary, scenario: Scenario) -> String {
             .iter()
             .map(|contender| contender.title(scenario.work)),
     );
-    titles.extend(["to Python", "to the floor"]);
+    titles.extend(["to Python", "to the baseline"]);
     let mut text = header(&titles);
     for figure in Figure::OF_PROCESS {
         let of = |contender| summary.figure(scenario, contender, figure);
@@ -221,7 +221,7 @@ fn footing(summary: &Summary, scenario: Scenario) -> String {
         // Writing to a text cannot fail.
         let _ = write!(
             text,
-            " Latency and concurrency alone make {} ms of the function's and the floor's first call.",
+            " Latency and concurrency alone make {} ms of the function's and the baseline's first call.",
             limit.as_millis()
         );
     }
@@ -232,32 +232,34 @@ fn footing(summary: &Summary, scenario: Scenario) -> String {
 }
 
 fn sizes(summary: &Summary) -> String {
-    let mut text = header(&["", "this function", "floor", "to the floor"]);
-    if let (Some(ours), Some(floor)) = (
+    let mut text = header(&["", "this function", "baseline", "to the baseline"]);
+    if let (Some(ours), Some(baseline)) = (
         summary.sizes(Contender::Handler),
-        summary.sizes(Contender::Floor),
+        summary.sizes(Contender::Baseline),
     ) {
-        for (figure, ours, floor) in [
-            (Figure::Executable, ours.executable, floor.executable),
-            (Figure::Zip, ours.zip, floor.zip),
+        for (figure, ours, baseline) in [
+            (Figure::Executable, ours.executable, baseline.executable),
+            (Figure::Zip, ours.zip, baseline.zip),
         ] {
             let show = |value| figure.unit().show(value);
             text += &row(&[
                 figure.title().to_owned(),
                 show(ours),
-                show(floor),
-                ratio(ours, floor),
+                show(baseline),
+                ratio(ours, baseline),
             ]);
         }
     }
     text
 }
 
-/// This function's median to that of Python and to that of the floor.
+/// This function's median to that of Python and to that of the baseline.
 fn ratios(of: impl Fn(Contender) -> Option<Spread>) -> [String; 2] {
-    [Contender::Python, Contender::Floor].map(|other| match (of(Contender::Handler), of(other)) {
-        (Some(ours), Some(other)) => ratio(ours.median, other.median),
-        _ => "–".to_owned(),
+    [Contender::Python, Contender::Baseline].map(|other| {
+        match (of(Contender::Handler), of(other)) {
+            (Some(ours), Some(other)) => ratio(ours.median, other.median),
+            _ => "–".to_owned(),
+        }
     })
 }
 

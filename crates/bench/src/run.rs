@@ -75,7 +75,7 @@ async fn warm_up(setup: &Setup, plan: &[Planned], fakes: &mut Fakes) -> Result<(
         let scenario = planned.scenario;
         let fake = fakes.of(scenario).await?;
         for contender in Contender::all(scenario.work) {
-            if index == 0 || *contender == Contender::Floor {
+            if index == 0 || *contender == Contender::Baseline {
                 measurement::measure(setup, (scenario, *contender, 0), None, fake).await?;
             }
         }

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-/// How many accounts the function and the floor list at a time: the default of the variables files.
+/// How many accounts the function and the baseline list at a time: the default of the variables files.
 const CONCURRENCY: u32 = 64;
 
 /// From this number of accounts on they list [`MAX_CONCURRENCY`] at a time, and no Python takes part: it would take minutes.
@@ -64,7 +64,7 @@ impl Scenario {
         }
     }
 
-    /// How many accounts the function and the floor list at a time.
+    /// How many accounts the function and the baseline list at a time.
     pub(crate) fn concurrency(self) -> u32 {
         if self.account_count() < VERY_MANY {
             CONCURRENCY
@@ -117,20 +117,25 @@ pub(crate) enum Contender {
     /// Python with clients and credentials that are kept; many accounts in a pool of 20 threads with one client.
     TunedPython,
     /// The same requests, and nothing else.
-    Floor,
+    Baseline,
 }
 
 impl Contender {
     /// Who takes part.
     pub(crate) fn all(work: Work) -> &'static [Self] {
         match work {
-            Work::Buckets(_) => &[Self::Handler, Self::Python, Self::TunedPython, Self::Floor],
+            Work::Buckets(_) => &[
+                Self::Handler,
+                Self::Python,
+                Self::TunedPython,
+                Self::Baseline,
+            ],
             Work::Accounts(_) => &[
                 Self::Handler,
                 Self::Python,
                 Self::PythonPool,
                 Self::TunedPython,
-                Self::Floor,
+                Self::Baseline,
             ],
         }
     }
@@ -144,13 +149,13 @@ impl Contender {
             (Self::PythonPool, _) => "Python, 20 threads",
             (Self::TunedPython, Work::Buckets(_)) => "Python, tuned",
             (Self::TunedPython, Work::Accounts(_)) => "Python tuned, 20 threads",
-            (Self::Floor, _) => "floor",
+            (Self::Baseline, _) => "baseline",
         }
     }
 
     /// Whether it is one of those in Python.
     pub(crate) fn is_python(self) -> bool {
-        !matches!(self, Self::Handler | Self::Floor)
+        !matches!(self, Self::Handler | Self::Baseline)
     }
 
     /// Its name in a file's name.
@@ -160,7 +165,7 @@ impl Contender {
             Self::Python => "python",
             Self::PythonPool => "python-pool",
             Self::TunedPython => "python-tuned",
-            Self::Floor => "floor",
+            Self::Baseline => "baseline",
         }
     }
 }
@@ -180,7 +185,7 @@ pub(crate) struct Planned {
     pub(crate) scenario: Scenario,
     pub(crate) rounds: u32,
     pub(crate) warm: WarmCalls,
-    /// How many more processes of the function and the floor each round starts, for the first call alone. It takes
+    /// How many more processes of the function and the baseline each round starts, for the first call alone. It takes
     /// milliseconds, and the machine's own doings take some as well: a few of them would say little.
     pub(crate) starts: u32,
     /// Whether Python takes part: what takes it a minute is left out of a quick run.

@@ -13,7 +13,7 @@ pub(crate) struct Setup {
     /// The function, as it ships.
     pub(crate) handler: Program,
     /// The same requests, and nothing else.
-    pub(crate) floor: Program,
+    pub(crate) baseline: Program,
     /// A Python with `awslambdaric` and boto3.
     pub(crate) python: PathBuf,
     /// The folder of the Python functions.

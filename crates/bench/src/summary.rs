@@ -128,7 +128,7 @@ impl Summary {
         results.sort_by_key(|result| (result.scenario, result.contender));
         let sizes = [
             (Contender::Handler, &setup.handler),
-            (Contender::Floor, &setup.floor),
+            (Contender::Baseline, &setup.baseline),
         ];
         #[expect(clippy::cast_precision_loss, reason = "sizes of files")]
         let sizes = sizes.map(|(contender, program)| Sizes {

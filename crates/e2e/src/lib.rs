@@ -1,4 +1,4 @@
-//! What the end-to-end tests stand on: the emulator, a copy of the workspace, and xtask run as a person runs it.
+//! Development only: support for the end-to-end tests, which run xtask as a user does, against an emulator.
 //!
 //! Nothing here can reach a real AWS: every process starts from an empty environment that names the emulator on
 //! loopback and dummy credentials, and every SDK client has the emulator's address in its configuration.

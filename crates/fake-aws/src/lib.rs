@@ -1,4 +1,4 @@
-//! A fast STS, S3 and Organizations in this process, on loopback, with faults and latency to order.
+//! Development only: a fast, in-process STS, S3 and Organizations on loopback, with configurable faults and latency.
 //!
 //! ```
 //! use fake_aws::{Account, FakeAws, Fault};

@@ -1,4 +1,4 @@
-//! Lambda's Runtime API on loopback: runs the function as Lambda does, as a process, without Lambda.
+//! Development only: Lambda's Runtime API on loopback, which runs the function as a process, as Lambda does.
 //!
 //! It hands out events one after the other and takes what the function posts (Lambda developer guide, "Using the Lambda
 //! runtime API for custom runtimes"). Whoever starts the function's process gives it the [`address`](RuntimeApi::address)

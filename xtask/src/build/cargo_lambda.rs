@@ -21,14 +21,14 @@ pub(crate) enum Package {
     /// The function.
     Handler,
     /// What the benchmark holds it against.
-    Floor,
+    Baseline,
 }
 
 impl Package {
     fn name(self) -> &'static str {
         match self {
             Self::Handler => "handler",
-            Self::Floor => "floor",
+            Self::Baseline => "baseline",
         }
     }
 
@@ -36,7 +36,7 @@ impl Package {
     pub(crate) fn zip_name(self) -> &'static str {
         match self {
             Self::Handler => "handler.zip",
-            Self::Floor => "floor.zip",
+            Self::Baseline => "baseline.zip",
         }
     }
 }

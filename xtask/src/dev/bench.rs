@@ -37,13 +37,13 @@ pub(crate) fn require_linux() -> Result<()> {
 pub(crate) fn function(workspace: &Workspace, quick: bool) -> Result<()> {
     let python = tools::ensure(workspace, Tool::Awslambdaric)?;
     let handler = built(workspace, Package::Handler)?;
-    let floor = built(workspace, Package::Floor)?;
+    let baseline = built(workspace, Package::Baseline)?;
     let output = output(workspace);
     let published = (!quick).then(|| published(workspace));
     let setup = json!({
         "quick": quick,
         "handler": handler,
-        "floor": floor,
+        "baseline": baseline,
         "python": python.runtime,
         "pythonCode": workspace.root().join("crates").join("bench").join("python"),
         "output": output,
