@@ -447,7 +447,7 @@ fn a_template_names_no_account_where_there_are_many() {
         assert_eq!(refused.status.code(), Some(2), "{name}");
         let told = stderr(&refused);
         assert!(
-            told.contains(&format!("environment.{name}` is")) && told.contains("do not say"),
+            told.contains(&format!("environment.{name}` is")) && told.contains("does not set"),
             "{told}"
         );
     }
@@ -546,7 +546,7 @@ fn a_template_that_cannot_be_read() {
     std::os::unix::fs::symlink("/dev/zero", &template).unwrap();
     let refused = workspace.xtask(&["render", "--env", "dev"]);
     assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
-    assert!(stderr(&refused).contains("it is no file"));
+    assert!(stderr(&refused).contains("it is not a regular file"));
     fs::remove_file(&template).unwrap();
     fs::write(&template, vec![b' '; (1 << 20) + 1]).unwrap();
     let refused = workspace.xtask(&["render", "--env", "dev"]);
@@ -775,7 +775,7 @@ fn roles_of_earlier_renderings_are_removed() {
     let stale = check();
     assert_eq!(stale.status.code(), Some(1));
     assert!(
-        stderr(&stale).contains("dist/dev/roles/target-333333333333.yml is left over"),
+        stderr(&stale).contains("dist/dev/roles/target-333333333333.yml is out of date"),
         "{}",
         stderr(&stale)
     );
@@ -831,7 +831,7 @@ fn the_picture_in_the_readme_is_kept_fresh() {
     let workspace = workspace.with_stage("dev", &format!("{SEED}external-id: audit-2026\n"));
     let stale = workspace.xtask(&["check"]);
     assert_eq!(stale.status.code(), Some(1));
-    assert!(stderr(&stale).contains("README.md is stale"));
+    assert!(stderr(&stale).contains("README.md is out of date"));
 
     // A stage that a user has done away with takes no picture along.
     fs::rename(

@@ -1,4 +1,4 @@
-//! cargo-lambda: the release build of the function for Lambda's machines.
+//! Runs cargo-lambda: the release build of the function for Lambda.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use crate::{
     tools,
 };
 
-/// A package whose binary, of the same name, is built as the function is.
+/// A package whose binary, of the same name, is built for Lambda.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Package {
     /// The function.
@@ -41,7 +41,7 @@ impl Package {
     }
 }
 
-/// The executable of `package`, built for `architecture`: where it lies.
+/// Builds `package` for `architecture` and returns the path of the executable.
 ///
 /// # Errors
 /// The Rust target is not installed, or the build fails.
@@ -57,7 +57,7 @@ pub(super) fn build(
         .target()
         .join("lambda")
         .join(architecture.as_str());
-    // cargo-lambda moves the executable out of cargo's folder; of two at a time, one would find it gone.
+    // cargo-lambda moves the executable out of cargo's directory, so of two concurrent builds one would not find it.
     let _lock = files::lock(&lambda_folder.join("lock"), || {
         console::note("Waiting for another build of the function …");
     })?;
@@ -93,9 +93,9 @@ fn target(architecture: Architecture) -> &'static str {
     }
 }
 
-/// The compiler leaves the paths of the dependencies' sources in panic messages: mapped, they are the same on every
-/// machine. Cargo names the workspace's own sources relative to it, so they need no mapping, which would make every folder
-/// another build to cargo.
+/// Remaps the paths of dependencies' sources, which the compiler writes into panic messages, so that they are the same on every
+/// machine. Cargo uses relative paths for the workspace's own sources; remapping these too would make every directory a
+/// different build to cargo.
 fn path_mappings() -> Vec<String> {
     cargo_home()
         .map(|home| format!("--remap-path-prefix={}=/cargo", home.display()))
@@ -103,8 +103,8 @@ fn path_mappings() -> Vec<String> {
         .collect()
 }
 
-/// The folders whose paths the executable may not hold: the sources of the workspace's crates, and what build scripts
-/// write for it.
+/// The directories whose paths must not occur in the executable: the sources of the workspace's crates, and the output of build
+/// scripts.
 pub(super) fn own_folders(
     root: &Path,
     members: &[String],
@@ -126,15 +126,15 @@ fn cargo_home() -> Option<PathBuf> {
         .or_else(home)
 }
 
-/// cargo-lambda starts the `cargo` of `PATH`, whichever cargo has started this.
+/// Checks that `PATH` has the Rust toolchain: cargo-lambda runs the `cargo` in `PATH`.
 ///
 /// # Errors
-/// `PATH` lacks a part of the Rust toolchain: says how to get it there.
+/// `cargo` or `rustc` is missing; the error says how to install it.
 fn require_rust(find: impl Fn(&str) -> Option<PathBuf>) -> Result<()> {
     for name in ["cargo", "rustc"] {
         if find(name).is_none() {
             bail!(
-                "There is no `{name}` in PATH, which the function is built with\n\
+                "The build needs `{name}`, which is not in PATH\n\
                  hint: add the folder that holds it to PATH (rustup puts it in `~/.cargo/bin`), or install Rust: \
                  https://rustup.rs"
             );
@@ -144,7 +144,7 @@ fn require_rust(find: impl Fn(&str) -> Option<PathBuf>) -> Result<()> {
 }
 
 /// # Errors
-/// The Rust toolchain has no standard library for `architecture`: says how to get it.
+/// The standard library for `architecture` is not installed; the error says how to install it.
 pub(super) fn require_target(workspace: &Workspace, architecture: Architecture) -> Result<()> {
     let target = target(architecture);
     let libraries = Program::new("rustc")
@@ -155,16 +155,12 @@ pub(super) fn require_target(workspace: &Workspace, architecture: Architecture) 
     if Path::new(libraries.trim_end()).is_dir() {
         return Ok(());
     }
-    let mend = if process::find_program("rustup").is_some() {
+    let fix = if process::find_program("rustup").is_some() {
         format!("rustup target add {target}")
     } else {
-        format!(
-            "install Rust's standard library for {target}, as `rustup target add {target}` would"
-        )
+        format!("install the Rust standard library for {target} (`rustup target add {target}`)")
     };
-    bail!(
-        "The Rust target `{target}` is not installed, and the function cannot be built for it\nhint: {mend}"
-    )
+    bail!("The Rust target `{target}` is not installed\nhint: {fix}")
 }
 
 #[cfg(test)]
@@ -176,7 +172,7 @@ mod tests {
         let only = |there: &'static str| {
             move |name: &str| (name == there).then(|| PathBuf::from("/bin").join(name))
         };
-        for (there, missing) in [("rustc", "`cargo` in PATH"), ("cargo", "`rustc` in PATH")] {
+        for (there, missing) in [("rustc", "`cargo`"), ("cargo", "`rustc`")] {
             let told = require_rust(only(there)).unwrap_err().to_string();
             assert!(told.contains(missing) && told.contains("hint: "), "{told}");
         }

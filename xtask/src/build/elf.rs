@@ -1,4 +1,4 @@
-//! Whether the executable would run on Lambda: found out before it is deployed, not by its first invocation.
+//! Checks that the executable runs on Lambda, before it is deployed.
 
 use std::{
     os::unix::ffi::OsStrExt,
@@ -17,7 +17,7 @@ use crate::environment::Architecture;
 /// The glibc of `provided.al2023`: Amazon Linux 2023 has 2.34 (Amazon Linux 2023 user guide, "Comparing AL2 and AL2023").
 pub(super) const GLIBC: GlibcVersion = GlibcVersion(2, 34);
 
-/// A version of glibc: major and minor.
+/// A glibc version: major and minor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct GlibcVersion(u32, u32);
 
@@ -27,11 +27,11 @@ impl std::fmt::Display for GlibcVersion {
     }
 }
 
-/// The executable must be for `architecture`, ask for no newer glibc than Lambda has, and hold the path of none of the
-/// `folders` that it was built from: with it, a build elsewhere would be another.
+/// Checks that the executable is for `architecture`, needs no newer glibc than Lambda has, and contains no path of the
+/// source directories `folders`, which would make the build depend on its location.
 ///
 /// # Errors
-/// It is not an ELF executable, or for another machine, or needs a newer glibc, or holds such a path: says which.
+/// One of these conditions is not met; the error names it.
 pub(super) fn check(
     executable: &[u8],
     architecture: Architecture,
@@ -39,13 +39,13 @@ pub(super) fn check(
 ) -> Result<()> {
     ensure!(
         matches!(FileKind::parse(executable), Ok(FileKind::Elf64)),
-        "The executable is no 64-bit ELF file, which Lambda runs"
+        "The executable is not a 64-bit ELF file"
     );
     let header = FileHeader64::<Endianness>::parse(executable)
-        .context("The executable's ELF header cannot be read")?;
+        .context("Failed to read the executable's ELF header")?;
     let endian = header
         .endian()
-        .context("The executable's ELF header cannot be read")?;
+        .context("Failed to read the executable's ELF header")?;
     let wanted = match architecture {
         Architecture::X86 => EM_X86_64,
         Architecture::Arm64 => EM_AARCH64,
@@ -57,7 +57,7 @@ pub(super) fn check(
         architecture.as_str()
     );
     let newest = newest_glibc(header, endian, executable)
-        .context("The executable's symbol versions cannot be read")?;
+        .context("Failed to read the executable's symbol versions")?;
     if newest > GLIBC {
         bail!(
             "The executable needs glibc {newest}; Lambda's provided.al2023 has {GLIBC}\n\
@@ -66,21 +66,21 @@ pub(super) fn check(
     }
     if let Some(folder) = folders.iter().find(|folder| holds(executable, folder)) {
         bail!(
-            "The executable holds the path `{}`: a build in another folder would give other bytes",
+            "The executable contains the path `{}`; a build in another directory would not be identical",
             folder.display()
         );
     }
     Ok(())
 }
 
-/// Whether the path of something in `folder` stands among `bytes`. Texts stand there side by side, so that what comes
-/// before it tells nothing.
+/// Returns whether `bytes` contain the path of a file in `folder`. Strings in an executable are not separated, so the bytes
+/// before the path do not matter.
 fn holds(bytes: &[u8], folder: &Path) -> bool {
     let path = [folder.as_os_str().as_bytes(), b"/"].concat();
     memchr::memmem::find(bytes, &path).is_some()
 }
 
-/// The newest `GLIBC_…` version that any symbol asks for; `0.0` where none does.
+/// The newest `GLIBC_…` version that a symbol needs; `0.0` if none does.
 fn newest_glibc(
     header: &FileHeader64<Endianness>,
     endian: Endianness,
@@ -103,7 +103,7 @@ fn newest_glibc(
     Ok(newest)
 }
 
-/// `GLIBC_2.34` as a version; `GLIBC_2.2.5` is taken for 2.2, as what follows never matters here.
+/// Parses `GLIBC_2.34`; of `GLIBC_2.2.5`, only 2.2.
 fn glibc_version(name: &str) -> Option<GlibcVersion> {
     let mut parts = name.strip_prefix("GLIBC_")?.split('.');
     Some(GlibcVersion(
@@ -136,7 +136,7 @@ mod tests {
         }
     }
 
-    /// A checkout may lie in a folder whose name is a part of every path of the compiler's own sources.
+    /// A checkout's directory name may be part of every path of the compiler's own sources.
     #[test]
     fn a_path_of_the_workspace_is_told_from_paths_that_look_like_it() {
         let compilers = b"/rustc/0123/library/core/src/option.rs/rustc/0123/library/stdarch/crates/core_arch/src/x.rs\

@@ -1,9 +1,8 @@
-//! The function as Lambda takes it: `handler.zip`, with an executable `bootstrap` at its root, and `targets.json` beside it
-//! where the stage has many targets.
+//! Builds `handler.zip`: the executable `bootstrap` and, for a stage with many targets, `targets.json`.
 //!
-//! cargo-lambda builds the executable; the zip is written here, since cargo-lambda's own carries the time of the build.
-//! The same sources give the same bytes, in whichever folder they lie: the archive's date is fixed, and the paths that
-//! the compiler would leave in panic messages are mapped to names that are the same everywhere.
+//! cargo-lambda builds the executable. The zip is written here, because cargo-lambda's own contains the build time. The same
+//! sources give the same bytes in any directory: the archive's date is fixed, and source paths in panic messages are
+//! remapped.
 
 mod cargo_lambda;
 mod elf;
@@ -25,15 +24,15 @@ use crate::{
 /// A built and checked `handler.zip`.
 #[derive(Debug)]
 pub(crate) struct Artifact {
-    /// Where it lies.
+    /// Its path.
     pub(crate) path: PathBuf,
-    /// The SHA-256 of its bytes, in hexadecimal.
+    /// The SHA-256 of its bytes, in lowercase hexadecimal.
     pub(crate) sha256: String,
     /// Its size in bytes.
     pub(crate) size: usize,
-    /// The executable inside, where the build has left it.
+    /// The path of the executable outside the archive.
     pub(crate) executable: PathBuf,
-    /// Its size in bytes.
+    /// The size of the executable in bytes.
     pub(crate) executable_size: usize,
 }
 
@@ -41,8 +40,8 @@ impl Artifact {
     /// Builds the function for the stage's architecture, checks it, and writes `dist/STAGE/handler.zip`.
     ///
     /// # Errors
-    /// The build fails, the Rust target is not installed, or the executable would not run on `provided.al2023`; then an
-    /// earlier `handler.zip` is still there.
+    /// The build fails, the Rust target is not installed, or the executable would not run on `provided.al2023`. An existing
+    /// `handler.zip` is then unchanged.
     pub(crate) fn build(workspace: &Workspace, environment: &Environment) -> Result<Self> {
         let targets = match environment.selection() {
             Selection::One(_) => None,
@@ -54,11 +53,10 @@ impl Artifact {
         Self::build_as(workspace, package, architecture, targets.as_deref(), path)
     }
 
-    /// Builds a package as the function is built, checks it, and writes the zip to `path`, with `targets.json` beside the
-    /// executable where there are `targets`.
+    /// Builds `package` like the function, checks it, and writes the zip to `path`, with `targets` as `targets.json` if given.
     ///
     /// # Errors
-    /// As [`build`](Self::build).
+    /// See [`build`](Self::build).
     pub(crate) fn build_as(
         workspace: &Workspace,
         package: Package,
@@ -99,10 +97,10 @@ impl Artifact {
     }
 }
 
-/// Whether the Rust toolchain can build for `architecture`.
+/// Checks that the Rust toolchain can build for `architecture`.
 ///
 /// # Errors
-/// It has no standard library for it; the error says how to get it.
+/// Its standard library for that target is not installed; the error says how to install it.
 pub(crate) fn require_target(workspace: &Workspace, architecture: Architecture) -> Result<()> {
     cargo_lambda::require_target(workspace, architecture)
 }
@@ -112,20 +110,20 @@ fn megabytes(bytes: usize) -> f64 {
     bytes as f64 / 1e6
 }
 
-/// A file of an archive such as `handler.zip`; nothing where it has none of that name.
+/// Reads a file from an archive such as `handler.zip`. Returns `None` if the archive has no such file.
 ///
 /// # Errors
-/// The archive is damaged.
+/// The archive is invalid.
 pub(crate) fn file_in(archive: &[u8], name: &str) -> Result<Option<Vec<u8>>> {
-    let files = zip::unpack(archive).context("The archive cannot be read")?;
+    let files = zip::unpack(archive).context("Failed to read the archive")?;
     let file = files.into_iter().find(|file| file.name == name);
     Ok(file.map(|file| file.content))
 }
 
-/// Bytes as two digits each.
+/// Formats bytes as lowercase hexadecimal.
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a text cannot fail.
+        // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");
         text
     })

@@ -1,5 +1,5 @@
-//! The zip: `bootstrap`, and beside it `targets.json` where the stage has many targets; with a fixed date, so that the
-//! same files give the same archive.
+//! Packs `bootstrap` and, for a stage with many targets, `targets.json`. The date is fixed, so the same files give the same
+//! archive.
 
 use std::io::{self, Write};
 
@@ -8,19 +8,19 @@ use contract::TargetsFile;
 use flate2::{Compression, bufread::DeflateDecoder, write::DeflateEncoder};
 use rawzip::{CompressionMethod, ZipArchive, ZipArchiveWriter, time::UtcDateTime};
 
-/// What Lambda starts (Lambda developer guide, "Building a custom runtime").
+/// The name of the executable that Lambda starts (Lambda developer guide, "Building a custom runtime").
 const BOOTSTRAP: &str = "bootstrap";
 
-/// An ordinary executable: `rwxr-xr-x`.
+/// The mode of an executable: `rwxr-xr-x`.
 const EXECUTABLE: u32 = 0o100_755;
 
-/// An ordinary file: `rw-r--r--`. Lambda's own user must be able to read it.
+/// The mode of a file: `rw-r--r--`. Lambda's user must be able to read it.
 const READABLE: u32 = 0o100_644;
 
-/// 1980-01-01, the earliest that a zip can tell.
+/// 1980-01-01, the earliest date in a zip.
 const EARLIEST: i64 = 315_532_800;
 
-/// Packs the executable, and the text of `targets.json` where there is one.
+/// Packs the executable and, if given, `targets.json`.
 ///
 /// # Errors
 /// They are too large for a zip.
@@ -61,17 +61,17 @@ fn add<W: Write>(
     Ok(())
 }
 
-/// The archive must hold `bootstrap` at its root, executable: without either, Lambda ends with `Runtime.InvalidEntrypoint`.
-/// Beside it `targets.json` must be the one given, or none: by one of another time the function would list other accounts.
+/// Checks the archive: `bootstrap` must be at its root and executable, or Lambda fails with `Runtime.InvalidEntrypoint`, and
+/// `targets.json` must be the given one, or the function would list other accounts.
 ///
 /// # Errors
-/// It does not.
+/// The archive does not meet these conditions.
 pub(super) fn check(archive: &[u8], targets: Option<&str>) -> Result<()> {
-    let files = unpack(archive).context("The archive cannot be read back")?;
+    let files = unpack(archive).context("Failed to read back the archive")?;
     let expected = 1 + usize::from(targets.is_some());
     ensure!(
         files.len() == expected,
-        "The archive holds {} files, not {expected}",
+        "The archive has {} files, expected {expected}",
         files.len()
     );
     let named = |name| {
@@ -87,7 +87,7 @@ pub(super) fn check(archive: &[u8], targets: Option<&str>) -> Result<()> {
         );
         ensure!(
             content == targets.as_bytes(),
-            "`{name}` in the archive is another"
+            "`{name}` in the archive differs from the one that was packed"
         );
     }
     let File { mode, .. } = named(BOOTSTRAP)?;
@@ -98,14 +98,14 @@ pub(super) fn check(archive: &[u8], targets: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-/// A file of an archive.
+/// A file in an archive.
 pub(super) struct File {
     pub(super) name: String,
     mode: u32,
     pub(super) content: Vec<u8>,
 }
 
-/// Every file of an archive, its checksum verified.
+/// Reads every file of an archive and verifies its checksum.
 pub(super) fn unpack(archive: &[u8]) -> Result<Vec<File>> {
     let archive = ZipArchive::from_slice(archive)?;
     let mut entries = archive.entries();

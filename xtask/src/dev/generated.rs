@@ -48,7 +48,7 @@ pub(crate) fn check(workspace: &Workspace, fix: bool) -> Result<Vec<String>> {
             console::note(&format!("wrote {name}"));
         } else {
             stale.push(format!(
-                "{}error: {name} is stale\nhint: cargo xtask check --fix",
+                "{}error: {name} is out of date\nhint: cargo xtask check --fix",
                 unified_diff::with_disk(&name, &old, &new)
             ));
         }

@@ -133,7 +133,7 @@ pub(super) fn rendered(
         return Ok((Check::ok(Id::Rendered, found), Some(grants)));
     }
     let found = format!(
-        "{} files in dist/{stage} are stale or missing",
+        "{} files in dist/{stage} are out of date or missing",
         causes.len()
     );
     let fix = format!("cargo xtask render --env {stage} && cargo xtask roles --env {stage}");

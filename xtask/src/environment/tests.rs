@@ -647,7 +647,7 @@ fn a_stage_that_cannot_be_read() {
     let fault = error.downcast::<InputFault>().unwrap().to_string();
     let root = workspace.root().display().to_string();
     insta::assert_snapshot!(fault.replace(&root, "…"), @"
-    Failed to read `…/environments/variables.dev.yml`: it is a folder
+    Failed to read `…/environments/variables.dev.yml`: it is a directory
     hint: a stage's variables stand in a file that you may read
     ");
 }

@@ -1,4 +1,4 @@
-//! What the template can use of the accounts that a stage lists.
+//! The template names for the accounts that a stage lists.
 
 use contract::{
     Accounts as Form, Organization as Found, Partition, Selection, Target, UnitId, Units,
@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::environment::Environment;
 
-/// The names that tell of accounts. Those of the seed's form are `none` where the stage has many; `targets` has its one
-/// account as well.
+/// The accounts of a stage. The names of the single-account form are `none` if the stage has many accounts; `targets` contains a
+/// single account too.
 #[derive(Debug, Serialize)]
 pub(super) struct Accounts {
     target_account_id: Option<String>,
@@ -16,12 +16,12 @@ pub(super) struct Accounts {
     target_role_name: Option<String>,
     target_role_path: Option<String>,
     external_id: Option<String>,
-    /// Every account that the stage names, in its order; empty for an organization.
+    /// Every account in the variables file, in its order; empty for an organization.
     targets: Vec<TargetNames>,
     organization: Option<Organization>,
 }
 
-/// An account. Without a role, it is listed with the execution role's own credentials.
+/// An account. Without a role, the function lists it with the execution role's credentials.
 #[derive(Debug, Serialize)]
 struct TargetNames {
     account_id: String,
@@ -36,10 +36,10 @@ struct TargetNames {
 /// The accounts of an organization.
 #[derive(Debug, Serialize)]
 struct Organization {
-    /// None for all of it.
+    /// `None` for the whole organization.
     units: Option<Vec<String>>,
     exclude: Vec<String>,
-    /// With `*` in place of the account: the roles to assume, as a policy's resource.
+    /// The roles to assume, as a policy's resource: an ARN with `*` as the account.
     role_arn: String,
     role_name: String,
     role_path: String,

@@ -1,7 +1,7 @@
-//! Reads the rendered text back, as the Framework will, and holds it against the environment.
+//! Reads the rendered serverless.yml back, like the Serverless Framework will, and compares it with the environment.
 //!
-//! The template belongs to the user. Whatever it is turned into, no stage is deployed with another account, role,
-//! region or configuration than its variables file says, and every reader of YAML reads the same.
+//! Users edit the templates. Whatever they change, a stage is never deployed with another account, role, region or configuration
+//! than its variables file sets, and all YAML parsers read the same values.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -12,16 +12,16 @@ use yaml::{Event, Events, ScalarStyle};
 
 use crate::environment::Environment;
 
-/// What is wrong with a rendered text.
+/// A problem in rendered text.
 #[derive(Debug)]
 pub(super) struct Problem {
     pub(super) what: String,
-    /// The line in the rendered text, from 1, where it has one.
+    /// The line in the rendered text, from 1, if known.
     pub(super) line: Option<usize>,
     pub(super) hint: Cow<'static, str>,
 }
 
-/// The parts of serverless.yml that a stage's variables decide.
+/// The parts of serverless.yml that the variables file determines.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Serverless {
@@ -69,20 +69,20 @@ struct Function {
     role: String,
     memory_size: u32,
     timeout: u32,
-    /// These would win over those of the provider and the package.
+    /// These would override those of the provider and the package.
     runtime: Option<String>,
     architecture: Option<String>,
     package: Option<Value>,
     image: Option<Value>,
-    /// None is needed where the accounts stand in `targets.json`.
+    /// Missing if the accounts are in `targets.json`.
     #[serde(default)]
     environment: BTreeMap<String, String>,
 }
 
-/// A CloudFormation template.
+/// Parses a CloudFormation template.
 ///
 /// # Errors
-/// The text is none in YAML, or could be read in two ways.
+/// The text is not valid YAML, or is ambiguous.
 pub(super) fn cloudformation(text: &str) -> Result<serde_json::Value, Problem> {
     #[derive(Debug, Deserialize)]
     struct Template {
@@ -98,7 +98,7 @@ pub(super) fn cloudformation(text: &str) -> Result<serde_json::Value, Problem> {
 }
 
 /// # Errors
-/// The text is not YAML, could be read in two ways, or says something else than the environment.
+/// The text is not valid YAML, is ambiguous, or differs from the environment.
 pub(super) fn serverless(text: &str, environment: &Environment) -> Result<(), Problem> {
     refuse_ambiguity(text, Dollars::Framework)?;
     let read: Serverless = read_value(without_repeated_keys(text)?, text)?;
@@ -109,7 +109,7 @@ fn read<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
     serde_yaml::from_str(text).map_err(|error| unreadable(&error))
 }
 
-/// What `value`, which `text` was read as, stands for. Where it is something else, the text tells in which line.
+/// Deserializes `value`, which was parsed from `text`. On an error, parses `text` again to find the line.
 fn read_value<T: DeserializeOwned>(value: Value, text: &str) -> Result<T, Problem> {
     serde_yaml::from_value(value).or_else(|_| read(text))
 }
@@ -117,12 +117,12 @@ fn read_value<T: DeserializeOwned>(value: Value, text: &str) -> Result<T, Proble
 fn unreadable(error: &serde_yaml::Error) -> Problem {
     Problem {
         line: error.location().map(|location| location.line()),
-        what: format!("what it gives cannot be read: {error}"),
-        hint: "keep the keys that every stage needs: see the template as it was shipped".into(),
+        what: format!("invalid output: {error}"),
+        hint: "keep the keys that every stage needs; compare with the original template".into(),
     }
 }
 
-/// Each value that the variables decide must be theirs.
+/// Checks each value that the variables file determines.
 fn agree(read: &Serverless, environment: &Environment) -> Result<(), Problem> {
     let variables = &environment.variables;
     let [(name, function)] = read.functions.iter().collect::<Vec<_>>()[..] else {
@@ -174,7 +174,7 @@ fn agree(read: &Serverless, environment: &Environment) -> Result<(), Problem> {
             &function.timeout.to_string(),
             &variables.function.timeout.get().to_string(),
         ),
-        // Empty where there is none.
+        // Empty if there is none.
         (
             "provider.iam.deploymentRole",
             read.provider.iam.deployment_role.as_deref().unwrap_or(""),
@@ -195,7 +195,7 @@ fn agree(read: &Serverless, environment: &Environment) -> Result<(), Problem> {
             function.architecture.as_deref().unwrap_or(""),
             "",
         ),
-        // The stack and the function are called after service and stage; roles and logs rely on it.
+        // The names of the stack and the function derive from service and stage; roles and logs depend on them.
         (
             "provider.stackName",
             read.provider.stack_name.as_deref().unwrap_or(""),
@@ -206,7 +206,7 @@ fn agree(read: &Serverless, environment: &Environment) -> Result<(), Problem> {
             function.name.as_deref().unwrap_or(""),
             "",
         ),
-        // Whose credentials deploy is for the guard to check.
+        // The guard decides which credentials deploy.
         (
             "provider.profile",
             read.provider.profile.as_deref().unwrap_or(""),
@@ -218,20 +218,20 @@ fn agree(read: &Serverless, environment: &Environment) -> Result<(), Problem> {
         }
     }
     agree_on_variables(read, function, environment)?;
-    // The code is that of the package.
+    // The code comes from the package.
     for (key, value) in [("package", &function.package), ("image", &function.image)] {
         if value.is_some() {
             return differs(&format!("functions.list_s3.{key}"), "set", "");
         }
     }
-    // It would bring other credentials than the guard's.
+    // It would load other credentials than the guard's.
     if read.use_dotenv {
         return differs("useDotenv", "true", "");
     }
     Ok(())
 }
 
-/// The function's environment variables must be the configuration, whole and nothing beside it.
+/// Checks that the function's environment variables are exactly its configuration.
 fn agree_on_variables(
     read: &Serverless,
     function: &Function,
@@ -244,7 +244,7 @@ fn agree_on_variables(
             return differs(&format!("functions.list_s3.environment.{name}"), is, must);
         }
     }
-    // The function would read these too; the stage has no value for them.
+    // The function would read these too, but the stage does not set them.
     for (place, variables) in [
         ("functions.list_s3", &function.environment),
         ("provider", &read.provider.environment),
@@ -259,44 +259,44 @@ fn agree_on_variables(
     Ok(())
 }
 
-/// Says that `key` has another value than the stage's variables give it; they give it none where `must` is empty.
+/// Reports that `key` differs from the variables file, which does not set it if `must` is empty.
 fn differs(key: &str, is: &str, must: &str) -> Result<(), Problem> {
     let what = match (is, must) {
-        ("", must) => format!("`{key}` is missing, where the stage's variables make it `{must}`"),
-        (is, "") => format!("`{key}` is `{is}`, which the stage's variables do not say"),
+        ("", must) => format!("`{key}` is missing; the variables file sets it to `{must}`"),
+        (is, "") => format!("`{key}` is `{is}`, which the variables file does not set"),
         (is, must) => {
-            format!("`{key}` is `{is}`, where the stage's variables make it `{must}`")
+            format!("`{key}` is `{is}`; the variables file sets it to `{must}`")
         }
     };
     Err(Problem {
         what,
         line: None,
-        hint: "take the value from the variables, through the template's names".into(),
+        hint: "use the template's name for the value instead of the value itself".into(),
     })
 }
 
-/// What the text says. Refuses a key that a map has twice: js-yaml refuses it, others take the last.
+/// Parses the text. Rejects duplicate keys: js-yaml rejects them, and other parsers take the last one.
 fn without_repeated_keys(text: &str) -> Result<Value, Problem> {
     serde_yaml::from_str(text).map_err(|error| Problem {
-        hint: "give each key once: readers of YAML differ in which of two they take".into(),
+        hint: "remove the duplicate; YAML parsers differ in which value they take".into(),
         ..unreadable(&error)
     })
 }
 
-/// Whose `${…}` is.
+/// The owner of the `${…}` syntax.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Dollars {
-    /// The Framework's own variables, refused wherever they stand.
+    /// The Serverless Framework's variables, rejected everywhere.
     Framework,
-    /// `Fn::Sub`'s.
+    /// `Fn::Sub`.
     CloudFormation,
 }
 
-/// Refuses what readers of YAML 1.1 and 1.2 would read differently.
+/// Rejects text that YAML 1.1 and 1.2 parsers read differently.
 fn refuse_ambiguity(text: &str, dollars: Dollars) -> Result<(), Problem> {
     for event in Events::of(text) {
         let (event, span) = event.map_err(|error| Problem {
-            what: format!("what it gives is not YAML: {}", error.info()),
+            what: format!("invalid YAML: {}", error.info()),
             line: Some(error.marker().line()),
             hint: "write values as `{{ name }}`, which quotes and escapes them".into(),
         })?;
@@ -304,25 +304,27 @@ fn refuse_ambiguity(text: &str, dollars: Dollars) -> Result<(), Problem> {
         match event {
             Event::Scalar(value, ..) if dollars == Dollars::Framework && value.contains("${") => {
                 return Err(Problem {
-                    what: format!("`{value}` holds `${{`, the Framework's own variable syntax"),
+                    what: format!(
+                        "`{value}` contains `${{`, the Serverless Framework's variable syntax"
+                    ),
                     line,
-                    hint: "a deployment takes its values from the variables file alone".into(),
+                    hint: "set the value in the variables file".into(),
                 });
             }
             Event::Scalar(value, style, _, tag)
                 if tag.is_some() || (style == ScalarStyle::Plain && !is_unambiguous(&value)) =>
             {
                 return Err(Problem {
-                    what: format!("`{value}` is not quoted and could be misread"),
+                    what: format!("`{value}` is not quoted and is ambiguous in YAML"),
                     line,
-                    hint: "write it in quotes, or as `{{ name }}`, which quotes it".into(),
+                    hint: "quote it, or write it as `{{ name }}`, which quotes it".into(),
                 });
             }
             Event::Alias(_) => {
                 return Err(Problem {
-                    what: "it gives a YAML alias".to_owned(),
+                    what: "YAML aliases are not supported".to_owned(),
                     line,
-                    hint: "write the value out: not every reader follows aliases".into(),
+                    hint: "repeat the value instead".into(),
                 });
             }
             _ => {}
@@ -331,10 +333,10 @@ fn refuse_ambiguity(text: &str, dollars: Dollars) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Whether every reader takes a plain scalar for the same: a word that no version of YAML gives a meaning, `true` or
+/// Returns whether all YAML parsers read a plain scalar the same way: a word without a meaning in any version of YAML, `true` or
 /// `false`, or a number without a leading zero, point or exponent.
 fn is_unambiguous(value: &str) -> bool {
-    // YAML 1.1's further words for true, false and null (yaml.org/type/bool.html, yaml.org/type/null.html).
+    // Other words for true, false and null in YAML 1.1 (yaml.org/type/bool.html, yaml.org/type/null.html).
     const MISREAD: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "null", "~", ""];
     let is_word = value.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && value

@@ -1,8 +1,8 @@
-//! Reads a rendered role back, as CloudFormation will, and holds it against what the role should say.
+//! Reads a rendered role back, like CloudFormation will, and compares it with the expected grants.
 //!
-//! The templates are the user's, and may say less than the stage's variables give: another condition, another boundary.
-//! They may not say more, but for the execution role, which may have statements of its own for what the variables do not
-//! know (a key, a network interface); never such as concern STS or IAM, by which it could come to anything.
+//! Users edit the templates. They may restrict the roles further, for example with another condition or boundary, but not grant
+//! more. The execution role may have additional statements, for example for a KMS key or network interfaces, except for STS and
+//! IAM, which would allow it to obtain any permission.
 
 use std::collections::BTreeSet;
 
@@ -14,17 +14,16 @@ use crate::{
     render::cloudformation,
 };
 
-/// Which account's role it is.
+/// The account that the role belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
     /// The execution role.
     Admin,
-    /// The role that it assumes.
+    /// The role that the execution role assumes.
     Target,
 }
 
-/// AWS's managed policies that an execution role may have: what they allow is known, and little (AWS managed policy
-/// reference).
+/// The AWS managed policies that an execution role may have; they allow little (AWS managed policy reference).
 const HARMLESS: [&str; 4] = [
     "service-role/AWSLambdaBasicExecutionRole",
     "service-role/AWSLambdaVPCAccessExecutionRole",
@@ -32,41 +31,41 @@ const HARMLESS: [&str; 4] = [
     "CloudWatchLambdaInsightsExecutionRolePolicy",
 ];
 
-/// What to do about resources that have no business in a role's template.
-const ALONE: &str = "a role's template makes that role and its policies; keep what else there is in a stack of its own";
+/// The hint for resources that do not belong in a role's template.
+const ALONE: &str = "a role's template may contain the role and its policies only; define other resources in another stack";
 
-/// The name of one of AWS's managed policies of which it is known that they allow little; nothing of another.
+/// The name of a policy in [`HARMLESS`], from its ARN; `None` for other policies.
 pub(crate) fn harmless_policy(arn: &str) -> Option<&str> {
     let (_, name) = arn.split_once(":iam::aws:policy/")?;
     HARMLESS.contains(&name).then_some(name)
 }
 
-/// A role as its template makes it.
+/// A role as defined by its template.
 #[derive(Debug)]
 pub(crate) struct RenderedRole {
     /// Its name.
     pub(crate) name: String,
-    /// Who may assume it.
+    /// The trust policy.
     pub(crate) trust: Document,
-    /// What it may do, by the policies that the template holds.
+    /// The policies that the template contains.
     pub(crate) permissions: Document,
-    /// AWS's managed policies that it has besides, by their names.
+    /// The names of its AWS managed policies.
     pub(crate) attached: BTreeSet<String>,
-    /// The ARN of the policy that bounds what it may do.
+    /// The ARN of its permissions boundary.
     pub(crate) boundary: Option<String>,
 }
 
 /// # Errors
-/// The text is no CloudFormation template, could be read in two ways, or makes a role that is another, or may do more,
-/// than `grants` says; or one that IAM has no room for.
+/// The text is not a CloudFormation template, is ambiguous, defines another role or grants more than `grants`, or exceeds an IAM
+/// quota.
 pub(super) fn role(text: &str, grants: &RoleGrants, side: Side) -> Result<RenderedRole, Problem> {
     let template = checked::cloudformation(text)?;
     if cloudformation::has_transform(&template) {
         return Err(problem(
             text,
             "Transform",
-            "it has a transform, which may turn it into anything",
-            "write out what the transform would give",
+            "the template has a transform, so its result cannot be checked",
+            "write out the result of the transform",
         ));
     }
     let mut own = None;
@@ -89,12 +88,15 @@ pub(super) fn role(text: &str, grants: &RoleGrants, side: Side) -> Result<Render
                 policies.push(properties["PolicyDocument"].clone());
             }
             other if other.starts_with("AWS::IAM::") => {
-                let what = format!("`{name}` is another `{other}` than the role that it is for");
+                let what = format!(
+                    "`{name}` is an additional `{other}`; the template may only define the role"
+                );
                 return Err(problem(text, name, what, ALONE));
             }
-            // A stack, a module, a type from a registry: it may make any role.
+            // A nested stack, a module or a registry type may create any role.
             other => {
-                let what = format!("`{name}` is `{other}`, which is neither a role nor a policy");
+                let what =
+                    format!("`{name}` is of type `{other}`, which is neither a role nor a policy");
                 return Err(problem(text, name, what, ALONE));
             }
         }
@@ -103,8 +105,8 @@ pub(super) fn role(text: &str, grants: &RoleGrants, side: Side) -> Result<Render
         return Err(problem(
             text,
             "Resources",
-            "it makes no role",
-            "keep the resource of the type AWS::IAM::Role, as in the template that was shipped",
+            "the template defines no role",
+            "keep the AWS::IAM::Role resource of the original template",
         ));
     };
     agree(text, &own, grants)?;
@@ -137,7 +139,7 @@ pub(super) fn role(text: &str, grants: &RoleGrants, side: Side) -> Result<Render
     })
 }
 
-/// A policy of the role, which is called `own` in the template, is nobody else's.
+/// Checks that a policy is attached only to the role, whose logical ID is `own`.
 fn refuse_others(
     text: &str,
     name: &str,
@@ -148,7 +150,7 @@ fn refuse_others(
         .into_iter()
         .find(|key| properties.get(key).is_some())
     {
-        let what = format!("the policy `{name}` is for `{key}` as well");
+        let what = format!("the policy `{name}` is also attached to `{key}`");
         return Err(problem(text, key, what, ALONE));
     }
     let listed = match &properties["Roles"] {
@@ -156,7 +158,7 @@ fn refuse_others(
         Value::Array(roles) => roles.iter().collect(),
         other => vec![other],
     };
-    // `AWS::IAM::RolePolicy` has one.
+    // `AWS::IAM::RolePolicy` has a single role.
     let named = properties.get("RoleName");
     let reference = json!({"Ref": own}).to_string();
     let is_own = |role: &&Value| {
@@ -167,13 +169,13 @@ fn refuse_others(
         let other = other
             .as_str()
             .map_or_else(|| other.to_string(), ToOwned::to_owned);
-        let what = format!("the policy `{name}` is for another role, `{other}`");
+        let what = format!("the policy `{name}` is attached to another role, `{other}`");
         return Err(problem(text, name, what, ALONE));
     }
     Ok(())
 }
 
-/// The role's name, path, boundary and description.
+/// Checks the role's name, path, boundary and description.
 fn agree(text: &str, own: &Value, grants: &RoleGrants) -> Result<(), Problem> {
     let boundary = own["PermissionsBoundary"].as_str().unwrap_or_default();
     let path = own["Path"].as_str().unwrap_or("/");
@@ -184,7 +186,7 @@ fn agree(text: &str, own: &Value, grants: &RoleGrants) -> Result<(), Problem> {
         ("Path", path, &grants.path),
     ] {
         if is != must {
-            let what = format!("`{key}` is `{is}`, where the stage's variables make it `{must}`");
+            let what = format!("`{key}` is `{is}`; the variables file sets it to `{must}`");
             return Err(problem(text, key, what, hint));
         }
     }
@@ -192,7 +194,7 @@ fn agree(text: &str, own: &Value, grants: &RoleGrants) -> Result<(), Problem> {
         && !boundary.ends_with(&format!(":policy/{policy}"))
     {
         let what = format!(
-            "`PermissionsBoundary` is `{boundary}`, where the stage's variables make it the policy `{policy}`"
+            "`PermissionsBoundary` is `{boundary}`; the variables file sets it to the policy `{policy}`"
         );
         return Err(problem(text, "PermissionsBoundary", what, hint));
     }
@@ -203,7 +205,7 @@ fn agree(text: &str, own: &Value, grants: &RoleGrants) -> Result<(), Problem> {
         .count();
     if described > limit::DESCRIPTION {
         let what = format!(
-            "the role's description has {described} characters, and IAM allows {}",
+            "the role's description has {described} characters; IAM allows {}",
             limit::DESCRIPTION
         );
         return Err(problem(text, "Description", what, "shorten it"));
@@ -227,7 +229,7 @@ fn check_trust(text: &str, own: &Value, grants: &RoleGrants) -> Result<Document,
             text,
             "the trust policy",
             found,
-            "trust whom the variables name, under the conditions that they give; further conditions are yours to add",
+            "trust only the principals in the variables file, with its conditions; you may add conditions",
         )),
     }
 }
@@ -249,11 +251,9 @@ fn check_permissions(
         Side::Admin => concerns_identity(found),
     });
     let hint = match side {
-        Side::Target => {
-            "the role may list buckets and nothing else; denials and further conditions are yours to add"
-        }
+        Side::Target => "the role may only list buckets; you may add denials and conditions",
         Side::Admin => {
-            "statements of your own may allow anything but what concerns STS and IAM: the roles to assume come from the variables"
+            "additional statements may allow anything except STS and IAM actions; the roles to assume come from the variables file"
         }
     };
     match refused {
@@ -262,7 +262,8 @@ fn check_permissions(
     }
 }
 
-/// Whether it is about STS or IAM, or may be, since the action is computed: by which a role can become another or change what it may do.
+/// Returns whether the access concerns STS or IAM, or may concern them because an action is computed. Such access can be used to
+/// obtain more.
 fn concerns_identity(found: &Broadening) -> bool {
     match &found.statement.actions {
         Set::Except(_) => true,
@@ -271,7 +272,7 @@ fn concerns_identity(found: &Broadening) -> bool {
     }
 }
 
-/// Managed policies that the role has by their ARN: what they allow stands elsewhere. Those that are AWS's.
+/// Checks the managed policies that the role refers to by ARN, and returns the names of the AWS managed ones.
 fn check_attached(
     text: &str,
     own: &Value,
@@ -303,12 +304,11 @@ fn check_attached(
     let Some(arn) = other else {
         return Ok(harmless);
     };
-    let what =
-        format!("the role has the managed policy `{arn}`: what that allows cannot be checked here");
+    let what = format!("the role has the managed policy `{arn}`, which cannot be checked");
     let hint = match side {
-        Side::Target => "the role may list buckets and nothing else".to_owned(),
+        Side::Target => "the role may only list buckets".to_owned(),
         Side::Admin => format!(
-            "write what is needed as statements; of AWS's own policies, {} may be attached",
+            "write the needed statements inline; the allowed AWS managed policies are {}",
             HARMLESS.join(", ")
         ),
     };
@@ -316,18 +316,18 @@ fn check_attached(
 }
 
 fn computed(text: &str, place: &str) -> Problem {
-    let what = format!("`{place}` is computed: what it will be cannot be checked here");
-    problem(text, place, what, "write the policies out, as a list")
+    let what = format!("`{place}` is computed, so it cannot be checked");
+    problem(text, place, what, "write the policies as a list")
 }
 
-/// A policy as CloudFormation would hand it to IAM.
+/// Parses a policy as CloudFormation passes it to IAM.
 fn document(text: &str, place: &str, value: &Value) -> Result<Document, Problem> {
     Document::from_json(value).map_err(|fault| {
         problem(
             text,
             place,
-            format!("a policy cannot be read: `{place}`: {fault}"),
-            "write policies out, as in the template that was shipped: what they allow must be seen before they are deployed",
+            format!("invalid policy: `{place}`: {fault}"),
+            "write policies out, like in the original template",
         )
     })
 }
@@ -344,7 +344,7 @@ fn refuse_long(
         return Ok(());
     }
     let what = format!("{what} may have {most} characters, and `{place}` has {length}");
-    let hint = "IAM refuses more, white space not counted: move statements to a managed policy, or name fewer things";
+    let hint = "IAM does not count white space; move statements to a managed policy, or name fewer resources";
     Err(problem(text, place, what, hint))
 }
 
@@ -377,7 +377,7 @@ fn problem(
     }
 }
 
-/// The first line that holds a text, in any case, and is no comment.
+/// Finds the first line that contains a string, ignoring case and comments.
 fn line_of(text: &str, part: &str) -> Option<usize> {
     let part = part.to_ascii_lowercase();
     let holds = |line: &str| {
@@ -389,8 +389,8 @@ fn line_of(text: &str, part: &str) -> Option<usize> {
         .map(|at| at + 1)
 }
 
-/// The value with each of CloudFormation's functions as its text: what it will be is not known, and so is never what is
-/// asked for. Where `Fn::Sub` has no variables but the pseudo parameters, its text is kept.
+/// Replaces each CloudFormation function with its text, which never equals an expected value because its result is unknown.
+/// The text of an `Fn::Sub` without variables other than pseudo parameters is kept.
 fn resolved(value: &Value) -> Value {
     match value {
         Value::Object(map) => {

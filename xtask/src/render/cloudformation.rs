@@ -1,14 +1,14 @@
-//! What a CloudFormation template may hold that is not to be seen in it.
+//! Parts of a CloudFormation template whose effect is not visible in the template.
 
 use serde_json::Value;
 
-/// Whether it has a transform, which may turn it into anything (CloudFormation user guide, "Transform section").
+/// Returns whether the template has a transform, which can change anything (CloudFormation user guide, "Transform section").
 pub(crate) fn has_transform(template: &Value) -> bool {
     !template["Transform"].is_null() || has_key(template, "Fn::Transform")
 }
 
-/// Whether a resource of this type is made by somebody's code, or may hold resources of its own: a custom resource, a
-/// macro, a module, an extension from a registry.
+/// Returns whether a resource type runs custom code or contains other resources: a custom resource, a macro, a module or a
+/// registry extension.
 pub(crate) fn is_opaque(kind: &str) -> bool {
     kind.is_empty()
         || kind.starts_with("Custom::")
@@ -17,7 +17,7 @@ pub(crate) fn is_opaque(kind: &str) -> bool {
         || !kind.starts_with("AWS::")
 }
 
-/// Whether a key of that name is anywhere in it.
+/// Returns whether the key occurs anywhere in the value.
 fn has_key(value: &Value, name: &str) -> bool {
     match value {
         Value::Object(map) => {

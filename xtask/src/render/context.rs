@@ -1,4 +1,4 @@
-//! What the template can use.
+//! The names that a template can use.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +10,13 @@ use crate::{
     policy,
 };
 
-/// The names that a template can use, with this stage's values. Documented in README.md, "The template".
+/// The names that a template can use, with this stage's values.
 ///
-/// Every name is always there; what the stage leaves open is `none`.
+/// Every name is always defined; values that the stage does not set are `none`.
 #[derive(Debug, Serialize)]
 pub(super) struct Context {
     stage: String,
-    /// The variables file, from the workspace's root.
+    /// The path of the variables file, relative to the workspace.
     source: String,
     service: String,
     region: String,
@@ -30,9 +30,9 @@ pub(super) struct Context {
     #[serde(flatten)]
     accounts: Accounts,
     function_name: String,
-    /// The function's log group, without the `:*` that names its streams.
+    /// The ARN of the function's log group, without the `:*` suffix for its streams.
     log_group_arn: String,
-    /// The function's environment variables by name.
+    /// The function's environment variables, by name.
     environment: BTreeMap<&'static str, String>,
     memory: u32,
     timeout: u32,

@@ -1,7 +1,7 @@
 //! Environment → template context → rendered text → checked text.
 //!
-//! Rendering is a pure function of the template and the environment. What comes out is read back before anyone can
-//! write or deploy it, since the templates are the user's to edit.
+//! Rendering is a pure function of the template and the environment. Users edit the templates, so the output is read back and
+//! checked before it can be written or deployed.
 
 mod accounts;
 mod checked;
@@ -35,24 +35,24 @@ use crate::{
 /// A file that is rendered for a stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum File {
-    /// The deployment, for the Serverless Framework.
+    /// serverless.yml, for the Serverless Framework.
     Serverless,
-    /// The Admin account's role, for CloudFormation.
+    /// The Admin account's role stack, for CloudFormation.
     AdminRole,
-    /// The Target accounts' role, for CloudFormation: of all targets that say nothing of their own.
+    /// The Target accounts' role stack, for CloudFormation, for all targets without a role or external ID of their own.
     TargetRole,
-    /// The role of a target that has another role or external ID than the stage says for all.
+    /// The role stack of a target with its own role or external ID.
     TargetRoleOf(AccountId),
 }
 
 impl File {
-    /// The files of `cargo xtask roles`. Which of the Target accounts' there are the stage decides.
+    /// The files of `cargo xtask roles`. The stage determines which Target files exist.
     pub(crate) const ROLES: [Self; 2] = [Self::AdminRole, Self::TargetRole];
 
-    /// One of each template.
+    /// One file for each template.
     pub(crate) const ALL: [Self; 3] = [Self::Serverless, Self::AdminRole, Self::TargetRole];
 
-    /// Its path inside `dist/STAGE`.
+    /// Its path in `dist/STAGE`.
     pub(crate) fn path(&self) -> String {
         match self {
             Self::Serverless => "serverless.yml".to_owned(),
@@ -62,12 +62,12 @@ impl File {
         }
     }
 
-    /// The path of its template inside the workspace.
+    /// The path of its template in the workspace.
     pub(crate) fn template_path(&self) -> String {
         format!("templates/{}", self.template())
     }
 
-    /// The path of its template inside `templates`.
+    /// The path of its template in `templates`.
     fn template(&self) -> &'static str {
         match self {
             Self::Serverless => "serverless.yml.j2",
@@ -77,7 +77,7 @@ impl File {
     }
 }
 
-/// Whether a name in `dist/STAGE/roles` is one that [`File`] gives to a Target account's role.
+/// Returns whether a file name in `dist/STAGE/roles` is that of a Target account's role.
 pub(crate) fn is_target_role(name: &str) -> bool {
     name == "target.yml"
         || name
@@ -86,17 +86,17 @@ pub(crate) fn is_target_role(name: &str) -> bool {
             .is_some_and(|account| account.parse::<AccountId>().is_ok())
 }
 
-/// The templates, read once for any number of stages.
+/// Loaded templates, for any number of stages.
 #[derive(Debug)]
 pub(crate) struct Templates {
     files: Vec<(File, Template)>,
 }
 
 impl Templates {
-    /// Reads the templates of `files`.
+    /// Loads the templates of `files`.
     ///
     /// # Errors
-    /// One cannot be read.
+    /// A template cannot be read.
     pub(crate) fn load(workspace: &Workspace, files: &[File]) -> Result<Self> {
         let files = files
             .iter()
@@ -106,10 +106,10 @@ impl Templates {
         })
     }
 
-    /// Renders every one of them for a stage, and checks what came out.
+    /// Renders every file of a stage and checks the output.
     ///
     /// # Errors
-    /// A template has a fault, or what it gives is not what the environment asks for; or no roles can be made for the stage.
+    /// A template is invalid, its output differs from the environment, or the stage's roles cannot be rendered.
     pub(crate) fn render(&self, environment: &Environment) -> Result<Vec<Rendered>, InputFault> {
         let mut rendered = self.deployment(environment)?;
         if self.of_roles().next().is_some() {
@@ -118,10 +118,10 @@ impl Templates {
         Ok(rendered)
     }
 
-    /// The same for serverless.yml alone, where it is one of them.
+    /// Renders serverless.yml only, if its template is loaded.
     ///
     /// # Errors
-    /// As for [`render`](Self::render).
+    /// See [`render`](Self::render).
     pub(crate) fn deployment(
         &self,
         environment: &Environment,
@@ -133,10 +133,10 @@ impl Templates {
             .collect()
     }
 
-    /// The same for the roles alone, which should say what `grants` does.
+    /// Renders the roles only, which must not grant more than `grants`.
     ///
     /// # Errors
-    /// As for [`render`](Self::render).
+    /// See [`render`](Self::render).
     pub(crate) fn roles(
         &self,
         environment: &Environment,
@@ -157,18 +157,18 @@ impl Templates {
     }
 }
 
-/// What the roles of a stage should say.
+/// The expected grants of a stage's roles.
 ///
 /// # Errors
-/// No roles can be made for the stage.
+/// The stage's roles cannot be rendered.
 pub(crate) fn grants(environment: &Environment) -> Result<Grants, InputFault> {
     Grants::of(environment).map_err(|fault| InputFault(format!("{}: {fault}", environment.source)))
 }
 
-/// The file of the role in `account`, where the stage assumes one there.
+/// The file of the role in `account`, if the stage assumes a role there.
 ///
 /// # Errors
-/// No roles can be made for the stage.
+/// The stage's roles cannot be rendered.
 pub(crate) fn target_role_file(
     environment: &Environment,
     account: &AccountId,
@@ -184,7 +184,7 @@ pub(crate) fn target_role_file(
     }))
 }
 
-/// The files of the Target accounts' roles: one for all that have the stage's own, and one for each that has another.
+/// The files of the Target accounts' roles: one for all accounts with the stage's role, and one for each other role.
 fn target_files(grants: &Grants) -> Vec<(File, &TargetRole)> {
     let mut files = Vec::new();
     for role in &grants.target_roles {
@@ -199,12 +199,12 @@ fn target_files(grants: &Grants) -> Vec<(File, &TargetRole)> {
     files
 }
 
-/// A rendered file of a stage: read back, and found to say what the stage's variables say.
+/// A rendered file that was read back and agrees with the stage's variables file.
 #[derive(Debug)]
 pub(crate) struct Rendered {
     file: File,
     text: String,
-    /// What the text says of a role, where it makes one.
+    /// The role that the text defines, if any.
     role: Option<RenderedRole>,
 }
 
@@ -220,8 +220,8 @@ impl Rendered {
         })
     }
 
-    /// Every file that a role's template gives for a stage: the Target accounts' gives one for each role that they have.
-    /// `base` is what every template can use.
+    /// Renders every file of a role's template for a stage: the Target template gives one file for each role. `base` has the names
+    /// that every template can use.
     fn roles(
         file: &File,
         template: &Template,
@@ -246,7 +246,7 @@ impl Rendered {
         };
         all.into_iter()
             .map(|(file, context, role, side)| {
-                // Of the same name, the last wins.
+                // Of equal names, the last one wins.
                 let context = merge_maps([base.clone(), Value::from(Serde(context))]);
                 let text = template.render(&context)?;
                 let role = checked_role::role(&text, role, side)
@@ -260,10 +260,10 @@ impl Rendered {
             .collect()
     }
 
-    /// Renders one file of a stage with the workspace's own template.
+    /// Renders one file of a stage with the workspace's template.
     ///
     /// # Errors
-    /// The template cannot be read, the stage has no such file, or as for [`Templates::render`].
+    /// The template cannot be read, the stage has no such file, or see [`Templates::render`].
     pub(crate) fn of_stage(
         workspace: &Workspace,
         environment: &Environment,
@@ -280,34 +280,34 @@ impl Rendered {
             })
     }
 
-    /// Whether it is that file.
+    /// Returns whether this is `file`.
     pub(crate) fn is(&self, file: &File) -> bool {
         self.file == *file
     }
 
-    /// The role that it makes.
+    /// The role that it defines.
     ///
     /// # Errors
-    /// It makes none: it is serverless.yml.
+    /// It is serverless.yml, which defines none.
     pub(crate) fn role(&self) -> Result<&RenderedRole> {
         let role = self.role.as_ref();
         role.with_context(|| format!("{} makes no role", self.file.path()))
     }
 
-    /// The whole file.
+    /// The text of the file.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
-    /// Where it lies on disk.
+    /// Its path on disk.
     pub(crate) fn path(&self, workspace: &Workspace, environment: &Environment) -> PathBuf {
         workspace.dist(&environment.stage).join(self.file.path())
     }
 
-    /// Writes it into `dist/STAGE`, and gives its path.
+    /// Writes it into `dist/STAGE` and returns its path.
     ///
     /// # Errors
-    /// It cannot be written; then what was there is still there.
+    /// It cannot be written; an existing file is unchanged.
     pub(crate) fn write(
         &self,
         workspace: &Workspace,

@@ -1,4 +1,4 @@
-//! Writes, prints or compares what was rendered.
+//! Writes, prints or checks rendered files.
 
 use std::{collections::HashSet, path::PathBuf};
 
@@ -10,21 +10,21 @@ use crate::{
     sys::{console, fault::AlreadyTold, files, unified_diff, workspace::Workspace},
 };
 
-/// Where rendered text goes.
+/// What happens to rendered files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Into `dist/STAGE`.
+    /// They are written into `dist/STAGE`.
     Write,
-    /// To standard output.
+    /// They are printed to standard output.
     Print,
-    /// Nowhere: it is compared with what is on disk.
+    /// They are compared with the files on disk.
     Check,
 }
 
-/// Renders `files` of each stage and puts them where `mode` says; `command` is what repairs a stale one.
+/// Renders `files` of each stage and writes, prints or checks them. Hints name `command` as the fix for files that are out of date.
 ///
 /// # Errors
-/// A fault of a template, a file that cannot be written, or with `--check` a stale file.
+/// A template is invalid, a file cannot be written, or a checked file is out of date or missing.
 pub(crate) fn put(
     workspace: &Workspace,
     environments: &[Environment],
@@ -48,7 +48,7 @@ pub(crate) fn put(
     }
     if mode == Mode::Print {
         let texts: Vec<&str> = rendered.iter().map(|(_, file)| file.text()).collect();
-        // One file is printed as it would be written; several are several documents.
+        // A single file is printed unchanged; several files become several YAML documents.
         console::result(&texts.join("---\n"))?;
         return Ok(());
     }
@@ -61,12 +61,12 @@ pub(crate) fn put(
     for (_, path) in &left_over {
         files::remove(path)?;
         let name = workspace.shown(path);
-        console::note(&format!("removed {name}, of an earlier rendering"));
+        console::note(&format!("removed {name}, which the stage no longer has"));
     }
     Ok(())
 }
 
-/// Target accounts' roles of earlier renderings that the stages no longer have.
+/// Finds rendered Target roles that the stages no longer have.
 fn left_over<'a>(
     workspace: &Workspace,
     environments: &'a [Environment],
@@ -103,7 +103,7 @@ fn check(
     let mut stale = !left_over.is_empty();
     for (environment, path) in left_over {
         console::note(&format!(
-            "error: {} is left over: the stage has no such role any more\nhint: cargo xtask {command} --env {}",
+            "error: {} is out of date: the stage no longer has this role\nhint: cargo xtask {command} --env {}",
             workspace.shown(path),
             environment.stage
         ));
@@ -117,7 +117,7 @@ fn check(
                 console::note(&format!("ok  {name}"));
                 continue;
             }
-            Some(_) => "stale",
+            Some(_) => "out of date",
             None => "missing",
         };
         stale = true;

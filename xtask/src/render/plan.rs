@@ -1,13 +1,13 @@
-//! The accounts that a stage lists, for a person to read.
+//! Describes the accounts of a stage in a few lines.
 
 use std::{collections::BTreeSet, fmt::Write};
 
 use contract::{Accounts, Organization, Partition, RoleName, Selection, Target, Units};
 
-/// How many accounts a plan names one by one.
+/// The maximum number of accounts that are listed one by one.
 const SHOWN: usize = 10;
 
-/// In a word or two: `222222222222`, `3 accounts`, `organization ou-ab12-34cd56ef`.
+/// Summarizes the accounts: `222222222222`, `3 accounts`, `organization ou-ab12-34cd56ef`.
 pub(crate) fn count(selection: &Selection) -> String {
     match selection {
         Selection::One(target) => target.account.to_string(),
@@ -31,7 +31,7 @@ fn accounts(number: usize) -> String {
     }
 }
 
-/// The role that is assumed in them, or how many there are.
+/// The role that is assumed in the accounts, or the number of different roles.
 pub(crate) fn roles(selection: &Selection) -> String {
     let roles: BTreeSet<&RoleName> = match selection {
         Selection::One(target) => target.role().into_iter().collect(),
@@ -47,7 +47,7 @@ pub(crate) fn roles(selection: &Selection) -> String {
     }
 }
 
-/// The lines of a plan: each a label and what it says.
+/// Describes the accounts as labels and texts.
 pub(crate) fn plan(selection: &Selection, partition: Partition) -> Vec<(&'static str, String)> {
     match selection {
         Selection::One(target) => {
@@ -83,7 +83,7 @@ fn of_targets(targets: &[Target], partition: Partition) -> Vec<(&'static str, St
 
 fn of_target(target: &Target, partition: Partition) -> String {
     let mut line = target.account.to_string();
-    // Writing to a text cannot fail.
+    // Writing to a string cannot fail.
     if let Some(name) = &target.name {
         let _ = write!(line, " ({name})");
     }

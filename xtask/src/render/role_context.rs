@@ -1,4 +1,4 @@
-//! What the roles' templates can use beside what serverless.yml's can.
+//! The additional names that the roles' templates can use.
 
 use serde::Serialize;
 
@@ -8,10 +8,9 @@ use crate::{
     policy::{Assumes, Grants, TargetAccounts, TargetRole},
 };
 
-/// The names that a role's template can use, beside those of [`Context`](super::context::Context); of the same name, these
-/// win. Documented in README.md, "The template".
+/// The names that a role's template can use in addition to those of [`Context`](super::context::Context), which they override.
 ///
-/// Every name is always there; what a stage or a role has not is `none`, or an empty list.
+/// Every name is always defined; missing values are `none` or an empty list.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct RoleContext {
     /// The file's name, without `.yml`.
@@ -21,11 +20,11 @@ pub(super) struct RoleContext {
     organization_id: Option<String>,
     /// `NAME` or `path/NAME`.
     permissions_boundary: Option<String>,
-    /// The Admin account's, by its ARN.
+    /// The ARN of the Admin account's permissions boundary.
     permissions_boundary_arn: Option<String>,
-    /// The roles that the inline policy names.
+    /// The roles in the inline policy.
     assume_role_arns: Vec<String>,
-    /// Those that it has no room for, in the parts that managed policies have.
+    /// The roles that exceed the inline policy's quota, one list for each managed policy.
     more_assume_role_arns: Vec<Vec<String>>,
     /// The role in every account of an organization.
     organization_role_arn: Option<String>,
@@ -35,10 +34,10 @@ pub(super) struct RoleContext {
     target: Option<TargetContext>,
 }
 
-/// What is another in each file of a Target account's role.
+/// The values that differ between the files of Target roles.
 #[derive(Debug, Serialize)]
 struct TargetContext {
-    /// Where the file is for one account alone.
+    /// The account, if the file is for a single account.
     target_account_id: Option<String>,
     target_role_arn: Option<String>,
     target_role_name: String,

@@ -1,4 +1,4 @@
-//! The stages of a workspace, as a table or as JSON.
+//! Lists the stages of a workspace as a table or as JSON.
 
 use anyhow::Result;
 use contract::{Accounts, Selection, Target, Units};
@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::plan;
 use crate::{environment::Environment, sys::console};
 
-/// A stage. One that is not valid is listed as such: `check` judges it.
+/// A stage. Invalid stages are listed too; `check` reports their problems.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Row {
@@ -30,7 +30,7 @@ struct Facts {
     columns: [String; 2],
 }
 
-/// The accounts, as the variables file names them, with what they have by default filled in.
+/// The accounts of the variables file, with defaults filled in.
 #[derive(Debug, Serialize)]
 #[serde(untagged, rename_all_fields = "camelCase")]
 enum Listed {
@@ -46,7 +46,7 @@ enum Listed {
     },
 }
 
-/// Without a role, the account is listed with the execution role's own credentials.
+/// An account. Without a role, the function lists it with the execution role's credentials.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct TargetFacts {
@@ -60,7 +60,7 @@ struct TargetFacts {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Organization {
-    /// None for all of it.
+    /// `None` for the whole organization.
     units: Option<Vec<String>>,
     exclude: Vec<String>,
     role: String,
@@ -127,7 +127,7 @@ impl Row {
     }
 }
 
-/// The rows under a header, for a terminal.
+/// Formats the rows under a header.
 pub(crate) fn table(rows: &[Row]) -> String {
     let header = [
         "STAGE",
@@ -140,7 +140,7 @@ pub(crate) fn table(rows: &[Row]) -> String {
     ]
     .map(str::to_owned);
     let lines = rows.iter().map(|row| {
-        // It may be no stage's name.
+        // It may not be a valid stage name.
         let name = row.stage.escape_debug().to_string();
         let Some(facts) = &row.facts else {
             return [&name, "-", "-", "-", "-", "-", "not valid"].map(str::to_owned);

@@ -1,4 +1,4 @@
-//! The template: minijinja with every undefined name an error and every value escaped.
+//! Renders templates with minijinja: undefined names are errors, and all values are escaped.
 
 use std::io;
 
@@ -12,32 +12,32 @@ use crate::{
     sys::{fault::InputFault, files, workspace::Workspace},
 };
 
-/// The largest template that is read. The Framework's own limit, CloudFormation's, is 1 MB for what comes out of one.
+/// The maximum size of a template. CloudFormation limits the output to 1 MB.
 const LARGEST: usize = 1 << 20;
 
-/// A template of the user's.
+/// A user's template.
 #[derive(Debug)]
 pub(super) struct Template {
     source: Source,
-    /// With the one template in it, compiled once for all stages; or the fault that it has for each of them.
+    /// The template, compiled once for all stages, or its syntax error.
     engine: Result<Engine<'static>, InputFault>,
 }
 
-/// A template's text.
+/// The text of a template.
 #[derive(Debug)]
 struct Source {
-    /// Its path, as a person reads it.
+    /// Its path, for messages.
     name: String,
     text: String,
 }
 
 impl Template {
-    /// The workspace's template of `file`.
+    /// Loads the workspace's template of `file`.
     ///
-    /// A fault in it is one of whatever is rendered by it.
+    /// Syntax errors are reported when the template is rendered.
     ///
     /// # Errors
-    /// It cannot be read, or is not UTF-8.
+    /// The template cannot be read, or is not UTF-8.
     pub(super) fn load(workspace: &Workspace, file: &File) -> anyhow::Result<Self> {
         let path = workspace.templates().join(file.template());
         let name = workspace.shown(&path);
@@ -51,7 +51,7 @@ impl Template {
                 ))
             } else {
                 InputFault(format!(
-                    "{error:#}\nhint: a template is a file that you may read"
+                    "{error:#}\nhint: a template must be a readable file"
                 ))
             }
         })?;
@@ -73,10 +73,10 @@ impl Template {
         Ok(Self { source, engine })
     }
 
-    /// Renders the template: a function of the two alone.
+    /// Renders the template.
     ///
     /// # Errors
-    /// The template has a fault; the message names its file and line.
+    /// The template is invalid; the message has its file and line.
     pub(super) fn render(&self, context: &Value) -> Result<String, InputFault> {
         let engine = self.engine.as_ref().map_err(Clone::clone)?;
         engine
@@ -85,7 +85,7 @@ impl Template {
             .map_err(|error| self.source.fault(&error))
     }
 
-    /// A fault of what the template gives.
+    /// Reports a problem in the template's output.
     pub(super) fn gives(
         &self,
         environment: &Environment,
@@ -97,7 +97,7 @@ impl Template {
             format!("\n  --> line {line} of the rendered text\n   | {shown}")
         });
         InputFault(format!(
-            "`{}` does not give what {} asks for: {}{place}\nhint: {}",
+            "The output of `{}` does not match {}: {}{place}\nhint: {}",
             self.source.name, environment.source, problem.what, problem.hint
         ))
     }
@@ -108,7 +108,7 @@ impl Source {
         let mut engine = Engine::new();
         engine.set_undefined_behavior(UndefinedBehavior::Strict);
         engine.set_syntax(syntax());
-        // JSON's texts are YAML's double-quoted ones: nothing in a value can leave its quotes.
+        // JSON strings are YAML double-quoted scalars, so a value cannot end its own quotes.
         engine.set_auto_escape_callback(|_| AutoEscape::Json);
         engine
             .add_template_owned(self.name.clone(), self.text.clone())
@@ -116,7 +116,7 @@ impl Source {
         Ok(engine)
     }
 
-    /// A fault that minijinja found, with the line it stands in.
+    /// Formats an error of minijinja with the template's line.
     fn fault(&self, error: &minijinja::Error) -> InputFault {
         let what = error.detail().map_or_else(
             || error.kind().to_string(),
@@ -139,7 +139,7 @@ impl Source {
     }
 }
 
-/// A line that holds only a tag leaves nothing behind, and a file ends as its template does.
+/// Lines with only a tag leave no blank line, and the trailing newline is kept.
 fn syntax() -> SyntaxConfig {
     SyntaxConfig::builder()
         .trim_blocks(true)

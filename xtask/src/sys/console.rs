@@ -1,7 +1,7 @@
-//! The one place that prints. Results go to standard output, everything else to standard error.
+//! Prints. Results go to standard output, everything else to standard error.
 //!
-//! What is written for a person is escaped here: text of AWS or of a Target account, such as a policy's Sid, may not move the
-//! cursor, hide or reorder what is shown. Results for programs (JSON, rendered files) are written as they are.
+//! Text for people is escaped here: strings from AWS or a Target account, such as a policy's Sid, must not move the cursor or hide
+//! or reorder other text. Results for programs (JSON, rendered files) are written unchanged.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -12,17 +12,17 @@ use std::{
 use contract::printable;
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Prints a result, as it is, to standard output.
+/// Prints a result, unescaped, to standard output.
 ///
 /// # Errors
-/// Standard output is closed (`… | head`): the caller stops quietly.
+/// Standard output is closed (`… | head`); the command then ends without a message.
 pub(crate) fn result(text: &str) -> io::Result<()> {
     let mut output = io::stdout().lock();
     output.write_all(text.as_bytes())?;
     output.flush()
 }
 
-/// Prints a result for a person to standard output.
+/// Prints a result for people, escaped, to standard output.
 ///
 /// # Errors
 /// As for [`result`].
@@ -30,12 +30,12 @@ pub(crate) fn page(text: &str) -> io::Result<()> {
     result(&printable_lines(text))
 }
 
-/// Prints a line for a person to standard error, above the spinner where there is one.
+/// Prints a line, escaped, to standard error, above the spinner if there is one.
 pub(crate) fn note(text: &str) {
     coloured(&printable_lines(text));
 }
 
-/// As [`note`], for text that has been escaped and is coloured.
+/// Prints a line that is already escaped and colored to standard error.
 pub(crate) fn coloured(text: &str) {
     match &*spinner() {
         Some(spinner) => spinner.suspend(|| to_standard_error(text)),
@@ -52,25 +52,25 @@ fn printable_lines(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Nobody can be told that standard error takes nothing; `eprintln!` would panic, and the exit status be another.
+/// Writes a line to standard error and ignores errors; `eprintln!` would panic and change the exit status.
 fn to_standard_error(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Takes the spinner off the screen: nothing more will happen.
+/// Removes the spinner from the screen.
 pub(crate) fn end_progress() {
     if let Some(spinner) = spinner().take() {
         spinner.finish_and_clear();
     }
 }
 
-/// The spinner on the screen.
+/// The spinner that is on the screen.
 fn spinner() -> MutexGuard<'static, Option<ProgressBar>> {
     static SPINNER: Mutex<Option<ProgressBar>> = Mutex::new(None);
     SPINNER.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Rows as aligned columns, two spaces apart.
+/// Formats rows as aligned columns, two spaces apart.
 pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
     let width = |column: usize| {
         rows.iter()
@@ -90,28 +90,28 @@ pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
     rows.iter().map(line).collect()
 }
 
-/// Whether a person is at the other end of standard input and standard error, and can be asked.
+/// Returns whether prompts are possible: standard input and standard error are terminals.
 pub(crate) fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Whether standard error takes colours: a terminal, and `NO_COLOR` is not set (no-color.org).
+/// Returns whether to color standard error: it is a terminal, and `NO_COLOR` is not set (no-color.org).
 pub(crate) fn has_colours() -> bool {
     io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// Asks a person for a line.
+/// Prompts for a line.
 ///
 /// # Errors
 /// Standard input cannot be read.
 pub(crate) fn ask(question: &str) -> io::Result<String> {
     let _ = write!(io::stderr(), "{} ", printable_lines(question));
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    Ok(answer.trim_end_matches(['\r', '\n']).to_owned())
+    let mut line = String::new();
+    io::stdin().read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-/// A long step under way: a spinner with the time on a terminal, otherwise a plain line at its beginning and its end.
+/// Progress of a long step: a spinner with the elapsed time on a terminal, otherwise a line at the start and at the end.
 #[derive(Debug)]
 pub(crate) struct Step {
     label: String,
@@ -119,7 +119,7 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    /// Announces the step: `Building the function`.
+    /// Starts a step, such as `Building the function`.
     pub(crate) fn begin(label: impl Into<String>) -> Self {
         let label = label.into();
         end_progress();
@@ -138,7 +138,7 @@ impl Step {
         }
     }
 
-    /// The step is done; `outcome` is what it came to.
+    /// Ends the step and prints its label, `outcome` and duration in seconds.
     pub(crate) fn done(self, outcome: &str) {
         end_progress();
         let separator = if outcome.is_empty() { "" } else { ": " };
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_for_a_person_cannot_play_with_the_terminal() {
+    fn control_characters_are_escaped() {
         assert_eq!(
             printable_lines("a\n\tb \u{1b}[2J\u{202e}\r\n\u{2028}ü"),
             "a\n\tb \\u{1b}[2J\\u{202e}\\r\n\\u{2028}ü"

@@ -1,8 +1,8 @@
-//! The one place that reads and writes files. A failure names the file; a write is whole or does not happen.
+//! Reads and writes files. Errors name the file; a write either completes or changes nothing.
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "this is the one place that they are disallowed in favour of"
+    reason = "all file access is in this module"
 )]
 
 use std::{
@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context, Result};
 use tempfile::NamedTempFile;
 
-/// The bytes of a file.
+/// Reads a file.
 ///
 /// # Errors
 /// The file cannot be read.
@@ -22,18 +22,18 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("Failed to read `{}`", path.display()))
 }
 
-/// The first `most` bytes of an ordinary file. A folder or a device is refused before it is opened.
+/// Reads at most `most` bytes of a regular file. Directories and devices are rejected before they are opened.
 ///
 /// # Errors
-/// It is no ordinary file, or cannot be read.
+/// The path is not a regular file, or it cannot be read.
 pub(crate) fn read_at_most(path: &Path, most: usize) -> Result<Vec<u8>> {
     let read = || -> io::Result<Vec<u8>> {
         let kind = fs::metadata(path)?.file_type();
         if !kind.is_file() {
             let what = if kind.is_dir() {
-                "it is a folder"
+                "it is a directory"
             } else {
-                "it is no file"
+                "it is not a regular file"
             };
             return Err(io::Error::other(what));
         }
@@ -45,10 +45,10 @@ pub(crate) fn read_at_most(path: &Path, most: usize) -> Result<Vec<u8>> {
     read().with_context(|| format!("Failed to read `{}`", path.display()))
 }
 
-/// The bytes of a file, or nothing where there is none.
+/// Reads a file, or returns `None` if it does not exist.
 ///
 /// # Errors
-/// The file is there and cannot be read.
+/// The file exists and cannot be read.
 pub(crate) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
@@ -57,10 +57,10 @@ pub(crate) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// Writes a file through a temporary one beside it, so that no reader sees half of it; makes its folder.
+/// Writes a file atomically, through a temporary file in the same directory. Creates the directory if it is missing.
 ///
 /// # Errors
-/// The folder or the file cannot be written; then what was there is still there.
+/// The directory or the file cannot be written; an existing file is unchanged.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = folder_of(path);
     let write = || -> io::Result<()> {
@@ -76,10 +76,10 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     })
 }
 
-/// Writes a person's own file anew: it keeps its permissions, and a link to it stays one.
+/// Overwrites an existing file atomically. Keeps its permissions, and follows a symbolic link.
 ///
 /// # Errors
-/// The file is not there, or cannot be written; then what was there is still there.
+/// The file does not exist, or cannot be written; it is then unchanged.
 pub(crate) fn rewrite(path: &Path, bytes: &[u8]) -> Result<()> {
     let rewrite = || -> io::Result<()> {
         let path = fs::canonicalize(path)?;
@@ -97,7 +97,7 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("."))
 }
 
-/// A temporary file, locked while it is written: so [`sweep`] tells it from one that a killed process has left.
+/// Creates a temporary file, locked while it is written, so that [`sweep`] can recognize files that a killed process left.
 fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
     loop {
         let file = tempfile::Builder::new()
@@ -105,20 +105,20 @@ fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
             .permissions(readable())
             .tempfile_in(folder)?;
         file.as_file().lock()?;
-        // It may have been swept before it was locked.
+        // Another process may have swept it before it was locked.
         if file.path().exists() {
             return Ok(file);
         }
     }
 }
 
-/// What the names of temporary files begin with; six letters and digits follow.
+/// The prefix of temporary file names; six letters or digits follow.
 const TEMPORARY: &str = ".tmp";
 
-/// Removes the temporary files that killed processes have left in a folder. Those that are being written stay.
+/// Removes the temporary files that killed processes left in a directory, except those that are being written.
 ///
 /// # Errors
-/// The folder cannot be read, or a file in it not be removed.
+/// The directory cannot be read, or a file in it cannot be removed.
 pub(crate) fn sweep(folder: &Path) -> Result<()> {
     let is_temporary = |name: &String| {
         let rest = name.strip_prefix(TEMPORARY);
@@ -128,7 +128,7 @@ pub(crate) fn sweep(folder: &Path) -> Result<()> {
     };
     for name in names_in(folder)?.into_iter().filter(is_temporary) {
         let path = folder.join(name);
-        // Whoever writes it may be done with it in the meantime.
+        // Its writer may have renamed it since.
         let Ok(file) = fs::File::open(&path) else {
             continue;
         };
@@ -140,52 +140,51 @@ pub(crate) fn sweep(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A hint where `folder`, or one above it, is a link to what is not there: the system only says that it exists.
+/// A hint if `folder` or one of its parents is a dangling symbolic link; the system error only says that it exists.
 fn dangling(folder: &Path) -> Option<String> {
     let link = folder
         .ancestors()
         .find(|folder| folder.is_symlink() && !folder.exists())?;
     let to = fs::read_link(link).ok()?;
     Some(format!(
-        "\nhint: `{}` is a link to `{}`, which does not exist: make that folder, or remove the link\n",
+        "\nhint: `{}` is a link to `{}`, which does not exist; create that directory or remove the link\n",
         link.display(),
         to.display()
     ))
 }
 
-/// The mode of an ordinary file; `tempfile` makes private ones.
+/// The mode of a regular file; `tempfile` creates files that only their owner can read.
 fn readable() -> fs::Permissions {
     std::os::unix::fs::PermissionsExt::from_mode(0o644)
 }
 
-/// Makes a folder and those above it.
+/// Creates a directory and its parents.
 ///
 /// # Errors
-/// It cannot be made.
+/// The directory cannot be created.
 pub(crate) fn make_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(path).with_context(|| {
         let hint = dangling(path).unwrap_or_default();
-        format!("Failed to make the folder `{}`{hint}", path.display())
+        format!("Failed to create the directory `{}`{hint}", path.display())
     })
 }
 
-/// Removes a folder with everything in it; one that is not there is fine.
+/// Removes a directory and its contents, if it exists.
 ///
 /// # Errors
-/// It cannot be removed.
+/// The directory cannot be removed.
 pub(crate) fn remove_folder(path: &Path) -> Result<()> {
     match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("Failed to remove the folder `{}`", path.display()))
-        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error)
+            .with_context(|| format!("Failed to remove the directory `{}`", path.display())),
         _ => Ok(()),
     }
 }
 
-/// Removes a file; one that is not there is fine.
+/// Removes a file, if it exists.
 ///
 /// # Errors
-/// It cannot be removed.
+/// The file cannot be removed.
 pub(crate) fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -195,11 +194,11 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// Locks a file, making it and its folder, until the answer is dropped or this process ends, however it ends. `waiting` is
-/// called where another process holds the lock.
+/// Locks a file until the returned handle is dropped or this process ends. Creates the file and its directory. Calls `waiting`
+/// if another process holds the lock.
 ///
 /// # Errors
-/// The file cannot be made or locked.
+/// The file cannot be created or locked.
 pub(crate) fn lock(path: &Path, waiting: impl FnOnce()) -> Result<fs::File> {
     let lock = || -> io::Result<fs::File> {
         fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
@@ -215,10 +214,10 @@ pub(crate) fn lock(path: &Path, waiting: impl FnOnce()) -> Result<fs::File> {
     lock().with_context(|| format!("Failed to lock `{}`", path.display()))
 }
 
-/// The names in a folder, sorted; none where there is no folder. Names that are not Unicode are shown with `�`.
+/// Lists the names in a directory, sorted. A missing directory has none. Invalid Unicode is replaced with `�`.
 ///
 /// # Errors
-/// The folder cannot be read.
+/// The directory cannot be read.
 pub(crate) fn names_in(folder: &Path) -> Result<Vec<String>> {
     let list = || -> io::Result<Vec<String>> {
         let mut names = Vec::new();
@@ -230,7 +229,9 @@ pub(crate) fn names_in(folder: &Path) -> Result<Vec<String>> {
     };
     match list() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        other => other.with_context(|| format!("Failed to read the folder `{}`", folder.display())),
+        other => {
+            other.with_context(|| format!("Failed to read the directory `{}`", folder.display()))
+        }
     }
 }
 
@@ -239,7 +240,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_killed_process_has_left_is_swept_and_what_is_being_written_stays() {
+    fn temporary_files_of_killed_processes_are_swept_and_open_ones_stay() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         for name in [".tmpAb12cD", ".tmp", ".tmpAb12cD.yml", "serverless.yml"] {
@@ -257,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn writing_and_sweeping_at_once_loses_nothing() {
+    fn concurrent_writing_and_sweeping_loses_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         std::thread::scope(|scope| {
@@ -272,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_persons_file_keeps_its_permissions_and_its_link() {
+    fn rewriting_keeps_permissions_and_links() {
         use std::os::unix::fs::{PermissionsExt, symlink};
         let folder = tempfile::tempdir().unwrap();
         let (file, link) = (folder.path().join("file"), folder.path().join("link"));
@@ -286,13 +287,13 @@ mod tests {
     }
 
     #[test]
-    fn a_link_to_nothing_is_told() {
+    fn a_dangling_link_is_reported() {
         let folder = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink("gone", folder.path().join("dist")).unwrap();
         let path = folder.path().join("dist/dev/file");
         for error in [write(&path, b"x"), make_folder(folder_of(&path))] {
-            let told = format!("{:#}", error.unwrap_err());
-            assert!(told.contains("dist` is a link to `gone`"), "{told}");
+            let message = format!("{:#}", error.unwrap_err());
+            assert!(message.contains("dist` is a link to `gone`"), "{message}");
         }
     }
 }

@@ -1,9 +1,8 @@
-//! What is undone when a person presses Ctrl-C, or something else asks xtask to end: processes it started, folders it
-//! made for the time being.
+//! Cleans up on Ctrl-C or SIGTERM: ends child processes and removes temporary directories.
 //!
-//! Nothing is set up before the first [`on_interrupt`]: a command that starts nothing pays nothing. A kill that cannot be
-//! caught (SIGKILL) is not handled here; what has to end even then watches the standard input that
-//! [`Program::start`](crate::sys::process::Program::start) gives it.
+//! Signal handlers are installed by the first [`on_interrupt`] or [`start`]; other commands pay nothing. SIGKILL cannot be caught:
+//! programs that must end even then watch the standard input that
+//! [`Program::start`](crate::sys::process::Program::start) gives them.
 
 #![expect(
     clippy::exit,
@@ -33,25 +32,25 @@ use signal_hook::{
 
 use crate::sys::{console, files};
 
-/// The signals that ask a process to end; each is an exit status of 128 and its number, as a shell has it. Not SIGHUP:
-/// `nohup` has it ignored, and a process that it ends anyway is as dead as by SIGKILL.
+/// The handled signals. The exit status is 128 plus the signal number, as in a shell. SIGHUP is left alone, because `nohup`
+/// ignores it.
 const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
 
-/// What is undone on an interrupt.
+/// A cleanup action.
 pub(crate) enum Undo {
-    /// Asks a process group to end (SIGTERM), and kills it when its leader has ended or does not.
+    /// Sends SIGTERM to a process group, waits up to two seconds for its leader, and then sends SIGKILL.
     EndGroup(u32),
-    /// Kills a process group (SIGKILL).
+    /// Sends SIGKILL to a process group.
     KillGroup(u32),
-    /// Removes a folder with everything in it.
+    /// Removes a directory and its contents.
     RemoveFolder(PathBuf),
-    /// Does this, and waits for it ten seconds at most. It must start nothing that is undone itself.
+    /// Calls a function and waits for it for at most ten seconds. It must not register cleanup actions.
     Call(Box<dyn FnOnce() + Send>),
 }
 
 impl Undo {
     fn run(self) {
-        // A failure means most often that it is gone already, and nothing can be done about another on the way out.
+        // Errors are ignored: most often the process or directory is already gone.
         match self {
             Self::EndGroup(id) => {
                 if let Some(id) = pid(id) {
@@ -82,7 +81,7 @@ impl Undo {
     }
 }
 
-/// Waits until the thread that started the process has taken note of its end, two seconds at most.
+/// Waits, for at most two seconds, until the process has ended and its parent thread has reaped it.
 fn wait_for_end(id: Pid) {
     let deadline = Instant::now() + Duration::from_secs(2);
     while test_kill_process(id).is_ok() && Instant::now() < deadline {
@@ -90,14 +89,14 @@ fn wait_for_end(id: Pid) {
     }
 }
 
-/// A process id as the system calls take it.
+/// Converts a process ID for system calls.
 pub(crate) fn pid(id: u32) -> Option<Pid> {
     i32::try_from(id).ok().and_then(Pid::from_raw)
 }
 
-/// Holds an [`Undo`] ready; dropping it takes it back.
+/// A registered [`Undo`]; dropping it unregisters it.
 #[derive(Debug)]
-#[must_use = "dropping it takes the undo back"]
+#[must_use = "dropping it unregisters the cleanup"]
 pub(crate) struct Pending(u64);
 
 impl Drop for Pending {
@@ -108,26 +107,26 @@ impl Drop for Pending {
     }
 }
 
-/// Has `undo` done when the process is interrupted, before those that were registered earlier.
+/// Registers `undo` to run on an interrupt, before those that were registered earlier.
 ///
 /// # Errors
-/// The system does not let us watch its signals.
+/// Signal handlers cannot be installed.
 pub(crate) fn on_interrupt(undo: Undo) -> Result<Pending> {
     let ((), pending) = start(|| Ok(((), undo)))?;
     Ok(pending)
 }
 
-/// Starts something together with its [`Undo`]: an interrupt in between waits until both are there.
+/// Starts something and registers its [`Undo`] atomically: an interrupt in between waits for both.
 ///
 /// # Errors
-/// It does not start, or the system does not let us watch its signals.
+/// It cannot be started, or signal handlers cannot be installed.
 pub(crate) fn start<T>(starting: impl FnOnce() -> Result<(T, Undo)>) -> Result<(T, Pending)> {
     let (started, number) = Watch::get()?.undos.start(starting)?;
     Ok((started, Pending(number)))
 }
 
-/// Does not return once the process has been interrupted: what a child says when it is interrupted with us is no failure
-/// to report.
+/// Blocks forever if the process has been interrupted, so that the failure of a child that received the same signal is not
+/// reported.
 pub(crate) fn stop_here_if_interrupted() {
     let interrupted = |watch: &Watch| watch.interrupted.load(Ordering::SeqCst);
     if WATCH.get().is_some_and(interrupted) {
@@ -140,15 +139,15 @@ pub(crate) fn stop_here_if_interrupted() {
 static WATCH: OnceLock<Watch> = OnceLock::new();
 static STARTING: Mutex<()> = Mutex::new(());
 
-/// The watch over the process's signals.
+/// The signal watcher of this process.
 struct Watch {
     undos: Undos,
-    /// Set in the signal handler itself, so before any child that got the same signal can have ended.
+    /// Set in the signal handler, before any child that received the same signal can have ended.
     interrupted: Arc<AtomicBool>,
 }
 
 impl Watch {
-    /// The watch, started if it was not.
+    /// Returns the watcher, and starts it on first use.
     fn get() -> Result<&'static Self> {
         let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(watch) = WATCH.get() {
@@ -178,7 +177,7 @@ impl Watch {
     }
 }
 
-/// What is to be undone, by number.
+/// The registered cleanup actions, by number.
 #[derive(Default)]
 struct Undos(Mutex<BTreeMap<u64, Undo>>);
 
@@ -195,7 +194,7 @@ impl Undos {
         Ok((started, number))
     }
 
-    /// Undoes everything, the latest first. Nothing is started as long as the result lives.
+    /// Runs all cleanup actions, the latest first. Nothing can be started while the returned guard is held.
     fn run(&self) -> MutexGuard<'_, BTreeMap<u64, Undo>> {
         let mut undos = self.lock();
         while let Some((_, undo)) = undos.pop_last() {
@@ -205,15 +204,15 @@ impl Undos {
     }
 }
 
-/// Undoes everything, the latest first, and ends the process.
+/// Runs all cleanup actions, the latest first, and exits.
 fn end(signal: i32) -> ! {
     console::end_progress();
     console::note(if signal == SIGINT {
         "Interrupted"
     } else {
-        "Asked to end"
+        "Terminated"
     });
-    // To the end of the process.
+    // Held until the process exits.
     let _nothing_starts = WATCH.get().map(|watch| watch.undos.run());
     process::exit(128 + signal)
 }
@@ -223,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_starts_as_the_interrupt_comes_is_undone() {
+    fn a_process_that_starts_during_an_interrupt_is_cleaned_up() {
         let undos = Undos::default();
         let (called, calls) = mpsc::channel();
         let (starts, is_starting) = mpsc::channel();
@@ -237,18 +236,18 @@ mod tests {
             });
             let started = undos.start(|| {
                 starts.send(()).unwrap();
-                // The interrupt is over before the undo is there, or waits for it.
+                // The interrupt must wait for the registration.
                 let interrupt = has_ended.recv_timeout(Duration::from_millis(100));
                 assert!(interrupt.is_err(), "the interrupt did not wait");
                 Ok(((), Undo::Call(Box::new(move || called.send(()).unwrap()))))
             });
             assert!(started.is_ok());
         });
-        assert!(calls.recv().is_ok(), "it was not undone");
+        assert!(calls.recv().is_ok(), "the cleanup did not run");
     }
 
     #[test]
-    fn the_latest_is_undone_first() {
+    fn cleanup_runs_in_reverse_order() {
         let undos = Undos::default();
         let (called, calls) = mpsc::channel();
         for number in 0..3 {

@@ -1,9 +1,8 @@
-//! The one place that starts processes. Each is echoed to standard error as a person would type it, and a failure names
-//! it.
+//! Starts processes. Each command is echoed to standard error as it would be typed, and errors name it.
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "this is the one place that processes start in"
+    reason = "all processes start in this module"
 )]
 
 use std::{
@@ -24,10 +23,10 @@ use crate::sys::{
     interrupt::{self, Pending, Undo},
 };
 
-/// A program with its arguments, yet to be started.
+/// A program with its arguments.
 ///
-/// It gets the environment of this process, but no setting of an AWS client, unless it is given one: keys are for those who
-/// ask AWS, and not for whatever a build runs.
+/// It inherits the environment of this process except AWS settings, which are passed on request only: build scripts and tools must
+/// not see credentials.
 #[derive(Clone)]
 pub(crate) struct Program {
     path: PathBuf,
@@ -37,12 +36,12 @@ pub(crate) struct Program {
     aws_settings: bool,
     folder: Option<PathBuf>,
     quiet: bool,
-    /// What a person calls it, and how many arguments are part of that.
+    /// The display name, and how many arguments it stands for.
     name: Option<(String, usize)>,
 }
 
 impl Program {
-    /// A program by its path, or by its name in `PATH`.
+    /// Creates a program from a path or a name in `PATH`.
     pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -71,13 +70,13 @@ impl Program {
         self
     }
 
-    /// Takes an environment variable away.
+    /// Removes an environment variable.
     pub(crate) fn without_env(mut self, name: impl Into<OsString>) -> Self {
         self.variables.push((name.into(), None));
         self
     }
 
-    /// Sets environment variables, and takes those away that have no value.
+    /// Sets environment variables, and removes those without a value.
     pub(crate) fn envs<N: Into<OsString>, V: Into<OsString>>(
         mut self,
         variables: impl IntoIterator<Item = (N, Option<V>)>,
@@ -88,13 +87,13 @@ impl Program {
         self
     }
 
-    /// Hands on the AWS settings of whoever runs this.
+    /// Passes on the caller's AWS settings.
     pub(crate) fn with_aws_settings(mut self) -> Self {
         self.aws_settings = true;
         self
     }
 
-    /// Starts from an empty environment: what `env` sets is all there is.
+    /// Starts from an empty environment, with only the variables that `env` sets.
     pub(crate) fn bare(mut self) -> Self {
         self.bare = true;
         self
@@ -106,19 +105,19 @@ impl Program {
         self
     }
 
-    /// Is shown to a person as `name`, which stands for the path and the arguments so far.
+    /// Sets the display name, which stands for the path and the arguments so far.
     pub(crate) fn called(mut self, name: impl Into<String>) -> Self {
         self.name = Some((name.into(), self.arguments.len()));
         self
     }
 
-    /// Does not echo the command: for what a person need not know of.
+    /// Does not echo the command.
     pub(crate) fn quiet(mut self) -> Self {
         self.quiet = true;
         self
     }
 
-    /// The command as a person would type it.
+    /// The command as it would be typed in a shell.
     pub(crate) fn shown(&self) -> String {
         let quoted = |text: &str| {
             let plain = |character: char| {
@@ -141,7 +140,7 @@ impl Program {
             .join(" ")
     }
 
-    /// Runs it to its end, its output on standard error: what a tool tells on the way is no result of ours.
+    /// Runs the program with its output on standard error, so that it does not mix with results.
     ///
     /// # Errors
     /// It cannot be started, or fails.
@@ -150,7 +149,7 @@ impl Program {
         self.expect_success(status)
     }
 
-    /// Runs it to its end; what it prints is shown only if it fails.
+    /// Runs the program and prints its output only if it fails.
     ///
     /// # Errors
     /// It cannot be started, or fails.
@@ -166,7 +165,7 @@ impl Program {
         self.expect_success(status)
     }
 
-    /// Runs it to its end with its standard output as ours: its results are the person's.
+    /// Runs the program with this process's standard output.
     ///
     /// # Errors
     /// It cannot be started, or fails.
@@ -177,7 +176,7 @@ impl Program {
         self.expect_success(status)
     }
 
-    /// Runs it to its end, its output on standard error, and tells how it ended.
+    /// Runs the program with its output on standard error, and returns its exit status.
     ///
     /// # Errors
     /// It cannot be started.
@@ -185,20 +184,20 @@ impl Program {
         Ok(self.to_its_end(self.command())?.status)
     }
 
-    /// Runs it to its end and takes its standard output; its standard error comes through.
+    /// Runs the program and returns its standard output; its standard error is passed through.
     ///
     /// # Errors
-    /// It cannot be started, fails, or prints what is not UTF-8.
+    /// It cannot be started, fails, or prints invalid UTF-8.
     pub(crate) fn capture(&self) -> Result<String> {
         let mut command = self.command();
         command.stdout(Stdio::piped());
         let output = self.to_its_end(command)?;
         self.expect_success(output.status)?;
         String::from_utf8(output.stdout)
-            .with_context(|| format!("`{}` printed what is not UTF-8", self.shown()))
+            .with_context(|| format!("`{}` printed invalid UTF-8", self.shown()))
     }
 
-    /// Runs it to its end and takes all it printed; the caller judges its end. Nothing of it reaches the person.
+    /// Runs the program and returns its output and exit status; prints nothing.
     ///
     /// # Errors
     /// It cannot be started.
@@ -206,8 +205,8 @@ impl Program {
         self.collect_with(Stdio::null())
     }
 
-    /// As [`collect`](Self::collect), under a lock that the program shares (as its standard input): should this process
-    /// be killed, the lock holds until the program has ended too.
+    /// Like [`collect`](Self::collect), with a lock that the program inherits as its standard input: if this process is
+    /// killed, the lock is held until the program has ended too.
     ///
     /// # Errors
     /// It cannot be started.
@@ -230,8 +229,8 @@ impl Program {
         })
     }
 
-    /// Starts it in a process group of its own, its output in `log`; its standard input is a pipe that closes when this
-    /// process ends, however it ends.
+    /// Starts the program in its own process group, with its output in `log`. Its standard input is a pipe that closes when this
+    /// process ends, even if it is killed.
     ///
     /// # Errors
     /// It cannot be started.
@@ -251,8 +250,7 @@ impl Program {
         })
     }
 
-    /// Runs it to its end, whatever becomes of this process, and tells whether it succeeded: for what is done on an
-    /// interrupt. What it prints reaches nobody.
+    /// Runs the program during an interrupt and returns whether it succeeded. Its output is discarded.
     pub(crate) fn succeeds_apart(&self) -> bool {
         let mut command = self.command();
         command
@@ -262,10 +260,10 @@ impl Program {
         command.status().is_ok_and(|status| status.success())
     }
 
-    /// Runs `command` to its end; an interrupt of ours ends it too.
+    /// Runs `command` to its end; an interrupt of this process ends it too.
     fn to_its_end(&self, mut command: Command) -> Result<Output> {
-        // In a group of its own, so that its own children can be ended too. Such a group cannot read from the terminal,
-        // and nothing that is started here has to.
+        // In its own process group, so that its children can be ended too. Such a group cannot read from the terminal, and none
+        // of these programs has to.
         command.process_group(0);
         let (child, pending) = self.spawn(&mut command, Undo::EndGroup)?;
         let output = child
@@ -276,7 +274,7 @@ impl Program {
         Ok(output)
     }
 
-    /// Starts `command`, and has `undo` done to it on an interrupt.
+    /// Starts `command` and registers `undo` for an interrupt.
     fn spawn(&self, command: &mut Command, undo: fn(u32) -> Undo) -> Result<(Child, Pending)> {
         interrupt::start(|| {
             let child = command.spawn().with_context(|| self.not_started())?;
@@ -327,39 +325,39 @@ impl Program {
         let hint = match &*name {
             _ if !is_bare || find_program(&name).is_some() => String::new(),
             "cargo" | "rustc" => format!(
-                "\nhint: there is no `{name}` in PATH: add the folder that holds it (rustup puts it in `~/.cargo/bin`)\n"
+                "\nhint: `{name}` is not in PATH; add its directory (rustup installs it in `~/.cargo/bin`)\n"
             ),
-            _ => format!("\nhint: there is no `{name}` in PATH\n"),
+            _ => format!("\nhint: `{name}` is not in PATH\n"),
         };
         format!("Failed to start `{}`{hint}", self.shown())
     }
 }
 
-/// What cargo tells `cargo xtask` of its own package. Handed on to another cargo it would pass for a change, and have build
-/// scripts run again that look at such names: ring's (0.17), and after it everything that speaks TLS.
+/// Returns whether cargo set this variable for `cargo xtask` itself. Passed on to another cargo, it would look like a change and
+/// rerun build scripts that read it, such as ring's (0.17), and rebuild everything that depends on them.
 fn is_own(name: &OsStr) -> bool {
     name.to_str()
         .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
 }
 
-/// A setting of AWS's SDKs and tools; the Rust SDK takes the secret by an older name too (aws-config 1.13,
+/// Returns whether this is a setting of the AWS SDKs and tools; the Rust SDK also accepts an older name for the secret (aws-config 1.13,
 /// `EnvironmentVariableCredentialsProvider`).
 fn is_aws_setting(name: &OsStr) -> bool {
     let name = name.to_string_lossy().to_ascii_uppercase();
     name.starts_with("AWS_") || name == "SECRET_ACCESS_KEY"
 }
 
-/// As a person would type it: its environment may hold keys.
+/// Shows the command without its environment, which may contain credentials.
 impl fmt::Debug for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Program").field(&self.shown()).finish()
     }
 }
 
-/// What a finished program printed, and how it ended.
+/// The output and exit status of a finished program.
 #[derive(Debug)]
 pub(crate) struct Collected {
-    /// How it ended.
+    /// Its exit status.
     pub(crate) status: ExitStatus,
     /// Its standard output.
     pub(crate) stdout: String,
@@ -367,17 +365,17 @@ pub(crate) struct Collected {
     pub(crate) stderr: String,
 }
 
-/// A program under way, in a process group of its own. Dropping it ends the group.
+/// A running program in its own process group. Dropping it kills the group.
 #[derive(Debug)]
 pub(crate) struct Started {
     child: Child,
-    /// Held open: its end tells the program that we are gone.
+    /// Held open; when it closes, the program knows that this process is gone.
     input: Option<ChildStdin>,
     undo: Option<Pending>,
 }
 
 impl Started {
-    /// Its process id, which is its group's too.
+    /// Its process ID, which is also its group's ID.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -391,21 +389,20 @@ impl Started {
         writeln!(input, "{line}").context("Failed to write to a process")
     }
 
-    /// Whether it has ended by itself, and how.
+    /// Returns its exit status if it has ended by itself.
     ///
     /// # Errors
-    /// The system does not say.
+    /// The system call fails.
     pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
         self.child
             .try_wait()
-            .context("Failed to ask after a process")
+            .context("Failed to get the status of a process")
     }
 }
 
 impl Drop for Started {
     fn drop(&mut self) {
-        // The group first: once its leader has been waited for, its number may be another's. What runs in it keeps
-        // nothing that a gentler end would save.
+        // Kill the group first: after its leader has been reaped, the ID may be reused.
         if let Some(group) = interrupt::pid(self.child.id()) {
             let _ = kill_process_group(group, Signal::KILL);
         }
@@ -415,21 +412,20 @@ impl Drop for Started {
     }
 }
 
-/// Where this program lies. Cargo may have put a newer build of it there in the meantime (a test run does): that is the one
-/// to start.
+/// The path of this executable. If cargo has replaced the file since, as a test run does, it is the path of the new build.
 ///
 /// # Errors
-/// The system does not say.
+/// The system call fails.
 pub(crate) fn own_path() -> Result<PathBuf> {
     let path = std::env::current_exe().context("Failed to find this program")?;
-    // Linux adds this to the path of a file that was replaced (proc(5), `/proc/PID/exe`).
+    // Linux appends this to the path of a replaced file (proc(5), `/proc/PID/exe`).
     let text = path.to_string_lossy();
     Ok(text
         .strip_suffix(" (deleted)")
         .map_or_else(|| path.clone(), PathBuf::from))
 }
 
-/// Where `name` lies in `PATH`.
+/// Finds `name` in `PATH`.
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)
@@ -452,7 +448,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cargo_tells_of_this_package_is_not_handed_on() {
+    fn cargos_variables_for_this_package_are_not_passed_on() {
         for (name, own) in [
             ("CARGO_PKG_NAME", true),
             ("CARGO_MANIFEST_DIR", true),
@@ -468,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn dropping_what_was_started_ends_its_whole_group() {
+    fn dropping_a_started_program_kills_its_group() {
         let log = tempfile::NamedTempFile::new().unwrap();
         let started = shell("trap '' TERM INT; sleep 600 & echo started; wait; sleep 600")
             .start(log.reopen().unwrap())
@@ -482,7 +478,7 @@ mod tests {
         let group = interrupt::pid(started.id()).unwrap();
         assert!(test_kill_process_group(group).is_ok());
         drop(started);
-        // A killed grandchild stays until whoever has inherited it has taken note.
+        // A killed grandchild remains until its new parent has reaped it.
         assert!(
             (0..200).any(|_| {
                 thread::sleep(Duration::from_millis(10));
@@ -492,7 +488,7 @@ mod tests {
         );
     }
 
-    /// Whether a process of the group is more than a zombie.
+    /// Returns whether a process of the group is not a zombie.
     fn has_living_member(group: i32) -> bool {
         let list = Program::new("ps")
             .args(["-A", "-o", "pgid=,stat="])
@@ -507,7 +503,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_program_gets_no_more_than_it_is_given() {
+    fn a_bare_program_gets_only_the_given_variables() {
         let program = Program::new("/usr/bin/env").bare().env("A", "1").quiet();
         assert_eq!(program.capture().unwrap(), "A=1\n");
         let program = shell("echo \"$A-${B-none}\"").env("B", "2");
@@ -516,7 +512,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_names_the_command_as_a_person_would_type_it() {
+    fn an_error_names_the_command_as_it_would_be_typed() {
         let error = shell("exit 3").run().unwrap_err().to_string();
         assert_eq!(error, "`/bin/sh -c 'exit 3'` failed (exit status: 3)");
         let missing = Program::new("/no/such program").quiet().run().unwrap_err();
@@ -524,7 +520,7 @@ mod tests {
         let missing = Program::new("no-such-program").quiet().run().unwrap_err();
         assert_eq!(
             missing.to_string(),
-            "Failed to start `no-such-program`\nhint: there is no `no-such-program` in PATH\n"
+            "Failed to start `no-such-program`\nhint: `no-such-program` is not in PATH\n"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Where things lie: every path that xtask reads or writes is made here.
+//! The paths of the workspace: every path that xtask reads or writes starts here.
 
 use std::{
     env,
@@ -15,17 +15,17 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    /// The workspace at `root`; without one, the one that holds this xtask, as cargo tells it, or the nearest one around the current
-    /// folder that has templates.
+    /// Finds the workspace: `root` if given, otherwise the workspace of the running cargo, otherwise the nearest directory above the
+    /// current one that contains `templates`.
     ///
     /// # Errors
-    /// The folder does not exist, or nothing says which it is.
+    /// The directory does not exist.
     pub(crate) fn locate(root: Option<&Path>) -> Result<Self> {
         let root = match (root, env::var_os("CARGO_MANIFEST_DIR")) {
             (Some(root), _) => root.to_owned(),
             (None, Some(xtask)) => PathBuf::from(xtask).join(".."),
             (None, None) => {
-                let here = env::current_dir().context("Failed to find the current folder")?;
+                let here = env::current_dir().context("Failed to get the current directory")?;
                 let holds_templates = |folder: &&Path| folder.join("templates").is_dir();
                 here.ancestors()
                     .find(holds_templates)
@@ -39,30 +39,30 @@ impl Workspace {
         Ok(Self { root })
     }
 
-    /// The folder that holds everything.
+    /// The root directory.
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The folder of the variables files.
+    /// The directory of the variables files.
     pub(crate) fn environments(&self) -> PathBuf {
         self.root.join("environments")
     }
 
-    /// The folder of the templates.
+    /// The directory of the templates.
     pub(crate) fn templates(&self) -> PathBuf {
         self.root.join("templates")
     }
 
-    /// The folder that a stage is made in; it can be deployed as it is.
+    /// The output directory of a stage. The Serverless Framework can deploy it as is.
     pub(crate) fn dist(&self, stage: &Stage) -> PathBuf {
         self.root.join("dist").join(stage.as_str())
     }
 
-    /// Cargo's target folder: `CARGO_TARGET_DIR`, or `target`.
+    /// Cargo's target directory: `CARGO_TARGET_DIR`, or `target`.
     pub(crate) fn target(&self) -> PathBuf {
         match env::var_os("CARGO_TARGET_DIR").filter(|folder| !folder.is_empty()) {
-            // Cargo takes a relative one from the current folder; `join` keeps an absolute one as it is.
+            // Like cargo, resolve a relative path from the current directory; `join` keeps an absolute one.
             Some(folder) => env::current_dir()
                 .unwrap_or_else(|_| self.root.clone())
                 .join(folder),
@@ -70,17 +70,17 @@ impl Workspace {
         }
     }
 
-    /// The folder of the pinned tools.
+    /// The directory of the pinned tools.
     pub(crate) fn tools(&self) -> PathBuf {
         self.target().join("tools")
     }
 
-    /// The folder of the tools' lock files.
+    /// The directory of the tools' lock files.
     pub(crate) fn tool_locks(&self) -> PathBuf {
         self.root.join("xtask").join("tools")
     }
 
-    /// `path` as a person reads it: from the workspace's root where it lies inside.
+    /// Formats `path` for messages: relative to the workspace's root if it is inside.
     pub(crate) fn shown(&self, path: &Path) -> String {
         path.strip_prefix(&self.root)
             .unwrap_or(path)

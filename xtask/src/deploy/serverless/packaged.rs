@@ -267,7 +267,7 @@ fn expect(what: fmt::Arguments<'_>, is: &Value, must: &Value) -> Result<(), Inpu
         return Ok(());
     }
     Err(fault(&format!(
-        "{what} is {is}, where the stage's variables make it {must}"
+        "{what} is {is}, but the variables file sets it to {must}"
     )))
 }
 
