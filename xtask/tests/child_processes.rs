@@ -50,7 +50,7 @@ impl Machine {
         machine.script(
             "operator",
             &format!(
-                r#"printf '%s' '{{"account":"{ACCOUNT}","arn":"arn:aws:iam::{ACCOUNT}:user/me",'
+                r#"printf '%s' '{{"account":"{ACCOUNT}","arn":"arn:aws:iam::{ACCOUNT}:user/me","userId":"AIDA","partition":"aws",'
                 printf '%s' '"keys":{{"accessKeyId":"AKIARESOLVED","secretAccessKey":"resolved-secret",'
                 printf '%s' '"sessionToken":"resolved-token","expires":null}},"endpointUrl":null}}'"#
             ),

@@ -181,3 +181,66 @@ mod absent {
         bool::deserialize(deserializer).map(drop)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every key that `inspect` prints.
+    const PRINTED: &str = r#"{
+        "caller": {"ok": {"account": "111111111111", "arn": "arn:aws:iam::111111111111:user/me", "userId": "AIDA",
+            "partition": "aws"}},
+        "roles": {
+            "team/Reader": {"ok": {
+                "arn": "arn:aws:iam::111111111111:role/other/Reader", "id": "AROA1", "created": "2026-11-22T18:00:00Z",
+                "maxSessionDuration": 3600,
+                "trustPolicy": {"Version": "2012-10-17", "Statement": []},
+                "permissionsBoundary": {"arn": "arn:aws:iam::111111111111:policy/B", "document": {"ok": {}}},
+                "inlinePolicies": {"ok": {"NAME": {"Version": "2012-10-17", "Statement": []}}},
+                "attachedPolicies": {"ok": {"arn:aws:iam::aws:policy/ReadOnlyAccess": {"unreadable":
+                    {"code": "AccessDenied", "message": "no", "hint": null}}}}
+            }},
+            "Gone": {"absent": true}
+        },
+        "functions": {
+            "list-s3-buckets": {"ok": {
+                "arn": "arn", "version": "$LATEST", "role": "arn:aws:iam::111111111111:role/MyLambdaExecutionRole",
+                "runtime": "provided.al2023", "architectures": ["arm64"], "timeout": 6, "memorySize": 1024,
+                "layers": [], "codeSha256": "x", "lastModified": "2026-11-22T18:00:00.000+0000",
+                "state": "Active", "stateReason": null, "lastUpdateStatus": "Successful",
+                "environment": {"ok": {"S3_READ_ROLE": "MyS3ReadRole"}},
+                "tags": {"unreadable": {"code": "AccessDeniedException", "message": "no", "hint": "ask"}}
+            }}
+        },
+        "stacks": {"function": {"ok": {
+            "id": "arn", "status": "UPDATE_COMPLETE", "statusReason": null,
+            "created": "2026-11-22T18:00:00Z", "updated": null,
+            "parameters": {}, "outputs": {}, "tags": {}, "template": {"absent": true}
+        }}}
+    }"#;
+
+    #[test]
+    fn a_snapshot_is_read_as_it_is_written() {
+        let snapshot: Snapshot = serde_json::from_str(PRINTED).unwrap();
+        let printed: Value = serde_json::from_str(PRINTED).unwrap();
+        assert_eq!(serde_json::to_value(&snapshot).unwrap(), printed);
+
+        let role = snapshot.roles[&"team/Reader".parse().unwrap()]
+            .ok()
+            .unwrap();
+        assert_eq!(role.arn, "arn:aws:iam::111111111111:role/other/Reader");
+        let attached = role.attached_policies.ok().unwrap();
+        assert!(matches!(
+            attached.values().next(),
+            Some(Part::Unreadable(_))
+        ));
+        assert_eq!(snapshot.roles[&"Gone".parse().unwrap()], Part::Absent);
+        let function = snapshot.functions["list-s3-buckets"].ok().unwrap();
+        assert_eq!(
+            (function.timeout, function.memory_size),
+            (Some(6), Some(1024))
+        );
+        let stack = snapshot.stacks["function"].ok().unwrap();
+        assert_eq!(stack.template, Part::Absent);
+    }
+}

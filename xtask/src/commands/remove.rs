@@ -1,6 +1,7 @@
 //! Subcommand: remove what is deployed.
 
 use anyhow::Result;
+use operator_api::Part;
 
 use crate::{
     cli,
@@ -9,7 +10,7 @@ use crate::{
         serverless as framework,
     },
     environment::Environment,
-    inspect::deployed::{self, Access, Part, Question},
+    inspect::operator::{Operator, Query},
     sys::{console, workspace::Workspace},
 };
 
@@ -38,10 +39,10 @@ fn is_absent(
     caller: &AdminCaller,
 ) -> Result<bool> {
     let name = environment.stack_name();
-    let question = Question {
+    let query = Query {
         stacks: vec![name.clone()],
-        ..Question::default()
+        ..Query::default()
     };
-    let deployed = deployed::inspect(workspace, Access::of_caller(&caller.session), &question)?;
+    let deployed = Operator::of_caller(workspace, &caller.session)?.inspect(&query)?;
     Ok(matches!(deployed.stacks.get(&name), Some(Part::Absent)))
 }

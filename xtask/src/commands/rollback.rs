@@ -1,6 +1,7 @@
 //! Subcommand: return to the deployment before.
 
 use anyhow::{Result, bail};
+use operator_api::Part;
 use serde_json::Value;
 
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
     },
     environment::Environment,
     inspect::{
-        deployed::{self, Access, Part, Question},
+        operator::{Operator, Query},
         session::Session,
     },
     sys::{console, fault::InputFault, workspace::Workspace},
@@ -61,11 +62,11 @@ fn current(
     session: &Session,
 ) -> Result<Option<u64>> {
     let name = environment.stack_name();
-    let question = Question {
+    let query = Query {
         stacks: vec![name.clone()],
-        ..Question::default()
+        ..Query::default()
     };
-    let deployed = deployed::inspect(workspace, Access::of_caller(session), &question)?;
+    let deployed = Operator::of_caller(workspace, session)?.inspect(&query)?;
     let stack = deployed.stacks.get(&name).and_then(Part::ok);
     Ok(stack
         .and_then(|stack| stack.template.ok())

@@ -1,15 +1,15 @@
 //! Who may deploy and remove: a caller in the stage's Admin account, who means this stage.
 
 use anyhow::{Result, bail};
-use contract::Region;
+use contract::{Partition, Region};
+use operator_api::Part;
 
 use crate::{
     cli::Confirmation,
     diff::Changes,
     environment::Environment,
     inspect::{
-        deployed::{self, Access, Part, Question},
-        operator,
+        operator::{Operator, Query},
         session::Session,
     },
     render::{self as rendering, File},
@@ -96,7 +96,7 @@ pub(crate) fn require_target(
 pub(crate) fn caller(workspace: &Workspace, environment: &Environment) -> Result<Caller> {
     let region = &environment.variables.region;
     let step = Step::begin("Asking STS who you are (the first time, this builds crates/operator)");
-    let session = operator::open_session(workspace, region)?;
+    let session = Operator::new(workspace, region)?.open_session()?;
     let identity = session.identity();
     step.done("");
     console::note(&format!(
@@ -117,7 +117,8 @@ pub(crate) fn caller(workspace: &Workspace, environment: &Environment) -> Result
 fn require_partition(environment: &Environment, arn: &str) -> Result<()> {
     let region = &environment.variables.region;
     let wanted = region.partition();
-    match operator::partition_of(arn) {
+    let partition: Option<Partition> = arn.split(':').nth(1).and_then(|text| text.parse().ok());
+    match partition {
         Some(partition) if partition == wanted => Ok(()),
         Some(partition) => bail!(
             "You are in partition {partition}, and region {region} of stage `{}` lies in {wanted}: nothing was done\n\
@@ -162,11 +163,11 @@ pub(crate) fn require_execution_role(
     let create = format!(
         "`cargo xtask roles --env {stage} --apply admin` creates it, as the stage describes it"
     );
-    let question = Question {
+    let query = Query {
         roles: vec![role.role.clone()],
-        ..Question::default()
+        ..Query::default()
     };
-    let deployed = deployed::inspect(workspace, Access::of_caller(&caller.session), &question)?;
+    let deployed = Operator::of_caller(workspace, &caller.session)?.inspect(&query)?;
     match deployed.roles.get(&role.role) {
         Some(Part::Ok(found)) if found.arn == role.to_string() => Ok(()),
         Some(Part::Ok(found)) => bail!(

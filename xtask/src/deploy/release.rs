@@ -10,13 +10,14 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use anyhow::{Result, bail};
 use base64::{Engine, prelude::BASE64_STANDARD};
+use operator_api::{DeployedFunction, DeployedStack, Part};
 use serde_json::{Value, json};
 
 use crate::{
     build as artifact,
     environment::Environment,
     inspect::{
-        deployed::{self, Access, Function, Part, Question, Stack},
+        operator::{Operator, Query},
         session::Session,
     },
     sys::workspace::Workspace,
@@ -104,8 +105,8 @@ impl Release {
     fn running(
         &self,
         environment: &Environment,
-        stack: &Part<Stack>,
-        function: &Part<Function>,
+        stack: &Part<DeployedStack>,
+        function: &Part<DeployedFunction>,
     ) -> Running {
         let mut different = Vec::new();
         let mut unknown = Vec::new();
@@ -141,12 +142,12 @@ impl Release {
     pub(crate) fn aspects(
         &self,
         environment: &Environment,
-        stack: &Part<Stack>,
-        function: &Part<Function>,
+        stack: &Part<DeployedStack>,
+        function: &Part<DeployedFunction>,
     ) -> [Aspect; 3] {
         let name = environment.function_name();
         let released = settings(&self.template, &name);
-        let code = |function: Function| {
+        let code = |function: DeployedFunction| {
             let hash = function.code_sha256.map_or(Part::Absent, Part::Ok);
             hash.and_then(|hash| Part::Ok(format!("{}\n", hexadecimal(&hash))))
         };
@@ -181,14 +182,14 @@ fn deployed_parts(
     workspace: &Workspace,
     environment: &Environment,
     session: &Session,
-) -> Result<(Part<Stack>, Part<Function>)> {
+) -> Result<(Part<DeployedStack>, Part<DeployedFunction>)> {
     let (stack, function) = (environment.stack_name(), environment.function_name());
-    let question = Question {
+    let query = Query {
         stacks: vec![stack.clone()],
         functions: vec![function.clone()],
-        ..Question::default()
+        ..Query::default()
     };
-    let mut deployed = deployed::inspect(workspace, Access::of_caller(session), &question)?;
+    let mut deployed = Operator::of_caller(workspace, session)?.inspect(&query)?;
     Ok((
         deployed.stacks.remove(&stack).unwrap_or(Part::Absent),
         deployed.functions.remove(&function).unwrap_or(Part::Absent),
@@ -236,7 +237,7 @@ fn settings(template: &Value, name: &str) -> Settings {
 }
 
 /// The settings of the deployed function, as text; those that the release does not say are left out.
-fn deployed_settings(function: &Function, released: &Settings) -> Part<String> {
+fn deployed_settings(function: &DeployedFunction, released: &Settings) -> Part<String> {
     let variables = match &function.environment {
         Part::Ok(variables) => variables,
         Part::Absent => &BTreeMap::new(),
@@ -310,8 +311,10 @@ fn hexadecimal(base64: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use operator_api::Unreadable;
+
     use super::*;
-    use crate::{inspect::deployed::Unreadable, policy::samples};
+    use crate::{inspect, policy::samples};
 
     const HASH: &str = "AAEC/w==";
 
@@ -335,29 +338,35 @@ mod tests {
     }
 
     /// What runs after the release was deployed.
-    fn deployed() -> (Stack, Function) {
+    fn deployed() -> (DeployedStack, DeployedFunction) {
         let variables = json!({"TARGET_ACCOUNT_ID": "000000000002", "TABLE": {"Ref": "Table"}});
-        let stack = Stack {
-            status: "UPDATE_COMPLETE".to_owned(),
-            created: None,
-            outputs: BTreeMap::new(),
+        let stack = DeployedStack {
             template: Part::Ok(template(
                 &variables,
                 "r",
                 "1795370999000-2026-11-22T18:09:59.000Z",
             )),
+            ..inspect::samples::stack()
         };
-        let function = serde_json::from_value(json!({
-            "role": "r", "runtime": "provided.al2023", "architectures": ["x86_64"], "timeout": 3, "memorySize": 256,
-            "codeSha256": HASH, "state": "Active", "stateReason": null, "layers": [],
-            "environment": {"ok": {"TARGET_ACCOUNT_ID": "000000000002", "TABLE": "resolved"}}}))
-        .unwrap();
+        let variables = [("TARGET_ACCOUNT_ID", "000000000002"), ("TABLE", "resolved")];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let function = DeployedFunction {
+            role: Some("r".to_owned()),
+            runtime: Some("provided.al2023".to_owned()),
+            architectures: vec!["x86_64".to_owned()],
+            timeout: Some(3),
+            memory_size: Some(256),
+            code_sha256: Some(HASH.to_owned()),
+            state: Some("Active".to_owned()),
+            environment: Part::Ok(variables.into()),
+            ..inspect::samples::function()
+        };
         (stack, function)
     }
 
-    type Change = fn(&mut Stack, &mut Function);
+    type Change = fn(&mut DeployedStack, &mut DeployedFunction);
 
-    fn running(of: impl FnOnce(&mut Stack, &mut Function)) -> Running {
+    fn running(of: impl FnOnce(&mut DeployedStack, &mut DeployedFunction)) -> Running {
         let (mut stack, mut function) = deployed();
         of(&mut stack, &mut function);
         let environment = samples::stage("");

@@ -5,6 +5,7 @@ use std::{thread, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use contract::{AccountId, RoleName};
+use operator_api::{ChangeSetArn, DeployedRole, Part};
 
 use crate::{
     cli::{self, Side},
@@ -12,8 +13,7 @@ use crate::{
     diff::Changes,
     environment::Environment,
     inspect::{
-        deployed::{self, Access, Part, Question, Role},
-        operator::{ChangeSet, Operator},
+        operator::{self, Operator, Query},
         session::Session,
     },
     render::{self as rendering, File, Rendered},
@@ -86,7 +86,7 @@ pub(crate) fn role(
     let Some(change_set) = &planned.change_set else {
         return it.verify(1);
     };
-    if is_there && planned.creates_role(&it.name) {
+    if is_there && operator::creates_role(&planned, &it.name) {
         discard(&operator, change_set)?;
         bail!(it.is_not_ours());
     }
@@ -111,14 +111,13 @@ struct Applied<'a> {
 
 impl Applied<'_> {
     /// The role of that name, and whether the stack is more than a name.
-    fn look(&self) -> Result<(Part<Role>, bool)> {
-        let question = Question {
+    fn look(&self) -> Result<(Part<DeployedRole>, bool)> {
+        let query = Query {
             roles: vec![self.name.clone()],
             stacks: vec![self.stack.clone()],
-            ..Question::default()
+            ..Query::default()
         };
-        let access = Access::of_caller(self.session);
-        let mut deployed = deployed::inspect(self.workspace, access, &question)?;
+        let mut deployed = Operator::of_caller(self.workspace, self.session)?.inspect(&query)?;
         let has_stack = match deployed.stacks.get(&self.stack) {
             Some(Part::Ok(stack)) => stack.status != "REVIEW_IN_PROGRESS",
             Some(Part::Absent) => false,
@@ -200,7 +199,7 @@ impl Applied<'_> {
 }
 
 /// Asks whether to go on. Whoever does not leaves no change set behind.
-fn agreed(operator: &Operator<'_>, change_set: &ChangeSet, account: &AccountId) -> Result<bool> {
+fn agreed(operator: &Operator<'_>, change_set: &ChangeSetArn, account: &AccountId) -> Result<bool> {
     let discarding = operator.discard(change_set)?;
     let on_interrupt = Undo::Call(Box::new(move || {
         console::note(if discarding.succeeds_apart() {
@@ -223,7 +222,7 @@ fn agreed(operator: &Operator<'_>, change_set: &ChangeSet, account: &AccountId) 
 }
 
 /// Deletes the change set; that a stack made for it is deleted as well is no news.
-fn discard(operator: &Operator<'_>, change_set: &ChangeSet) -> Result<()> {
+fn discard(operator: &Operator<'_>, change_set: &ChangeSetArn) -> Result<()> {
     operator
         .discard(change_set)?
         .run_quietly()

@@ -10,12 +10,13 @@ use std::{
 
 use anyhow::{Result, bail, ensure};
 use contract::AccountId;
+use operator_api::Part;
 use serde_json::json;
 
 use crate::{
     environment::Environment,
     inspect::{
-        deployed::{self, Access, Part, Question},
+        operator::{Operator, Query},
         response::{Account, Answer, Outcome, Refusal},
         session::Session,
     },
@@ -55,13 +56,12 @@ impl Before {
     }
 
     fn look(workspace: &Workspace, environment: &Environment, session: &Session) -> Result<Self> {
-        let access = Access::of_caller(session);
         let name = environment.function_name();
-        let question = Question {
+        let query = Query {
             functions: vec![name.clone()],
-            ..Question::default()
+            ..Query::default()
         };
-        let deployed = deployed::inspect(workspace, access, &question)?;
+        let deployed = Operator::of_caller(workspace, session)?.inspect(&query)?;
         Ok(match deployed.functions.get(&name) {
             Some(Part::Ok(_)) => Self::of(call(workspace, environment, session)?),
             Some(Part::Absent) => Self::NotDeployed,
@@ -239,11 +239,11 @@ impl fmt::Display for Summary {
 
 fn call(workspace: &Workspace, environment: &Environment, session: &Session) -> Result<Smoke> {
     let function = environment.function_name();
-    let access = Access::of_caller(session);
+    let operator = Operator::of_caller(workspace, session)?;
     let mut summary = Summary::default();
     let mut event = json!({});
     for _ in 0..MOST_CALLS {
-        let answer = deployed::invoke(workspace, access, &function, &event.to_string())?;
+        let answer = operator.invoke(&function, &event.to_string())?;
         match note(Answer::read(&answer)?, &mut summary)? {
             Next::Failed(text) => return Ok(Smoke::Failed(text)),
             Next::Done => return Ok(Smoke::Answered(summary)),
@@ -307,13 +307,14 @@ fn failure(account: &Account, refusal: &Refusal) -> String {
 
 #[cfg(test)]
 mod tests {
+    use operator_api::Invocation;
     use serde_json::Value;
 
     use super::*;
-    use crate::inspect::deployed::Invocation;
 
     fn note(body: &Value, summary: &mut Summary) -> Result<Next> {
         let invocation = Invocation {
+            status_code: 200,
             function_error: None,
             payload: json!({ "statusCode": 200, "body": body.to_string() }),
         };

@@ -192,7 +192,9 @@ impl Demo<'_> {
         let step = Step::begin(format!("Deploying the stack {stack} in account {account}"));
         let region = &self.environment.variables.region;
         let variables = self.emulator.environment(account, region);
-        Operator::with_environment(self.workspace, region, variables)?.apply(stack, template)?;
+        Operator::new(self.workspace, region)?
+            .envs(variables)
+            .apply(stack, template)?;
         step.done("");
         Ok(())
     }

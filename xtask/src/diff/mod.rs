@@ -11,6 +11,7 @@ use std::{collections::BTreeMap, fmt};
 
 use anyhow::{Context, Result, bail};
 use contract::{AccountId, FunctionConfiguration, TargetsFile};
+use operator_api::{DeployedRole, Part};
 use serde_json::Value;
 
 use self::role_side::RoleSide;
@@ -18,7 +19,8 @@ use crate::{
     deploy::serverless::Package,
     environment::Environment,
     inspect::{
-        deployed::{self, Access, Part, Question, Role, Whom},
+        configuration,
+        operator::{Operator, Query},
         session::Session,
     },
     policy::Grants,
@@ -73,18 +75,18 @@ impl Changes {
         let stack_name = environment.stack_name();
         let function_name = environment.function_name();
         let execution_role = &environment.variables.lambda_execution_role;
-        let question = Question {
+        let query = Query {
             roles: vec![execution_role.clone()],
             stacks: vec![stack_name.clone()],
             functions: vec![function_name.clone()],
         };
-        let access = Access::of_caller(session);
-        let deployed = deployed::inspect(workspace, access, &question)?;
+        let operator = Operator::of_caller(workspace, session)?;
+        let deployed = operator.inspect(&query)?;
         let stack = part(&deployed.stacks, &stack_name);
         let function = part(&deployed.functions, &function_name);
         let mut changes = Self::default();
 
-        let told = deployed::configuration(workspace, access, &function, &stack);
+        let told = configuration::deployed(&operator, &function, &stack);
         changes.compare_accounts(&told, &environment.function_configuration());
         let role = environment.execution_role_arn().to_string();
         if function
@@ -131,7 +133,7 @@ impl Changes {
     /// The template is of something else.
     pub(crate) fn of_role(
         account: &AccountId,
-        role: Part<Role>,
+        role: Part<DeployedRole>,
         rendered: &Rendered,
     ) -> Result<Self> {
         let mut changes = Self::default();
@@ -212,20 +214,19 @@ impl Changes {
         (grants, rendered): (&Grants, &[Rendered]),
         profiles: &[String],
     ) -> Result<()> {
-        let question = Question {
+        let query = Query {
             roles: grants.target_role_names()?,
-            ..Question::default()
+            ..Query::default()
         };
         for profile in profiles {
-            let access = Access {
-                region: &environment.variables.region,
-                whom: Whom::Profile(profile),
-            };
-            let deployed = deployed::inspect(workspace, access, &question)?;
-            let account = match &deployed.caller {
-                Part::Ok(caller) => caller.account.clone(),
-                Part::Absent => bail!("Whose credentials profile `{profile}` has is not known"),
-                Part::Unreadable(why) => bail!("{}", why.message),
+            let region = &environment.variables.region;
+            let deployed = Operator::of_profile(workspace, region, profile)?.inspect(&query)?;
+            let account = match deployed.caller {
+                Some(Part::Ok(caller)) => caller.account,
+                Some(Part::Unreadable(why)) => bail!("{}", why.message),
+                Some(Part::Absent) | None => {
+                    bail!("Failed to get the account of profile `{profile}`")
+                }
             };
             let (Some(target), Some(file)) = (
                 grants.target_role_in(&account),
@@ -236,7 +237,7 @@ impl Changes {
                     environment.source
                 );
             };
-            let found = question
+            let found = query
                 .roles
                 .iter()
                 .find(|name| name.name() == target.role.name)
@@ -260,7 +261,7 @@ impl Changes {
     fn compare_role(
         &mut self,
         account: &AccountId,
-        deployed: Part<Role>,
+        deployed: Part<DeployedRole>,
         rendered: &Rendered,
     ) -> Result<()> {
         let wanted = rendered.role()?;
@@ -362,7 +363,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::inspect::deployed::Unreadable;
+    use operator_api::Unreadable;
 
     #[test]
     fn what_is_not_deployed_or_not_to_be_seen_is_said_and_broadenings_come_first() {

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use operator_api::{DeployedRole, Part, Unreadable};
+
 use serde_json::json;
 
 use crate::{
-    inspect::deployed::{Part, Role, Unreadable},
     policy::{Document, DocumentFault, broadening, is_same_access},
     render::{RenderedRole, harmless_policy},
 };
@@ -33,7 +34,7 @@ impl RoleSide {
     }
 
     /// As it is deployed.
-    pub(super) fn of(role: &Role) -> Part<Self> {
+    pub(super) fn of(role: &DeployedRole) -> Part<Self> {
         let mut documents = Vec::new();
         let mut attached = BTreeSet::new();
         match &role.inline_policies {
@@ -153,12 +154,13 @@ mod tests {
 
     #[test]
     fn a_role_is_compared_by_what_its_policies_mean() {
-        let role = |trust: &Value, resource: &str, boundary: Option<&str>| Role {
+        let role = |trust: &Value, resource: &str, boundary: Option<&str>| DeployedRole {
             arn: "arn:aws:iam::000000000001:role/R".to_owned(),
             id: "AROA1".to_owned(),
             created: "2026-11-22T18:00:00Z".to_owned(),
+            max_session_duration: None,
             trust_policy: trust.clone(),
-            permissions_boundary: boundary.map(|arn| crate::inspect::deployed::Boundary {
+            permissions_boundary: boundary.map(|arn| operator_api::Boundary {
                 arn: arn.to_owned(),
                 document: Part::Absent,
             }),
@@ -176,7 +178,7 @@ mod tests {
             "Principal": {"AWS": "arn:aws:iam::000000000002:role/E"}}]});
         let one = "arn:aws:iam::000000000003:role/A";
         let boundary = Some("arn:aws:iam::000000000001:policy/team/Bound");
-        let side = |role: &Role| RoleSide::of(role).ok().unwrap().clone();
+        let side = |role: &DeployedRole| RoleSide::of(role).ok().unwrap().clone();
 
         let narrow = side(&role(&trust, one, boundary));
         assert_eq!(narrow.boundary.as_deref(), Some("team/Bound"));
@@ -205,7 +207,7 @@ mod tests {
             message: "no".to_owned(),
             hint: None,
         };
-        let hidden = Role {
+        let hidden = DeployedRole {
             attached_policies: Part::Unreadable(why.clone()),
             ..role(&trust, one, None)
         };

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use contract::RoleArn;
+use operator_api::{DeployedRole, Part};
 
 use super::{
     evidence::Fault,
@@ -14,7 +15,6 @@ use super::{
 };
 use crate::{
     environment::Environment,
-    inspect::deployed::{Part, Role},
     policy::{self, Effect, Grants, Request, Set, Statement},
     sys::workspace::Workspace,
 };
@@ -104,7 +104,7 @@ impl AdminSide {
         environment: &Environment,
         grants: &Grants,
         targets: &[RoleArn],
-        role: &Role,
+        role: &DeployedRole,
     ) {
         let policies = Policies::of(role);
         let own = format!("::{}:role/", environment.variables.admin_account_id);
@@ -244,7 +244,12 @@ fn execution_role(environment: &Environment, arn: &RoleArn, seen: Seen<'_>) -> C
     }
 }
 
-fn lambda_trust(environment: &Environment, grants: &Grants, role: &Role, facts: &Facts) -> Check {
+fn lambda_trust(
+    environment: &Environment,
+    grants: &Grants,
+    role: &DeployedRole,
+    facts: &Facts,
+) -> Check {
     let admin = environment.variables.admin_account_id.as_str();
     let request = Request {
         action: "sts:AssumeRole",

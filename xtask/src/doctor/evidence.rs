@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 
 use contract::{AccountId, Target};
+use operator_api::Invocation;
 
-use crate::inspect::{
-    deployed::Invocation,
-    response::{self as answer, Account, Answer, FunctionError},
-};
+use crate::inspect::response::{self as answer, Account, Answer, FunctionError};
 
 /// What invocations showed.
 #[derive(Debug, Clone, Default)]
@@ -219,6 +217,7 @@ mod tests {
     ) -> (Evidence, Option<String>) {
         let mut evidence = Evidence::default();
         let invocation = Invocation {
+            status_code: 200,
             function_error: error.map(ToOwned::to_owned),
             payload,
         };

@@ -2,15 +2,16 @@
 
 use anyhow::Result;
 use contract::{AccountId, FunctionConfiguration, Partition, RoleArn, Selection};
+use operator_api::{
+    DeployedFunction, DeployedRole, DeployedStack, Identity, Part, Snapshot, Unreadable,
+};
 
 use super::evidence::Evidence;
 use crate::{
     environment::Environment,
     inspect::{
-        deployed::{
-            self, Access, Caller, Deployed, Function, Part, Question, Role, Stack, Unreadable, Whom,
-        },
-        operator,
+        configuration,
+        operator::{Operator, Query},
     },
     policy::{Grants, TargetAccounts},
     sys::{
@@ -26,9 +27,9 @@ const MOST_CALLS: usize = 100;
 #[derive(Debug, Clone)]
 pub(super) struct Facts {
     /// Seen by the caller.
-    own: Deployed,
+    own: Snapshot,
     /// Seen with other profiles.
-    others: Vec<Deployed>,
+    others: Vec<Snapshot>,
     /// What the function is told, seen by the caller.
     pub(super) told: Part<FunctionConfiguration>,
     /// What calling the function showed; nothing where it was not called.
@@ -39,7 +40,7 @@ pub(super) struct Facts {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Seen<'a> {
     /// It is there.
-    Role(&'a Role),
+    Role(&'a DeployedRole),
     /// There is none of that name.
     Missing,
     /// It may not be read.
@@ -59,26 +60,26 @@ pub(super) fn gather(
     profiles: &[String],
 ) -> Result<Facts> {
     let region = &environment.variables.region;
-    let access = |whom| Access { region, whom };
+    let operator = Operator::new(workspace, region)?;
     let target_roles = grants.target_role_names()?;
     let step = Step::begin("Asking AWS (the first time, this builds crates/operator)");
     let mut roles = target_roles.clone();
     roles.push(environment.variables.lambda_execution_role.clone());
     roles.sort();
     roles.dedup();
-    let question = Question {
+    let query = Query {
         roles,
         functions: vec![environment.function_name()],
         stacks: vec![environment.stack_name()],
     };
-    let own = deployed::inspect(workspace, access(Whom::Anybody), &question)?;
+    let own = operator.inspect(&query)?;
     let mut others = Vec::new();
     for profile in profiles {
-        let question = Question {
+        let query = Query {
             roles: target_roles.clone(),
-            ..Question::default()
+            ..Query::default()
         };
-        let seen = deployed::inspect(workspace, access(Whom::Profile(profile)), &question)?;
+        let seen = Operator::of_profile(workspace, region, profile)?.inspect(&query)?;
         warn_of(profile, &seen, environment, grants);
         others.push(seen);
     }
@@ -91,19 +92,18 @@ pub(super) fn gather(
     };
     if facts.is_admin(environment) && matches!(facts.function(), Part::Ok(_)) {
         let stack = facts.own.stacks.values().next().unwrap_or(&Part::Absent);
-        facts.told =
-            deployed::configuration(workspace, access(Whom::Anybody), facts.function(), stack);
+        facts.told = configuration::deployed(&operator, facts.function(), stack);
         let step = Step::begin("Calling the function");
-        facts.evidence = Some(call(workspace, environment, access(Whom::Anybody)));
+        facts.evidence = Some(call(&operator, environment));
         step.done("");
     }
     Ok(facts)
 }
 
 /// Says so where a profile is of no use.
-fn warn_of(profile: &str, seen: &Deployed, environment: &Environment, grants: &Grants) {
+fn warn_of(profile: &str, seen: &Snapshot, environment: &Environment, grants: &Grants) {
     match &seen.caller {
-        Part::Ok(caller) => {
+        Some(Part::Ok(caller)) => {
             let is_target = grants.target_roles.iter().any(|role| match &role.accounts {
                 TargetAccounts::These(accounts) => accounts
                     .iter()
@@ -117,8 +117,8 @@ fn warn_of(profile: &str, seen: &Deployed, environment: &Environment, grants: &G
                 ));
             }
         }
-        Part::Absent => {}
-        Part::Unreadable(why) => console::note(&format!(
+        Some(Part::Absent) | None => {}
+        Some(Part::Unreadable(why)) => console::note(&format!(
             "warning: profile `{profile}` is of no use: {}",
             why.message
         )),
@@ -126,7 +126,7 @@ fn warn_of(profile: &str, seen: &Deployed, environment: &Environment, grants: &G
 }
 
 /// Calls the function until it has told of every account.
-fn call(workspace: &Workspace, environment: &Environment, access: Access<'_>) -> Evidence {
+fn call(operator: &Operator<'_>, environment: &Environment) -> Evidence {
     let selection = environment.selection();
     let one = match &selection {
         Selection::One(target) => Some(target),
@@ -136,7 +136,7 @@ fn call(workspace: &Workspace, environment: &Environment, access: Access<'_>) ->
     let mut event = serde_json::json!({});
     for _ in 0..MOST_CALLS {
         let name = environment.function_name();
-        match deployed::invoke(workspace, access, &name, &event.to_string()) {
+        match operator.invoke(&name, &event.to_string()) {
             Ok(invocation) => match evidence.note(&invocation, one) {
                 Some(resume) => event = serde_json::json!({ "resume": resume }),
                 None => break,
@@ -149,8 +149,8 @@ fn call(workspace: &Workspace, environment: &Environment, access: Access<'_>) ->
 
 impl Facts {
     /// Who asked.
-    pub(super) fn caller(&self) -> &Part<Caller> {
-        &self.own.caller
+    pub(super) fn caller(&self) -> &Part<Identity> {
+        self.own.caller.as_ref().unwrap_or(&Part::Absent)
     }
 
     /// Whether who asked is in the Admin account.
@@ -163,10 +163,7 @@ impl Facts {
 
     /// The partition of who asked.
     pub(super) fn partition(&self) -> Option<Partition> {
-        match &self.own.caller {
-            Part::Ok(caller) => operator::partition_of(&caller.arn),
-            Part::Absent | Part::Unreadable(_) => None,
-        }
+        self.caller().ok()?.partition.parse().ok()
     }
 
     /// The role of that ARN's account and name, whatever its path.
@@ -185,12 +182,12 @@ impl Facts {
     }
 
     /// The function.
-    pub(super) fn function(&self) -> &Part<Function> {
+    pub(super) fn function(&self) -> &Part<DeployedFunction> {
         self.own.functions.values().next().unwrap_or(&Part::Absent)
     }
 
     /// The function's stack.
-    pub(super) fn stack(&self) -> Option<&Stack> {
+    pub(super) fn stack(&self) -> Option<&DeployedStack> {
         match self.own.stacks.values().next()? {
             Part::Ok(stack) => Some(stack),
             Part::Absent | Part::Unreadable(_) => None,
@@ -198,16 +195,16 @@ impl Facts {
     }
 }
 
-fn is_of(deployed: &Deployed, account: &AccountId) -> bool {
-    matches!(&deployed.caller, Part::Ok(caller) if caller.account == *account)
+fn is_of(deployed: &Snapshot, account: &AccountId) -> bool {
+    matches!(&deployed.caller, Some(Part::Ok(caller)) if caller.account == *account)
 }
 
 #[cfg(test)]
 impl Facts {
     /// What a test says is deployed.
     pub(super) fn of(
-        own: Deployed,
-        others: Vec<Deployed>,
+        own: Snapshot,
+        others: Vec<Snapshot>,
         told: Part<FunctionConfiguration>,
         evidence: Option<Evidence>,
     ) -> Self {

@@ -6,6 +6,7 @@ use anyhow::Result;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use contract::{AccountId, Accounts, FunctionConfiguration, Selection, Target, TargetsFile};
 use hmac_sha256::Hash;
+use operator_api::{DeployedFunction, Part};
 use serde::Deserialize;
 
 use super::{
@@ -16,7 +17,6 @@ use super::{
 };
 use crate::{
     environment::Environment,
-    inspect::deployed::{Function, Part},
     render::{File, Rendered},
     sys::{files, workspace::Workspace},
 };
@@ -108,7 +108,7 @@ pub(super) fn check(
 /// what the stage says.
 pub(super) fn asks_for_another(
     environment: &Environment,
-    function: &Function,
+    function: &DeployedFunction,
     told: &Part<FunctionConfiguration>,
 ) -> bool {
     let role = environment.execution_role_arn().to_string();
@@ -190,7 +190,7 @@ fn of_account(target: Target) -> (AccountId, Target) {
 fn differences(
     workspace: &Workspace,
     environment: &Environment,
-    function: &Function,
+    function: &DeployedFunction,
 ) -> Result<Vec<String>> {
     let set = &environment.variables.function;
     let shown = |value: Option<String>| value.unwrap_or_else(|| "nothing".to_owned());
@@ -286,7 +286,7 @@ fn rendered_environment(
 fn same_code(
     workspace: &Workspace,
     environment: &Environment,
-    function: &Function,
+    function: &DeployedFunction,
 ) -> Result<Option<bool>> {
     let path = workspace.dist(&environment.stage).join("handler.zip");
     let Some(bytes) = files::read_if_there(&path)? else {

@@ -9,6 +9,7 @@ use contract::{
     Access, AccountId, Accounts, ExternalId, Organization, Region, RoleArn, Selection, SessionName,
     Target,
 };
+use operator_api::DeployedRole;
 
 use super::{
     admin::{self, AdminSide},
@@ -19,7 +20,6 @@ use super::{
 };
 use crate::{
     environment::Environment,
-    inspect::deployed::Role,
     policy::{self, Caller, Grants, Request, RoleGrants, TargetAccounts, TargetRole},
 };
 
@@ -368,7 +368,7 @@ impl Side<'_> {
         }
     }
 
-    fn judge(&self, seen: &Role) -> Visible {
+    fn judge(&self, seen: &DeployedRole) -> Visible {
         let execution_role = self.environment.execution_role_arn().to_string();
         let trust = verdict::of_trust(&seen.trust_policy, &self.assume_request(&execution_role));
         let resources = ["*".to_owned(), format!("arn:{}:s3:::*", self.arn.partition)];

@@ -1,6 +1,7 @@
 //! What is said of a stage, from what is deployed: the cases that the emulator cannot show are here.
 
 use contract::{FunctionConfiguration, Stage};
+use operator_api::{Invocation, Part, Snapshot, Unreadable};
 use serde_json::{Value, json};
 
 use super::{
@@ -11,7 +12,6 @@ use super::{
 };
 use crate::{
     environment::{self, Environment},
-    inspect::deployed::{Deployed, Invocation, Part, Unreadable},
     policy::Grants,
     sys::workspace::Workspace,
 };
@@ -44,15 +44,19 @@ impl World {
                 "inlinePolicies": {"ok": grants.permissions}, "attachedPolicies": {"ok": {}}
             }})
         };
-        let caller = |account: &str| json!({"ok": {"account": account, "arn": format!("arn:aws:iam::{account}:user/me")}});
+        let caller = |account: &str| {
+            json!({"ok": {"account": account, "arn": format!("arn:aws:iam::{account}:user/me"),
+            "userId": "AIDA", "partition": "aws"}})
+        };
         let function = json!({"ok": {
-            "role": "arn:aws:iam::111111111111:role/Runs", "runtime": "provided.al2023",
+            "arn": "arn", "layers": [], "tags": {"absent": true}, "role": "arn:aws:iam::111111111111:role/Runs", "runtime": "provided.al2023",
             "architectures": ["x86_64"], "timeout": 30, "memorySize": 256, "codeSha256": "x",
             "state": "Active", "stateReason": null,
             "environment": {"ok": environment.function_configuration().to_environment()}
         }});
         let stack = json!({"ok": {
-            "status": "UPDATE_COMPLETE", "created": "2026-02-01T00:00:00Z", "outputs": {}, "template": {"absent": true}
+            "id": "arn", "status": "UPDATE_COMPLETE", "created": "2026-02-01T00:00:00Z",
+            "parameters": {}, "outputs": {}, "tags": {}, "template": {"absent": true}
         }});
         let own = json!({
             "caller": caller("111111111111"),
@@ -106,10 +110,11 @@ impl World {
     }
 
     fn report(&self) -> Report {
-        let read = |value: &Value| serde_json::from_value::<Deployed>(value.clone()).unwrap();
+        let read = |value: &Value| serde_json::from_value::<Snapshot>(value.clone()).unwrap();
         let evidence = self.invocation.clone().map(|(error, payload)| {
             let mut evidence = Evidence::default();
             let invocation = Invocation {
+                status_code: 200,
                 function_error: error.map(ToOwned::to_owned),
                 payload,
             };

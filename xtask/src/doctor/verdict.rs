@@ -5,12 +5,11 @@
 
 use std::collections::BTreeSet;
 
+use operator_api::{DeployedRole, Part, Unreadable};
+
 use serde_json::Value;
 
-use crate::{
-    inspect::deployed::{Part, Role, Unreadable},
-    policy::{Answer, Document, Effect, Mismatch, Request, Set, Statement, evaluate},
-};
+use crate::policy::{Answer, Document, Effect, Mismatch, Request, Set, Statement, evaluate};
 
 /// What policies say of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +97,7 @@ enum Boundary {
 
 impl Policies {
     /// Those of `role`.
-    pub(super) fn of(role: &Role) -> Self {
+    pub(super) fn of(role: &DeployedRole) -> Self {
         let mut policies = Self {
             own: Vec::new(),
             unread: BTreeSet::new(),
@@ -326,7 +325,7 @@ fn principals(document: &Document) -> Vec<String> {
 mod tests {
     use serde_json::json;
 
-    use super::{super::super::inspect::deployed, *};
+    use super::*;
     use crate::policy::{Caller, Facts};
 
     const ROLE: &str = "arn:aws:iam::111111111111:role/Runs";
@@ -389,7 +388,7 @@ mod tests {
         ));
     }
 
-    fn role() -> Role {
+    fn role() -> DeployedRole {
         serde_json::from_value(json!({
             "arn": ROLE, "id": "AROA1", "created": "2026-11-22T18:00:00Z",
             "trustPolicy": {"Statement": []}, "permissionsBoundary": null,
@@ -400,7 +399,7 @@ mod tests {
         .unwrap()
     }
 
-    fn listing(role: &Role) -> Verdict {
+    fn listing(role: &DeployedRole) -> Verdict {
         let request = Request {
             action: "s3:ListAllMyBuckets",
             resource: Some("*"),
@@ -442,7 +441,7 @@ mod tests {
     #[test]
     fn what_is_allowed_outright_only_a_denial_makes_unclear() {
         let nowhere = json!({"NotIpAddress": {"aws:SourceIp": "192.0.2.0/24"}});
-        let also = |role: &Role, effect: &str| {
+        let also = |role: &DeployedRole, effect: &str| {
             let mut role = role.clone();
             let statement =
                 json!({"Effect": effect, "Action": "s3:*", "Resource": "*", "Condition": nowhere});
@@ -471,7 +470,7 @@ mod tests {
     fn a_boundary_has_to_allow_it_as_well() {
         let mut bounded = role();
         let mut bound = |document: Value| {
-            bounded.permissions_boundary = Some(deployed::Boundary {
+            bounded.permissions_boundary = Some(operator_api::Boundary {
                 arn: "arn:b".to_owned(),
                 document: Part::Ok(document),
             });

@@ -1,6 +1,8 @@
-//! What is deployed, read through `crates/operator` with the caller's credentials.
+//! Reads what is deployed, through `crates/operator` and with the caller's credentials.
 
-pub(crate) mod deployed;
+pub(crate) mod configuration;
 pub(crate) mod operator;
 pub(crate) mod response;
+#[cfg(test)]
+pub(crate) mod samples;
 pub(crate) mod session;

@@ -1,7 +1,6 @@
-//! Asks AWS, through `crates/operator`: the SDK is compiled into that binary and not into this one, which starts fast.
+//! Starts `crates/operator`, which sends the requests to AWS: it links the SDK, so this crate compiles and starts fast.
 //!
-//! Here is how it is started, and what it changes; who the caller is, [`session`](crate::session) has, and what is deployed
-//! is read in [`deployed`](crate::deployed).
+//! [`Operator`] has one method per subcommand. The results are the types of `operator_api`.
 
 use std::{
     ffi::OsString,
@@ -9,7 +8,8 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use contract::{Partition, Region, RoleName};
+use contract::{Region, RoleName};
+use operator_api::{ChangeSetArn, Invocation, Planned, Snapshot};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
@@ -17,155 +17,236 @@ use crate::{
     sys::{process::Program, workspace::Workspace},
 };
 
-/// The operator, asking in one region.
+/// The operator, built, with a region and credentials.
 #[derive(Debug)]
 pub(crate) struct Operator<'a> {
     program: Program,
     region: &'a Region,
-    /// Whose keys it gets; without one, it has what its environment gives.
-    session: Option<&'a Session>,
+    credentials: Credentials<'a>,
+}
+
+/// The credentials that the operator uses.
+#[derive(Debug)]
+enum Credentials<'a> {
+    /// The first ones that the AWS CLI would find. If there are none, `inspect` reports that in its result.
+    Default,
+    Profile(&'a str),
+    Session(&'a Session),
+}
+
+/// The resources that [`Operator::inspect`] reads.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Query {
+    /// Roles of the caller's account. IAM finds them by name, whatever their path.
+    pub(crate) roles: Vec<RoleName>,
+    /// Functions in the region.
+    pub(crate) functions: Vec<String>,
+    /// CloudFormation stacks in the region.
+    pub(crate) stacks: Vec<String>,
 }
 
 impl<'a> Operator<'a> {
-    /// The operator as the caller of `session`.
+    /// Uses the credentials that the environment provides.
     ///
     /// # Errors
-    /// It does not build.
+    /// The operator does not build.
+    pub(crate) fn new(workspace: &Workspace, region: &'a Region) -> Result<Self> {
+        Ok(Self {
+            program: program(workspace)?,
+            region,
+            credentials: Credentials::Default,
+        })
+    }
+
+    /// Uses the keys of `session`, in its region.
+    ///
+    /// # Errors
+    /// The operator does not build.
     pub(crate) fn of_caller(workspace: &Workspace, session: &'a Session) -> Result<Self> {
         Ok(Self {
-            program: operator(workspace)?,
-            region: session.region(),
-            session: Some(session),
+            credentials: Credentials::Session(session),
+            ..Self::new(workspace, session.region())?
         })
     }
 
-    /// The operator in `region` with these environment variables; those without a value are taken away.
+    /// Uses the credentials of `profile`, whatever the environment holds.
     ///
     /// # Errors
-    /// It does not build.
-    pub(crate) fn with_environment<N: Into<OsString>, V: Into<OsString>>(
+    /// The operator does not build.
+    pub(crate) fn of_profile(
         workspace: &Workspace,
         region: &'a Region,
-        variables: impl IntoIterator<Item = (N, Option<V>)>,
+        profile: &'a str,
     ) -> Result<Self> {
         Ok(Self {
-            program: operator(workspace)?.envs(variables),
-            region,
-            session: None,
+            credentials: Credentials::Profile(profile),
+            ..Self::new(workspace, region)?
         })
     }
 
-    /// A subcommand of it, in the region.
-    fn command(&self, name: &str) -> Result<Program> {
-        let program = self
-            .program
-            .clone()
-            .args([name, "--region", self.region.as_str()]);
-        match self.session {
-            Some(session) => session.give_to(program),
-            None => Ok(program),
+    /// Runs `program` instead of the operator.
+    #[cfg(test)]
+    pub(crate) fn fake(program: Program, region: &'a Region) -> Self {
+        Self {
+            program,
+            region,
+            credentials: Credentials::Default,
         }
     }
 
-    /// Creates or updates the CloudFormation stack `name` from `template`; what it tells on the way is shown only if it
-    /// fails.
+    /// Sets environment variables, and removes those without a value.
+    pub(crate) fn envs<N: Into<OsString>, V: Into<OsString>>(
+        self,
+        variables: impl IntoIterator<Item = (N, Option<V>)>,
+    ) -> Self {
+        Self {
+            program: self.program.envs(variables),
+            ..self
+        }
+    }
+
+    /// Gets the caller's identity from STS, and the caller's keys.
     ///
     /// # Errors
-    /// CloudFormation refuses, or the stack fails.
+    /// There are no credentials, or STS rejects them or cannot be reached.
+    pub(crate) fn open_session(&self) -> Result<Session> {
+        Session::open(self.command("credentials")?, self.region)
+    }
+
+    /// Reads the resources of `query` and the caller's identity. Unreadable ones are results, not errors.
+    ///
+    /// # Errors
+    /// The operator prints something unexpected.
+    pub(crate) fn inspect(&self, query: &Query) -> Result<Snapshot> {
+        let mut arguments = vec!["--caller"];
+        for role in &query.roles {
+            arguments.extend(["--role", role.as_str()]);
+        }
+        for function in &query.functions {
+            arguments.extend(["--function", function]);
+        }
+        for stack in &query.stacks {
+            arguments.extend(["--stack", stack]);
+        }
+        self.request("inspect", &arguments)
+            .context("Failed to inspect what is deployed")
+    }
+
+    /// Invokes `function` with `event`, which is JSON. A failure of the function itself is a result, not an error.
+    ///
+    /// # Errors
+    /// The function does not exist, or Lambda rejects the request or cannot be reached.
+    pub(crate) fn invoke(&self, function: &str, event: &str) -> Result<Invocation> {
+        self.request("invoke", &["--function", function, "--event", event])
+    }
+
+    /// Copies an S3 object into `file`.
+    ///
+    /// # Errors
+    /// The object does not exist or cannot be read.
+    pub(crate) fn fetch(&self, bucket: &str, key: &str, file: &Path) -> Result<()> {
+        let file = file.display().to_string();
+        self.request("fetch", &["--bucket", bucket, "--key", key, "--to", &file])
+            .map(|operator_api::Fetched { .. }| ())
+    }
+
+    /// Creates or updates the CloudFormation stack `name` from `template`. Prints the progress only if it fails.
+    ///
+    /// # Errors
+    /// CloudFormation rejects the change, or the stack fails.
     pub(crate) fn apply(&self, name: &str, template: &Path) -> Result<()> {
         self.command("apply")?
             .args(["--stack", name, "--template"])
             .args([template])
             .run_quietly()
-            .with_context(|| format!("Failed to deploy the stack `{name}`"))
+            .with_context(|| format!("Failed to deploy stack `{name}`"))
     }
 
-    /// Finds out what [`apply`](Self::apply) would change; the changes are told on standard error.
+    /// Creates a change set with what [`apply`](Self::apply) would change; prints the changes to standard error.
     ///
     /// # Errors
-    /// CloudFormation refuses, or the stack is in a state that it cannot be changed from.
+    /// CloudFormation rejects the change, or the status of the stack allows none.
     pub(crate) fn plan(&self, name: &str, template: &Path) -> Result<Planned> {
         let command = self
             .command("apply")?
             .args(["--plan", "--stack", name, "--template"])
             .args([template]);
-        answer(&command)
-            .with_context(|| format!("Failed to find out what would change in the stack `{name}`"))
+        command
+            .capture()
+            .and_then(|output| read(&output))
+            .with_context(|| format!("Failed to plan the change of stack `{name}`"))
     }
 
-    /// Does what was planned.
+    /// Executes a change set and waits for the stack.
     ///
     /// # Errors
     /// The stack has changed since, or fails.
-    pub(crate) fn execute(&self, plan: &ChangeSet) -> Result<()> {
-        let arn = plan.0.as_str();
+    pub(crate) fn execute(&self, change_set: &ChangeSetArn) -> Result<()> {
         self.command("apply")?
-            .args(["--execute", arn])
+            .args(["--execute", change_set.as_str()])
             .capture()
             .context("Failed to change the stack")?;
         Ok(())
     }
 
-    /// The command that deletes what was planned, and the stack if it was made for it.
+    /// The command that deletes a change set, and the stack that was created for it.
     ///
     /// # Errors
     /// As for [`Session::give_to`].
-    pub(crate) fn discard(&self, plan: &ChangeSet) -> Result<Program> {
-        Ok(self.command("apply")?.args(["--discard", plan.0.as_str()]))
+    pub(crate) fn discard(&self, change_set: &ChangeSetArn) -> Result<Program> {
+        Ok(self
+            .command("apply")?
+            .args(["--discard", change_set.as_str()]))
+    }
+
+    fn command(&self, name: &str) -> Result<Program> {
+        let program = self
+            .program
+            .clone()
+            .args([name, "--region", self.region.as_str()]);
+        match self.credentials {
+            Credentials::Default => Ok(program),
+            Credentials::Profile(profile) => Ok(program.args(["--profile", profile])),
+            Credentials::Session(session) => session.give_to(program),
+        }
+    }
+
+    /// Runs a subcommand for its result; what it prints to standard error becomes the error.
+    fn request<T: DeserializeOwned>(&self, name: &str, arguments: &[&str]) -> Result<T> {
+        let output = self
+            .command(name)?
+            .args(arguments.iter().copied())
+            .collect()?;
+        if !output.status.success() {
+            let message = output.stderr.trim();
+            bail!("{}", message.strip_prefix("error: ").unwrap_or(message));
+        }
+        read(&output.stdout)
     }
 }
 
-/// What would change in a stack.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Planned {
-    /// What to execute or discard; `None` where nothing would change.
-    pub(crate) change_set: Option<ChangeSet>,
-    /// The resources that would change.
-    changes: Vec<Change>,
+fn read<T: DeserializeOwned>(output: &str) -> Result<T> {
+    serde_json::from_str(output).with_context(|| {
+        format!(
+            "The operator printed an unexpected result: `{}`",
+            output.trim()
+        )
+    })
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Change {
-    action: String,
-    r#type: String,
-    physical_id: Option<String>,
-    replacement: Option<String>,
+/// Whether `plan` creates a role with this name: a new one, or one that replaces a role with another name.
+pub(crate) fn creates_role(plan: &Planned, name: &RoleName) -> bool {
+    plan.changes.iter().any(|change| {
+        let is_new = change.action == "Add"
+            || (change.replacement.as_deref() == Some("True")
+                && change.physical_id.as_deref() != Some(name.name()));
+        is_new && change.r#type == "AWS::IAM::Role"
+    })
 }
 
-impl Planned {
-    /// Whether a role would be created that is to have this name: as a new one, or in place of one with another name.
-    pub(crate) fn creates_role(&self, name: &RoleName) -> bool {
-        self.changes.iter().any(|change| {
-            let is_new = change.action == "Add"
-                || (change.replacement.as_deref() == Some("True")
-                    && change.physical_id.as_deref() != Some(name.name()));
-            is_new && change.r#type == "AWS::IAM::Role"
-        })
-    }
-}
-
-/// The ARN of a change set that waits for a decision.
-#[derive(Debug, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct ChangeSet(String);
-
-/// Asks STS in `region` who the caller is, and gets the caller's keys.
-///
-/// # Errors
-/// The operator does not build, there are no credentials, or STS does not answer or rejects them.
-pub(crate) fn open_session(workspace: &Workspace, region: &Region) -> Result<Session> {
-    let resolve = operator(workspace)?.args(["credentials", "--region", region.as_str()]);
-    Session::open(resolve, region)
-}
-
-/// The operator, built if it is out of date. Cargo gets no AWS settings; the operator gets them all, and runs in the
-/// current directory, which relative paths in them start from.
-///
-/// # Errors
-/// It does not build.
-pub(crate) fn operator(workspace: &Workspace) -> Result<Program> {
+/// The operator, built if it is out of date. Cargo gets no AWS settings. The operator gets all of them and runs in the
+/// current directory, because relative paths in them start there.
+fn program(workspace: &Workspace) -> Result<Program> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let messages = Program::new(cargo)
         .called("cargo")
@@ -175,16 +256,17 @@ pub(crate) fn operator(workspace: &Workspace) -> Result<Program> {
         .in_folder(workspace.root())
         .quiet()
         .capture()?;
-    let Some(executable) = messages.lines().find_map(executable) else {
-        bail!("Cargo does not say where the operator is that it has built");
-    };
+    let executable = messages
+        .lines()
+        .find_map(executable)
+        .context("Cargo did not report the path of the operator")?;
     Ok(Program::new(executable)
         .called("cargo run --quiet --package operator --")
         .with_aws_settings()
         .quiet())
 }
 
-/// Where a message of cargo says that the operator is.
+/// The path of the operator, if this message of cargo reports it.
 fn executable(message: &str) -> Option<PathBuf> {
     #[derive(Deserialize)]
     struct Message {
@@ -201,18 +283,6 @@ fn executable(message: &str) -> Option<PathBuf> {
         .filter(|_| message.target.name == "operator")
 }
 
-/// Runs the operator for its JSON.
-fn answer<T: DeserializeOwned>(command: &Program) -> Result<T> {
-    let text = command.capture()?;
-    serde_json::from_str(&text)
-        .with_context(|| format!("The operator answered something else: `{text}`"))
-}
-
-/// The partition that an ARN names.
-pub(crate) fn partition_of(arn: &str) -> Option<Partition> {
-    arn.split(':').nth(1)?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,10 +291,11 @@ mod tests {
     fn a_role_is_created_as_a_new_one_or_in_the_place_of_another() {
         let role = |change: &str| format!(r#"{{"type":"AWS::IAM::Role","resource":"R",{change}}}"#);
         let creates = |change: &str| {
-            let planned: Planned =
-                serde_json::from_str(&format!(r#"{{"changeSet":"arn","changes":[{change}]}}"#))
-                    .unwrap();
-            planned.creates_role(&"team/Reads".parse().unwrap())
+            let planned: Planned = serde_json::from_str(&format!(
+                r#"{{"stack":"s","kind":"update","changeSet":null,"changes":[{change}]}}"#
+            ))
+            .unwrap();
+            creates_role(&planned, &"team/Reads".parse().unwrap())
         };
         for (change, expected) in [
             (r#""action":"Add""#, true),
@@ -251,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn cargo_says_where_the_operator_is() {
+    fn cargo_reports_the_path_of_the_operator() {
         let artifact = |name: &str, executable: &str| {
             format!(
                 r#"{{"reason":"compiler-artifact","target":{{"kind":["bin"],"name":"{name}"}},"executable":{executable}}}"#
@@ -268,5 +339,11 @@ mod tests {
             executable(r#"{"reason":"build-finished","success":true}"#),
             None
         );
+    }
+
+    #[test]
+    fn an_unexpected_result_is_an_error_that_shows_it() {
+        let error = read::<Invocation>("oops\n").unwrap_err().to_string();
+        assert_eq!(error, "The operator printed an unexpected result: `oops`");
     }
 }

@@ -4,10 +4,9 @@ use std::fmt;
 
 use anyhow::{Context, Result};
 use contract::AccountId;
+use operator_api::Invocation;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
-
-use crate::inspect::deployed::Invocation;
 
 /// The answer to a call.
 #[derive(Debug)]
@@ -132,6 +131,7 @@ mod tests {
 
     fn read(function_error: Option<&str>, payload: Value) -> Result<Answer> {
         Answer::read(&Invocation {
+            status_code: 200,
             function_error: function_error.map(ToOwned::to_owned),
             payload,
         })

@@ -7,14 +7,13 @@
 //! Keys are in memory and in the environments of the programs that need them; they are never shown, nor written to a file.
 
 use std::{
-    fmt,
     sync::{Mutex, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context, Result, ensure};
-use contract::{AccountId, Region};
-use serde::Deserialize;
+use contract::Region;
+use operator_api::{Credentials, Identity, Keys};
 
 use crate::sys::{console, process::Program};
 
@@ -33,55 +32,17 @@ pub(crate) struct Session {
     keys: Mutex<Keys>,
 }
 
-/// Who the caller is, as STS says.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Identity {
-    /// The account that the credentials belong to.
-    pub(crate) account: AccountId,
-    /// The user or role behind them.
-    pub(crate) arn: String,
-}
-
-/// The operator's answer.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Resolved {
-    #[serde(flatten)]
-    identity: Identity,
-    keys: Keys,
-    endpoint_url: Option<String>,
-}
-
-#[derive(Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Keys {
-    access_key_id: String,
-    secret_access_key: String,
-    session_token: Option<String>,
-    /// Seconds since 1970; `None` where it is not known.
-    expires: Option<u64>,
-}
-
-/// Shows no key.
-impl fmt::Debug for Keys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keys")
-            .field("expires", &self.expires)
-            .finish_non_exhaustive()
-    }
-}
-
 impl Session {
     /// Asks STS in `region` who the caller is. `resolve` is the operator's command that gives the credentials.
     ///
     /// # Errors
     /// There are no credentials, or STS does not answer or rejects them.
     pub(crate) fn open(resolve: Program, region: &Region) -> Result<Self> {
-        let Resolved {
+        let Credentials {
             identity,
             keys,
             endpoint_url,
-        } = Resolved::by(&resolve)
+        } = credentials(&resolve)
             .with_context(|| format!("Failed to get the caller identity from STS in {region}"))?;
         Ok(Self {
             resolve,
@@ -122,10 +83,10 @@ impl Session {
 
     fn keys(&self) -> Result<Keys> {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        if keys.last(MIN_LIFETIME) {
+        if is_valid_for(&keys, MIN_LIFETIME) {
             return Ok(keys.clone());
         }
-        let resolved = Resolved::by(&self.resolve).context("Failed to refresh the credentials")?;
+        let resolved = credentials(&self.resolve).context("Failed to refresh the credentials")?;
         let (before, now) = (&self.identity.account, &resolved.identity.account);
         ensure!(
             before == now,
@@ -133,7 +94,7 @@ impl Session {
              hint: use credentials for account {before} until the command is done"
         );
         *keys = resolved.keys;
-        if !keys.last(MIN_LIFETIME) {
+        if !is_valid_for(&keys, MIN_LIFETIME) {
             console::note(&format!(
                 "warning: your credentials expire within {} minutes: what takes longer fails halfway",
                 MIN_LIFETIME.as_secs() / 60
@@ -143,22 +104,18 @@ impl Session {
     }
 }
 
-impl Keys {
-    /// Whether they are valid for `long` at least, as far as is known.
-    fn last(&self, long: Duration) -> bool {
-        let end = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
-        self.expires
-            .is_none_or(|seconds| end(seconds) > SystemTime::now() + long)
-    }
+/// Whether the keys are valid for at least `duration`, as far as their expiry is known.
+fn is_valid_for(keys: &Keys, duration: Duration) -> bool {
+    keys.expires.is_none_or(|seconds| {
+        UNIX_EPOCH + Duration::from_secs(seconds) > SystemTime::now() + duration
+    })
 }
 
-impl Resolved {
-    fn by(resolve: &Program) -> Result<Self> {
-        // The answer has secrets in it: an error must not show it, as serde_json's own may.
-        serde_json::from_str(&resolve.capture()?)
-            .ok()
-            .context("The operator answered something else than credentials")
-    }
+fn credentials(resolve: &Program) -> Result<Credentials> {
+    // The output has secrets in it: an error must not show it, as serde_json's own may.
+    serde_json::from_str(&resolve.capture()?)
+        .ok()
+        .context("The operator printed something other than credentials")
 }
 
 #[cfg(test)]
@@ -171,7 +128,7 @@ mod tests {
         let ends = now.as_secs() + seconds;
         let script = format!(
             r#"echo >> count; n=$(wc -l < count); a={}; [ "$n" = 1 ] || a={}
-            printf '{{"account":"%s","arn":"arn:x","keys":{{"accessKeyId":"AKIA%s","secretAccessKey":"hid''den",' "$a" "$n"
+            printf '{{"account":"%s","arn":"arn:x","userId":"AIDA","partition":"aws","keys":{{"accessKeyId":"AKIA%s","secretAccessKey":"hid''den",' "$a" "$n"
             printf '"sessionToken":null,"expires":{ends}}},"endpointUrl":null}}'"#,
             accounts[0], accounts[1]
         );
