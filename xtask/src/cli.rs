@@ -1,14 +1,59 @@
-//! The flags, as they are typed. What they mean is decided by the command they belong to.
+//! Defines the command line. Each command decides what its flags mean.
 
-use std::path::PathBuf;
+use std::{fmt::Write as _, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::render::output::Mode;
 
-/// List S3 buckets across AWS accounts from a Lambda function: render, build and deploy it, one stage at a time.
+/// The commands by task, in the order of `--help` and of the documentation.
+pub(crate) const TASKS: [(&str, &[&str]); 5] = [
+    ("Describe a stage", &["envs", "render", "roles", "diagram"]),
+    ("Check it", &["check", "diff", "doctor"]),
+    (
+        "Deploy it",
+        &["build", "package", "deploy", "rollback", "remove"],
+    ),
+    ("Operate it", &["invoke", "info", "logs"]),
+    (
+        "Develop this project",
+        &["demo", "test", "bench", "setup", "emulator"],
+    ),
+];
+
+/// Parses the arguments of this process. Prints the help or an error and exits if there is no command to run.
+pub(crate) fn parse() -> Cli {
+    Cli::from_arg_matches(&command().get_matches())
+        .unwrap_or_else(|error| error.format(&mut command()).exit())
+}
+
+/// The command line, whose `--help` groups the commands by task. clap itself has one list for all of them.
+pub(crate) fn command() -> clap::Command {
+    let command = Cli::command();
+    let style = *command.get_styles().get_header();
+    let mut template = "{about-with-newline}\n{usage-heading} {usage}\n".to_owned();
+    for (task, names) in TASKS {
+        // Writing to a string cannot fail.
+        let _ = writeln!(template, "\n{style}{task}:{style:#}");
+        for name in names {
+            let about = command
+                .find_subcommand(name)
+                .and_then(clap::Command::get_about);
+            let about = about.map(ToString::to_string).unwrap_or_default();
+            let _ = writeln!(template, "  {name:<9} {about}");
+        }
+    }
+    let _ = write!(
+        template,
+        "\n{style}Options:{style:#}\n{{options}}{{after-help}}"
+    );
+    command.help_template(template)
+}
+
+/// List S3 buckets across AWS accounts with a Lambda function
 ///
-/// A stage is a file `environments/variables.STAGE.yml`. What is made from it lies in `dist/STAGE`.
+/// Renders, builds and deploys the function, one stage at a time. A stage is a file `environments/variables.STAGE.yml`; what
+/// is generated from it is in `dist/STAGE`.
 #[derive(Debug, Parser)]
 #[command(
     name = "xtask",
@@ -16,122 +61,172 @@ use crate::render::output::Mode;
     version,
     max_term_width = 100,
     after_help = "Results go to standard output, everything else to standard error.\n\
-                  Exit status: 0 done; 2 the input is at fault (flags, variables file, template); 1 anything else.\n\n\
-                  New here? `cargo xtask demo` shows the whole thing on this machine, with no AWS account."
+                  Exit status: 0 success; 2 invalid input (flags, variables file or template); 1 any other failure.\n\n\
+                  New here? `cargo xtask demo` runs everything on this machine, without an AWS account."
 )]
 pub(crate) struct Cli {
-    /// The workspace to work on, when it is not the one that this command belongs to
-    #[arg(long, value_name = "FOLDER", global = true, hide_short_help = true)]
+    /// The workspace to work on, if it is not the one that this command belongs to
+    #[arg(long, value_name = "DIRECTORY", global = true, hide_short_help = true)]
     pub(crate) workspace: Option<PathBuf>,
 
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
-/// One subcommand, one file in `commands`.
+/// One variant per file in `commands`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// List the stages and whether each is valid
+    ///
+    /// Shows the region, the accounts and the roles of each stage.
+    ///
+    /// Example: `cargo xtask envs --json`
+    Envs(Envs),
     /// Render a stage's serverless.yml into dist/STAGE
     ///
-    /// Nothing is written unless every stage asked for is valid. The same input gives the same bytes. The templates are
-    /// in `templates` and yours to edit.
+    /// Writes nothing unless every requested stage is valid. The same input gives the same bytes. The templates are in
+    /// `templates`, for you to edit.
     ///
     /// Example: `cargo xtask render --env dev`
     Render(Render),
-    /// Render the IAM roles of both accounts, as CloudFormation templates, into dist/STAGE/roles
+    /// Render a stage's IAM roles; with --apply, deploy one
     ///
-    /// `admin.yml` is the function's execution role, for the Admin account; `target.yml` the role that it assumes, for
-    /// every Target account, alone or as a StackSet; `target-ACCOUNT.yml` that of a Target with a role or an external ID
-    /// of its own. Deploy admin.yml first: a trust policy cannot name a role that does not exist.
+    /// Writes CloudFormation templates into dist/STAGE/roles: `admin.yml` has the function's execution role, for the Admin
+    /// account. `target.yml` has the role that it assumes, for every Target account or as a StackSet. `target-ACCOUNT.yml`
+    /// is for a target with a role or an external ID of its own. Deploy admin.yml first: a trust policy cannot name a role
+    /// that does not exist.
     ///
-    /// Example: `cargo xtask roles --env dev`
+    /// Example: `AWS_PROFILE=admin cargo xtask roles --env dev --apply admin`
     Roles(Roles),
-    /// Draw a stage's trust as a Mermaid diagram: accounts, roles, who assumes what under which conditions
+    /// Draw a stage's trust as a Mermaid diagram
     ///
-    /// GitHub and GitLab draw what is printed where it stands between "```mermaid" and "```". Targets with the same role
-    /// and external ID are one box. What the variables say is drawn, not what is deployed.
+    /// Shows the accounts, the roles, and which role may assume which under what conditions. GitHub and GitLab render the
+    /// output between "```mermaid" and "```". Targets with the same role and external ID share a box. The diagram shows
+    /// the variables file, not what is deployed.
     ///
     /// Example: `cargo xtask diagram --env dev`
     Diagram(OneStage),
-    /// Validate the variables files, the templates and what is generated from them; no network, no credentials
+    /// Validate variables files and templates
     ///
-    /// Every problem of every stage is told in one go, with file, line and the way to mend it. With `--env`, one stage
-    /// alone is looked at.
+    /// Also checks that the generated files are up to date and that the links in the documentation work. Works offline and
+    /// without credentials. Reports every problem in every stage, with its file, line and fix. Use `--env` to check one
+    /// stage.
+    ///
+    /// Exits with 2 if a variables file or a template is invalid, and with 1 if a generated file is out of date or a link
+    /// is broken.
+    ///
+    /// Example: `cargo xtask check --fix`
     Check(Check),
-    /// Look for what may be the matter with a stage, and say what to do
+    /// Show what a deployment would change
     ///
-    /// From the tools on this machine to the roles of both accounts and the deployed function, which is invoked: each
-    /// check is ok, failed or unknown. A refusal is compared with the policies as rendered and, where these credentials
-    /// may read them, as deployed; the likely causes come in order, with the statement to paste into the right account.
-    /// Exit status 1 where a check failed.
-    ///
-    /// Example: `AWS_PROFILE=admin cargo xtask doctor --env dev --target-profile target`
-    Doctor(Doctor),
-    /// List the stages, their accounts and roles, and whether each is valid
-    Envs(Envs),
-    /// Build the function for Lambda into dist/STAGE/handler.zip, byte for byte reproducible
-    ///
-    /// cargo-lambda builds it for provided.al2023; its architecture and the glibc that it needs are checked. Prints the
-    /// archive's SHA-256.
-    Build(OneStage),
-    /// Render, build, and package as CloudFormation; lint the result; no network, no credentials
-    ///
-    /// Prints the path of the CloudFormation template that a deploy would use.
-    Package(OneStage),
-    /// Show what a deploy would change, and first of all what of it broadens access; nothing is changed
-    ///
-    /// The packaged CloudFormation template, the code and the roles, each against what is deployed. What cannot be seen
-    /// with your credentials is said.
+    /// Compares the packaged template, the code and the roles with what is deployed, and changes nothing. Changes that
+    /// broaden access come first. Anything your credentials cannot read is listed as unknown.
     ///
     /// Example: `AWS_PROFILE=admin cargo xtask diff --env prod`
     Diff(Diff),
-    /// Deploy a stage, after checking that you are in its Admin account
+    /// Diagnose a stage and suggest fixes
     ///
-    /// Asks STS who you are before anything is built, and refuses where that is not the stage's Admin account; then
-    /// renders, builds, packages and deploys with the Serverless Framework what differs from what runs. Credentials come
-    /// from where the AWS CLI takes them. Exit status 1 where something else than the package runs afterwards. A stage with `protected: true` wants its name typed.
+    /// Checks the local tools, the roles in both accounts and the deployed function, which it invokes. Each check is ok,
+    /// failed or unknown. For a denied request, lists the causes, most likely first, with the policy statement to add and
+    /// where.
+    ///
+    /// Exits with 1 if a check failed.
+    ///
+    /// Example: `AWS_PROFILE=admin cargo xtask doctor --env dev --target-profile target`
+    Doctor(Doctor),
+    /// Build the function into dist/STAGE/handler.zip
+    ///
+    /// Builds with cargo-lambda for provided.al2023, byte-for-byte reproducible, and checks the architecture and the
+    /// required glibc version. Prints the archive's SHA-256.
+    ///
+    /// Example: `cargo xtask build --env dev`
+    Build(OneStage),
+    /// Package a stage as CloudFormation and lint the result
+    ///
+    /// Renders and builds first. Works offline, once the tools are installed, and without credentials. Prints the path of
+    /// the CloudFormation template that a deployment would use.
+    ///
+    /// Example: `cargo xtask package --env dev`
+    Package(OneStage),
+    /// Deploy a stage to its Admin account
+    ///
+    /// Verifies with STS that your credentials belong to the stage's Admin account, before it builds anything. Then renders,
+    /// builds, packages and deploys with the Serverless Framework whatever differs from what is deployed, and invokes the
+    /// function once. Credentials come from where the AWS CLI takes them. A stage with `protected: true` asks for its name.
+    ///
+    /// Exits with 1 if something other than the package runs afterwards, or if targets fail that did not fail before.
     ///
     /// Example: `AWS_PROFILE=admin cargo xtask deploy --env prod`
     Deploy(Deploy),
-    /// Invoke the deployed function and print its answer
+    /// Roll back to the previous deployment
     ///
-    /// Exit status 1 where the function fails; what it fails with is printed all the same.
-    Invoke(Invoke),
-    /// Return to the deployment before, after checking that you are in the stage's Admin account
+    /// Restores the function's code and configuration; the Serverless Framework keeps the last five deployments. Does not
+    /// change the roles, the variables file or dist/STAGE. Requires credentials for the Admin account. A stage with
+    /// `protected: true` asks for its name.
     ///
-    /// The Framework keeps the last five deployments: code and configuration of the function. The roles, the variables
-    /// file and dist/STAGE stay as they are. A stage with `protected: true` wants its name typed.
+    /// Example: `AWS_PROFILE=admin cargo xtask rollback --env prod`
     Rollback(Rollback),
+    /// Delete a stage's function and logs
+    ///
+    /// Deletes the CloudFormation stack; the roles stay. Requires credentials for the Admin account. A stage with
+    /// `protected: true` asks for its name.
+    ///
+    /// Example: `AWS_PROFILE=admin cargo xtask remove --env dev`
+    Remove(Remove),
+    /// Invoke the deployed function and print its response
+    ///
+    /// Exits with 1 if the function fails; its error is printed all the same.
+    ///
+    /// Example: `AWS_PROFILE=admin cargo xtask invoke --env dev --event '{"prefix": "logs-"}'`
+    Invoke(Invoke),
     /// Show what is deployed
+    ///
+    /// Prints the Serverless Framework's summary of the stage: the stack, its resources and the function.
+    ///
+    /// Example: `AWS_PROFILE=admin cargo xtask info --env dev`
     Info(OneStage),
     /// Show the deployed function's logs
+    ///
+    /// Example: `AWS_PROFILE=admin cargo xtask logs --env dev --since 1h`
     Logs(Logs),
-    /// Remove what is deployed, after checking that you are in the stage's Admin account
+    /// Run everything locally, without an AWS account
     ///
-    /// The stack with the function and its logs; the roles stay. A stage with `protected: true` wants its name typed.
-    Remove(Remove),
-    /// Show the whole job on this machine, with no AWS account: an emulator, roles, buckets, a deploy, an invocation
+    /// Starts an emulator, creates roles and buckets, deploys the function and invokes it. Only the function's response goes
+    /// to standard output. Stops everything that it started, also on Ctrl-C. The first run installs the pinned tools and
+    /// builds the function, which takes minutes.
     ///
-    /// The function's answer is all that goes to standard output. What is started is stopped, also on Ctrl-C. The first
-    /// run installs the pinned tools and builds the function, which takes minutes.
+    /// Example: `cargo xtask demo`
     Demo,
-    /// Run every check and test of the project, as CI does
+    /// Run every check and test, as CI does
     ///
-    /// Formatting, lints, spelling, unit and documentation tests, a quick benchmark (judged by requests, connections and
-    /// sizes), and the end-to-end tests against the emulator. Nothing of it can reach AWS.
+    /// Runs formatting, lints, spelling, unit and documentation tests, a quick benchmark (judged by requests, connections
+    /// and sizes) and the end-to-end tests against the emulator. It never contacts AWS.
+    ///
+    /// Example: `cargo xtask test --quick`
     Test(Test),
-    /// Measure the function beside Python and beside what the machine allows; with `--generator`, the generator
+    /// Measure the function against Python and a baseline
     ///
-    /// Cold start, warm calls, processor time, memory, requests and sizes, against services on this machine. Prints
-    /// tables, and writes them, the raw figures and pictures into dist/bench. A full run takes half an hour and writes
-    /// what the README shows. Exit status 1 where the function makes other requests than it must, or is too large.
+    /// Measures cold starts, warm invocations, CPU time, memory, requests and sizes against services on this machine.
+    /// Prints tables, and writes them, the raw figures and pictures into dist/bench. A full run takes half an hour, and
+    /// updates the figures in the documentation.
+    ///
+    /// Exits with 1 if the function sends more requests than it needs or is too large.
+    ///
+    /// Example: `cargo xtask bench --quick`
     Bench(Bench),
-    /// Install the pinned tools into target/tools; the other commands do so by themselves when they miss one
-    Setup,
-    /// Start the emulator that `demo` and the tests use, and keep it running until standard input closes
+    /// Install the pinned tools into target/tools
     ///
-    /// Prints one line of JSON when it is ready: `endpoint`, `caFile`, `logFile`, `pid`, and `environment`, the variables
-    /// that a client needs. `AWS_ACCESS_KEY_ID` is the account that the client is to be: any 12 digits.
+    /// Other commands install the tools that they need on their own.
+    ///
+    /// Example: `cargo xtask setup`
+    Setup,
+    /// Start the emulator that `demo` and the tests use
+    ///
+    /// Keeps it running until standard input closes. Prints one line of JSON when it is ready: `endpoint`, `caFile`,
+    /// `logFile`, `pid`, and `environment`, the variables that a client needs. `AWS_ACCESS_KEY_ID` selects the client's
+    /// account: any 12 digits.
+    ///
+    /// Example: `cargo xtask emulator`
     Emulator,
 }
 
@@ -147,7 +242,7 @@ pub(crate) struct OneStage {
 pub(crate) struct Render {
     #[command(flatten)]
     pub(crate) stage: OneStage,
-    /// Every stage there is
+    /// Render every stage
     #[arg(long, conflicts_with = "env")]
     pub(crate) all: bool,
     #[command(flatten)]
@@ -160,42 +255,42 @@ pub(crate) struct Roles {
     pub(crate) stage: OneStage,
     #[command(flatten)]
     pub(crate) mode: RenderMode,
-    /// Print the bare policies instead, for who manages IAM in another way, such as with Terraform
+    /// Print the policies instead, if you manage IAM yourself, for example with Terraform
     #[arg(long, value_name = "FORMAT", conflicts_with_all = ["stdout", "check"])]
     pub(crate) policy: Option<PolicyFormat>,
-    /// Deploy one of them into the caller's account with CloudFormation, showing first what will change
+    /// Deploy one role to your account with CloudFormation, after showing what will change
     #[arg(long, value_name = "SIDE", conflicts_with_all = ["stdout", "check", "policy"])]
     pub(crate) apply: Option<Side>,
-    /// On a protected stage, do not ask about what broadens access
+    /// On a protected stage, skip the confirmation of changes that broaden access
     #[arg(long, requires = "apply")]
     pub(crate) allow_broadening: bool,
     #[command(flatten)]
     pub(crate) confirmation: Confirmation,
 }
 
-/// Whose role.
+/// The account that a role belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Side {
-    /// The Admin account's: the function's execution role
+    /// The function's execution role, in the Admin account
     Admin,
-    /// A Target account's: the role that the function assumes there
+    /// The role that the function assumes, in a Target account
     Target,
 }
 
-/// In what form policies are printed.
+/// The format of printed policies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PolicyFormat {
-    /// One JSON object: the execution role, and each role that it assumes
+    /// One JSON object with the execution role and each role that it assumes
     Json,
 }
 
-/// Where rendered text goes; without a flag, into dist/STAGE.
+/// What happens to a rendered file. Without a flag, it is written into dist/STAGE.
 #[derive(Debug, Args)]
 pub(crate) struct RenderMode {
     /// Print instead of writing
     #[arg(long, conflicts_with = "check")]
     pub(crate) stdout: bool,
-    /// Write nothing; exit 1 with a diff when what is on disk is stale or missing
+    /// Write nothing; exit with 1 and a diff if a file on disk is out of date or missing
     #[arg(long)]
     pub(crate) check: bool,
 }
@@ -214,8 +309,8 @@ impl RenderMode {
 pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) stage: OneStage,
-    /// Write the generated files (the JSON Schema, the README's tables) anew, and put the account ids of variables files
-    /// in quotes
+    /// Update the generated files (the JSON Schema, tables in the documentation) and put account IDs in variables files in
+    /// quotes
     #[arg(long)]
     pub(crate) fix: bool,
 }
@@ -224,13 +319,13 @@ pub(crate) struct Check {
 pub(crate) struct Doctor {
     #[command(flatten)]
     pub(crate) stage: OneStage,
-    /// Ask nobody: the tools, the variables file and what is rendered
+    /// Run only the checks that need no network: tools, variables file, rendered files
     #[arg(long, conflicts_with = "target_profiles")]
     pub(crate) offline: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// An AWS profile that may read the roles of a Target account (may be repeated)
+    /// An AWS profile that can read the roles of a Target account (repeatable)
     #[arg(long = "target-profile", value_name = "NAME")]
     pub(crate) target_profiles: Vec<String>,
 }
@@ -246,7 +341,7 @@ pub(crate) struct Envs {
 pub(crate) struct Diff {
     #[command(flatten)]
     pub(crate) stage: OneStage,
-    /// An AWS profile that may read the roles of a Target account (may be repeated)
+    /// An AWS profile that can read the roles of a Target account (repeatable)
     #[arg(long = "target-profile", value_name = "NAME")]
     pub(crate) target_profiles: Vec<String>,
 }
@@ -255,10 +350,10 @@ pub(crate) struct Diff {
 pub(crate) struct Deploy {
     #[command(flatten)]
     pub(crate) stage: OneStage,
-    /// Check who you are, say what would be deployed, and stop
+    /// Verify the account, print what would be deployed, and stop
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// On a protected stage, do not ask about what broadens access
+    /// On a protected stage, skip the confirmation of changes that broaden access
     #[arg(long)]
     pub(crate) allow_broadening: bool,
     #[command(flatten)]
@@ -267,13 +362,13 @@ pub(crate) struct Deploy {
     pub(crate) confirmation: Confirmation,
 }
 
-/// What follows a deployment.
+/// The invocation after a deployment.
 #[derive(Debug, Args)]
 pub(crate) struct Smoke {
-    /// Leave out the invocation that shows whether every target answers
+    /// Skip the invocation that tests every target
     #[arg(long)]
     pub(crate) no_smoke: bool,
-    /// How many accounts may fail that did not fail before
+    /// The number of targets that may fail although they did not fail before
     #[arg(
         long,
         value_name = "N",
@@ -287,7 +382,7 @@ pub(crate) struct Smoke {
 pub(crate) struct Rollback {
     #[command(flatten)]
     pub(crate) stage: OneStage,
-    /// The deployment to return to, in the milliseconds that the Framework names it by; without it, the one before
+    /// The deployment to return to, by its timestamp in milliseconds; by default, the previous one
     #[arg(long, value_name = "TIMESTAMP")]
     pub(crate) to: Option<u64>,
     #[command(flatten)]
@@ -296,10 +391,10 @@ pub(crate) struct Rollback {
     pub(crate) confirmation: Confirmation,
 }
 
-/// How a protected stage is confirmed.
+/// The confirmation of a protected stage.
 #[derive(Debug, Args)]
 pub(crate) struct Confirmation {
-    /// Do not ask: neither for the name of a protected stage nor anything else
+    /// Skip confirmation prompts, except for changes that broaden access
     #[arg(long)]
     pub(crate) yes: bool,
 }
@@ -317,10 +412,10 @@ pub(crate) struct Invoke {
 pub(crate) struct Logs {
     #[command(flatten)]
     pub(crate) stage: OneStage,
-    /// Go on showing new lines
+    /// Keep printing new lines
     #[arg(long)]
     pub(crate) tail: bool,
-    /// How far back: 30m, 2h, 1d, or a time such as 2026-01-31T08:00
+    /// The start: 30m, 2h or 1d ago, or a time such as 2026-01-31T08:00
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
 }
@@ -335,20 +430,77 @@ pub(crate) struct Remove {
 
 #[derive(Debug, Args)]
 pub(crate) struct Test {
-    /// Leave out the benchmark and the end-to-end tests, which need Python and Node and take minutes
+    /// Skip the benchmark and the end-to-end tests, which need Python and Node and take minutes
     #[arg(long)]
     pub(crate) quick: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
-    /// Once or twice instead of often: within a minute, and rough
+    /// Measure once or twice only: rough figures within a minute
     #[arg(long, conflicts_with = "generator")]
     pub(crate) quick: bool,
-    /// What a person waits for at the terminal, instead: the first start, render, check
+    /// Measure the generator instead: the first start, `render` and `check`
     #[arg(long)]
     pub(crate) generator: bool,
-    /// Measure nothing: make what the README shows anew, from docs/bench.json
+    /// Measure nothing; regenerate the figures in the documentation from docs/bench.json
     #[arg(long, conflicts_with_all = ["quick", "generator"])]
     pub(crate) redraw: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_belongs_to_one_task() {
+        let mut grouped: Vec<&str> = TASKS
+            .iter()
+            .flat_map(|(_, names)| names.iter().copied())
+            .collect();
+        grouped.sort_unstable();
+        let command = command();
+        let mut names: Vec<&str> = command
+            .get_subcommands()
+            .map(clap::Command::get_name)
+            .collect();
+        names.sort_unstable();
+        assert_eq!(grouped, names);
+    }
+
+    #[test]
+    fn every_command_has_a_short_summary_and_an_example() {
+        for command in command().get_subcommands() {
+            let name = command.get_name();
+            let summary = command.get_about().unwrap().to_string();
+            assert!(summary.len() <= 60, "{name}: {summary}");
+            assert!(!summary.contains(". ") && !summary.ends_with('.'), "{name}");
+            let help = command.get_long_about().unwrap().to_string();
+            let example = help.lines().last().unwrap();
+            assert!(example.starts_with("Example: `"), "{name}: {example}");
+            assert!(example.contains(&format!("cargo xtask {name}")), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_help_groups_the_commands() {
+        let help = command().render_long_help().to_string();
+        let mut rest = help.as_str();
+        for (task, names) in TASKS {
+            rest = rest.split_once(&format!("\n{task}:\n")).unwrap().1;
+            for name in names {
+                assert!(
+                    rest.contains(&format!("\n  {name} "))
+                        || rest.starts_with(&format!("  {name} ")),
+                    "{name}"
+                );
+            }
+        }
+        assert!(rest.contains("\nOptions:\n"), "{help}");
+    }
 }

@@ -19,14 +19,12 @@ mod tools;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use cli::{Cli, Command};
 use sys::{fault, workspace::Workspace};
 
 /// The whole program: reads this process's arguments, tells what went wrong, and gives the exit status.
 pub fn main() -> ExitCode {
-    let Cli { workspace, command } = Cli::parse();
+    let Cli { workspace, command } = cli::parse();
     let outcome =
         Workspace::locate(workspace.as_deref()).and_then(|workspace| run(&workspace, &command));
     match outcome {
