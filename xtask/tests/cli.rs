@@ -53,6 +53,7 @@ impl Workspace {
     }
 
     fn write(&self, name: &str, text: &str) {
+        fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
         fs::write(self.path(name), text).unwrap();
     }
 
@@ -819,14 +820,30 @@ fn the_bare_policies() {
 fn the_picture_in_the_readme_is_kept_fresh() {
     let workspace = Workspace::new().with_stage("dev", SEED);
     let marks = |name: &str| format!("<!-- generated: {name} -->\n<!-- end -->\n");
-    let readme = ["diagram", "variables", "commands"].map(marks);
-    workspace.write("README.md", &readme.concat());
+    workspace.write("README.md", &["diagram", "commands"].map(marks).concat());
+    for page in ["variables", "commands"] {
+        workspace.write(&format!("docs/{page}.md"), &marks(page));
+    }
     let drawn = workspace.xtask(&["diagram", "--env", "dev"]);
     assert_eq!(drawn.status.code(), Some(0), "{}", stderr(&drawn));
     assert_eq!(workspace.xtask(&["check", "--fix"]).status.code(), Some(0));
     let block = format!("```mermaid\n{}```\n<!-- end -->", stdout(&drawn));
     assert!(workspace.read("README.md").contains(&block));
     assert_eq!(workspace.xtask(&["check"]).status.code(), Some(0));
+
+    for (page, part) in [
+        ("variables", "| `admin-account-id` | required |"),
+        ("commands", "### deploy\n\nDeploy a stage"),
+    ] {
+        let path = format!("docs/{page}.md");
+        let fresh = workspace.read(&path);
+        assert!(fresh.contains(part), "{fresh}");
+        workspace.write(&path, &marks(page));
+        let stale = workspace.xtask(&["check"]);
+        assert_eq!(stale.status.code(), Some(1));
+        assert!(stderr(&stale).contains(&format!("{path} is out of date")));
+        workspace.write(&path, &fresh);
+    }
 
     let workspace = workspace.with_stage("dev", &format!("{SEED}external-id: audit-2026\n"));
     let stale = workspace.xtask(&["check"]);

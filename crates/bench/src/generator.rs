@@ -209,6 +209,11 @@ impl Workspace {
         let folder = TempDir::new().context("Failed to make a folder for a workspace")?;
         for path in [
             "README.md",
+            "ARCHITECTURE.md",
+            "CHANGELOG.md",
+            "CONTRIBUTING.md",
+            "LICENSE-APACHE",
+            "LICENSE-MIT",
             "environments/variables.dev.yml",
             "environments/variables.schema.json",
         ] {
@@ -217,10 +222,9 @@ impl Workspace {
                 &files::read(&setup.workspace.join(path))?,
             )?;
         }
-        files::copy_folder(
-            &setup.workspace.join("templates"),
-            &folder.path().join("templates"),
-        )?;
+        for name in ["docs", "templates"] {
+            files::copy_folder(&setup.workspace.join(name), &folder.path().join(name))?;
+        }
         Ok(Self(folder))
     }
 

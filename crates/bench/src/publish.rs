@@ -1,9 +1,10 @@
-//! What is committed of a full run: its figures (`docs/bench.json`), and what is made from them and from nothing else, the
-//! picture beside them and the README's block.
+//! Publishes a full run: its figures (`docs/bench.json`), and what follows from them alone, the picture and the blocks in
+//! the documentation.
 
 use std::path::Path;
 
 use anyhow::Result;
+use serde_json::json;
 
 use crate::{files, picture, print, report, summary::Summary};
 
@@ -18,14 +19,18 @@ pub(crate) fn figures(folder: &Path, summary: &Summary) -> Result<()> {
     files::write_json(&folder.join(FIGURES), summary)
 }
 
-/// Draws the picture beside the figures of `folder`, and prints the README's block.
+/// Draws the picture beside the figures of `folder`, and prints the documentation's blocks as JSON.
 ///
 /// # Errors
 /// There are no figures, or the picture cannot be written.
 pub(crate) fn draw(folder: &Path) -> Result<()> {
     let summary: Summary = files::read_json(&folder.join(FIGURES))?;
     files::write(&folder.join(PICTURE), &picture::whole(&summary)?)?;
-    print::result(&report::for_readme(&summary))?;
+    let blocks = json!({
+        "readme": report::in_brief(&summary),
+        "page": report::for_page(&summary),
+    });
+    print::result(&format!("{blocks}\n"))?;
     Ok(())
 }
 
@@ -33,27 +38,35 @@ pub(crate) fn draw(folder: &Path) -> Result<()> {
 mod tests {
     use super::*;
 
-    /// Figures, table and picture are committed together: none of them is changed by hand, or alone.
+    /// Figures, blocks and picture are committed together: none of them is changed by hand, or alone.
     #[test]
-    fn the_readme_shows_what_the_committed_figures_give() {
+    fn the_documentation_shows_what_the_committed_figures_give() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let folder = root.join("docs");
-        let readme = files::read(&root.join("README.md")).unwrap();
-        let (_, rest) = readme.split_once("<!-- generated: bench -->\n").unwrap();
-        let (block, _) = rest.split_once("<!-- end -->").unwrap();
+        let block = |file: &str, name: &str| {
+            let text = files::read(&root.join(file)).unwrap();
+            let begin = format!("<!-- generated: {name} -->\n");
+            let (_, rest) = text.split_once(&begin).unwrap();
+            rest.split_once("<!-- end -->").unwrap().0.to_owned()
+        };
+        let readme = block("README.md", "performance");
+        let page = block("docs/performance.md", "bench");
         if !folder.join(FIGURES).exists() {
-            assert_eq!(block, "Not measured yet: `cargo xtask bench` does it.\n");
+            for block in [readme, page] {
+                assert_eq!(block, "Not measured yet: `cargo xtask bench` does it.\n");
+            }
             assert!(!folder.join(PICTURE).exists(), "a picture of no figures");
             return;
         }
-        let mend = "hint: cargo xtask bench --redraw";
+        let hint = "hint: run `cargo xtask bench --redraw`";
         let summary: Summary = files::read_json(&folder.join(FIGURES)).unwrap();
         assert!(!summary.quick && summary.failures.is_empty());
-        assert_eq!(block, report::for_readme(&summary), "{mend}");
+        assert_eq!(readme, report::in_brief(&summary), "{hint}");
+        assert_eq!(page, report::for_page(&summary), "{hint}");
         let picture = files::read(&folder.join(PICTURE)).unwrap();
         assert!(
             picture == picture::whole(&summary).unwrap(),
-            "docs/{PICTURE} is stale\n{mend}"
+            "docs/{PICTURE} is out of date\n{hint}"
         );
     }
 }

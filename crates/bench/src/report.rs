@@ -1,4 +1,4 @@
-//! A summary as tables in Markdown: the whole of it, and the few rows that the README shows.
+//! A summary as tables in Markdown: the whole of it, and the parts that the documentation shows.
 
 use std::fmt::Write as _;
 
@@ -32,10 +32,49 @@ pub(crate) fn whole(summary: &Summary) -> String {
     text
 }
 
-/// What the README shows, to stand between its marks.
-pub(crate) fn for_readme(summary: &Summary) -> String {
+/// The README's block: the picture and the main figures, a line each.
+pub(crate) fn in_brief(summary: &Summary) -> String {
     let mut text =
-        "![Cold start, warm call, memory and many accounts, compared](docs/bench.svg)\n\n"
+        "![Cold start, warm invocation, memory and many accounts, compared](docs/bench.svg)\n\n"
+            .to_owned();
+    let few = Scenario::buckets(10, 0);
+    for (title, scenario, figure) in [
+        ("Cold start, 10 buckets", few, Figure::Cold),
+        (
+            "Warm invocation, 10 buckets, 20 ms of latency",
+            Scenario::buckets(10, 20),
+            Figure::WarmP50,
+        ),
+        (
+            "1,000 accounts in one invocation, 20 ms of latency",
+            Scenario::accounts(1_000, 20),
+            Figure::Cold,
+        ),
+        ("Peak memory, 10 buckets", few, Figure::Memory),
+    ] {
+        let of = |contender| {
+            summary.figure(scenario, contender, figure).map_or_else(
+                || "–".to_owned(),
+                |spread| figure.unit().show(spread.median),
+            )
+        };
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "- {title}: **{}** (tuned Python {}, Python {}, baseline {})",
+            of(Contender::Handler),
+            of(Contender::TunedPython),
+            of(Contender::Python),
+            of(Contender::Baseline)
+        );
+    }
+    text
+}
+
+/// The block of the page on performance.
+pub(crate) fn for_page(summary: &Summary) -> String {
+    let mut text =
+        "![Cold start, warm invocation, memory and many accounts, compared](bench.svg)\n\n"
             .to_owned();
     let mut rows = vec![header(&[
         "",

@@ -63,7 +63,7 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     if let Some(folder) = &setup.published {
         publish::figures(folder, &summary)?;
         files::write(&folder.join("bench.svg"), &picture::whole(&summary)?)?;
-        files::write(&output.join("readme.md"), &report::for_readme(&summary))?;
+        files::write(&output.join("performance.md"), &report::for_page(&summary))?;
     }
     Ok(())
 }

@@ -81,7 +81,7 @@ fn require_some<T>(workspace: &Workspace, stages: &[T]) -> Result<()> {
     if stages.is_empty() {
         let folder = workspace.shown(&workspace.environments());
         return Err(InputFault(format!(
-            "there is no stage in `{}`\nhint: write {folder}/variables.dev.yml, as the README shows",
+            "there is no stage in `{}`\nhint: create {folder}/variables.dev.yml; docs/getting-started.md has an example",
             workspace.environments().display()
         ))
         .into());

@@ -5,6 +5,7 @@
 use std::{env, path::PathBuf};
 
 use anyhow::{Context, Result, bail};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
@@ -33,7 +34,7 @@ pub(crate) fn require_linux() -> Result<()> {
     Ok(())
 }
 
-/// Measures the function and prints the tables. A full run also writes what the README shows of it.
+/// Measures the function and prints the tables. A full run also updates the figures in the documentation.
 pub(crate) fn function(workspace: &Workspace, quick: bool) -> Result<()> {
     let python = tools::ensure(workspace, Tool::Awslambdaric)?;
     let handler = built(workspace, Package::Handler)?;
@@ -54,16 +55,26 @@ pub(crate) fn function(workspace: &Workspace, quick: bool) -> Result<()> {
     if quick { Ok(()) } else { redraw(workspace) }
 }
 
-/// Makes what the README shows anew, from the figures of the last full run.
+/// Regenerates the figures in the documentation from those of the last full run.
 pub(crate) fn redraw(workspace: &Workspace) -> Result<()> {
-    let block = bench(workspace)?
+    let blocks = bench(workspace)?
         .args(["draw"])
         .args([published(workspace)])
         .quiet()
         .capture()?;
-    generated::put_into_readme(workspace, "bench", &block)?;
-    console::note("wrote docs/bench.svg and README.md, from docs/bench.json");
+    let Blocks { readme, page } =
+        serde_json::from_str(&blocks).context("Failed to read what the benchmark printed")?;
+    generated::publish(workspace, "README.md", "performance", &readme)?;
+    generated::publish(workspace, "docs/performance.md", "bench", &page)?;
+    console::note("wrote docs/bench.svg, docs/performance.md and README.md from docs/bench.json");
     Ok(())
+}
+
+/// The blocks that the benchmark prints, in Markdown.
+#[derive(Debug, Deserialize)]
+struct Blocks {
+    readme: String,
+    page: String,
 }
 
 pub(crate) fn generator(workspace: &Workspace) -> Result<()> {

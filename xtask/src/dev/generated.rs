@@ -1,45 +1,25 @@
-//! What is generated from the code and committed: the JSON Schema, and the tables and the diagram of the README. Writing and checking
-//! are one code path, so that the check cannot disagree with what the command writes.
-
-use std::fmt::Write;
+//! Generates the committed files that follow from the code: the JSON Schema, and the blocks between
+//! `<!-- generated: NAME -->` and `<!-- end -->` in the documentation.
+//!
+//! Writing and checking share one code path, so that they cannot disagree.
 
 use anyhow::{Context, Result};
-use clap::CommandFactory;
 
+use super::command_docs;
 use crate::{
-    cli::Cli,
     environment::{self, schema},
     render::{self as rendering, diagram},
     sys::{console, files, unified_diff, workspace::Workspace},
 };
 
-/// Compares what is generated with what the files hold; with `fix`, writes it. Gives what is stale, ready to be told.
+/// Compares the generated files with those on disk; with `fix`, updates them. Returns the problems that are left, as
+/// messages.
 ///
 /// # Errors
-/// A file cannot be read or written, or the README has lost the marks around a table.
+/// A file cannot be read or written, or a document has lost the marks of a block.
 pub(crate) fn check(workspace: &Workspace, fix: bool) -> Result<Vec<String>> {
-    let schema_path = workspace.environments().join("variables.schema.json");
-    let readme_path = workspace.root().join("README.md");
-    let readme = text(&readme_path)?;
-    let mut new_readme = readme.clone();
-    let blocks = [
-        ("variables", Some(schema::markdown_table())),
-        ("commands", Some(commands_table())),
-        ("diagram", shipped_diagram(workspace)?),
-    ];
-    let blocks = blocks
-        .into_iter()
-        .filter_map(|(name, content)| Some((name, content?)));
-    for (name, content) in blocks {
-        new_readme = replace_block(&new_readme, name, &content).with_context(|| {
-            format!("`README.md` has no `<!-- generated: {name} -->` … `<!-- end -->`")
-        })?;
-    }
-    let mut stale = Vec::new();
-    for (path, old, new) in [
-        (schema_path.clone(), text(&schema_path)?, schema::json()),
-        (readme_path, readme, new_readme),
-    ] {
+    let mut problems = Vec::new();
+    for File { path, old, new } in generate(workspace)? {
         let name = workspace.shown(&path);
         if old == new {
             console::note(&format!("ok  {name}"));
@@ -47,16 +27,55 @@ pub(crate) fn check(workspace: &Workspace, fix: bool) -> Result<Vec<String>> {
             files::write(&path, new.as_bytes())?;
             console::note(&format!("wrote {name}"));
         } else {
-            stale.push(format!(
-                "{}error: {name} is out of date\nhint: cargo xtask check --fix",
+            problems.push(format!(
+                "{}error: {name} is out of date\nhint: run `cargo xtask check --fix`",
                 unified_diff::with_disk(&name, &old, &new)
             ));
         }
     }
-    Ok(stale)
+    Ok(problems)
 }
 
-/// The trust of the stage `dev`, which the README explains; nothing where a user has done away with that stage.
+struct File {
+    path: std::path::PathBuf,
+    old: String,
+    new: String,
+}
+
+fn generate(workspace: &Workspace) -> Result<Vec<File>> {
+    let path = workspace.environments().join("variables.schema.json");
+    let old = read(&path)?.unwrap_or_default();
+    let mut generated = vec![File {
+        path,
+        old,
+        new: schema::json(),
+    }];
+    let mut readme = vec![("commands", command_docs::table())];
+    readme.extend(shipped_diagram(workspace)?.map(|diagram| ("diagram", diagram)));
+    for (name, blocks) in [
+        ("README.md", readme),
+        (
+            "docs/variables.md",
+            vec![("variables", schema::markdown_table())],
+        ),
+        (
+            "docs/commands.md",
+            vec![("commands", command_docs::reference())],
+        ),
+    ] {
+        let path = workspace.root().join(name);
+        // A user may keep the generator and not its documentation.
+        let Some(old) = read(&path)? else { continue };
+        let mut new = old.clone();
+        for (block, content) in blocks {
+            new = replace_block(&new, block, &content).with_context(|| lost_marks(name, block))?;
+        }
+        generated.push(File { path, old, new });
+    }
+    Ok(generated)
+}
+
+/// The diagram of the stage `dev`, which the README explains; `None` if a user has removed that stage.
 fn shipped_diagram(workspace: &Workspace) -> Result<Option<String>> {
     let stages = environment::stages(workspace)?;
     let Some(dev) = stages.iter().find(|stage| stage.as_str() == "dev") else {
@@ -67,12 +86,24 @@ fn shipped_diagram(workspace: &Workspace) -> Result<Option<String>> {
     Ok(Some(format!("```mermaid\n{drawn}```")))
 }
 
-fn text(path: &std::path::Path) -> Result<String> {
-    Ok(
-        files::read_if_there(path)?.map_or_else(String::new, |bytes| {
-            String::from_utf8_lossy(&bytes).into_owned()
-        }),
-    )
+/// Replaces the block `block` of the document `name`, for content that cannot be generated again to compare it: measured
+/// figures.
+///
+/// # Errors
+/// The document cannot be read or written, or has lost the marks of the block.
+pub(crate) fn publish(workspace: &Workspace, name: &str, block: &str, content: &str) -> Result<()> {
+    let path = workspace.root().join(name);
+    let text = read(&path)?.unwrap_or_default();
+    let text = replace_block(&text, block, content).with_context(|| lost_marks(name, block))?;
+    files::write(&path, text.as_bytes())
+}
+
+fn read(path: &std::path::Path) -> Result<Option<String>> {
+    Ok(files::read_if_there(path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+fn lost_marks(name: &str, block: &str) -> String {
+    format!("`{name}` has no `<!-- generated: {block} -->` … `<!-- end -->`")
 }
 
 /// Puts `content` between the marks of the block `name`.
@@ -84,56 +115,6 @@ fn replace_block(text: &str, name: &str, content: &str) -> Option<String> {
         "{before}{begin}{}\n<!-- end -->{after}",
         content.trim_end()
     ))
-}
-
-/// The subcommands with what they do, from the help itself.
-fn commands_table() -> String {
-    let mut table = "| command | does |\n|---|---|\n".to_owned();
-    for command in Cli::command()
-        .get_subcommands()
-        .filter(|command| command.get_name() != "help")
-    {
-        let takes_stage = command
-            .get_arguments()
-            .any(|argument| argument.get_id() == "env");
-        let stage = match command.get_name() {
-            "check" => " [--env STAGE]",
-            _ if takes_stage => " --env STAGE",
-            _ => "",
-        };
-        let flags: Vec<String> = command
-            .get_arguments()
-            .filter(|argument| {
-                !["env", "help", "version", "workspace"].contains(&argument.get_id().as_str())
-            })
-            .filter_map(|argument| Some(format!("`--{}`", argument.get_long()?)))
-            .collect();
-        let about = command
-            .get_about()
-            .map_or_else(String::new, ToString::to_string);
-        let flags = if flags.is_empty() {
-            String::new()
-        } else {
-            format!(" ({})", flags.join(", "))
-        };
-        let name = command.get_name();
-        // Writing to a text cannot fail.
-        let _ = writeln!(table, "| `{name}{stage}` | {about}{flags} |");
-    }
-    table
-}
-
-/// Puts `content` between the README's marks of the block `name`, for what cannot be made anew to be compared: figures
-/// that were measured.
-///
-/// # Errors
-/// The README cannot be read or written, or has lost the marks.
-pub(crate) fn put_into_readme(workspace: &Workspace, name: &str, content: &str) -> Result<()> {
-    let path = workspace.root().join("README.md");
-    let readme = replace_block(&text(&path)?, name, content).with_context(|| {
-        format!("`README.md` has no `<!-- generated: {name} -->` … `<!-- end -->`")
-    })?;
-    files::write(&path, readme.as_bytes())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The variables as a JSON Schema, for editors, and as a table, for the README: from the one definition of the keys.
+//! The variables as a JSON Schema, for editors, and as a table, for docs/variables.md: from the one definition of the keys.
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::Value;
@@ -54,7 +54,7 @@ pub(crate) fn json() -> String {
     text
 }
 
-/// The table of the keys, as it stands in the README: in the order of their definition.
+/// The table of the keys in docs/variables.md, in the order of their definition.
 pub(crate) fn markdown_table() -> String {
     let mut lines = vec![
         "| key | default | values | what it is |".to_owned(),

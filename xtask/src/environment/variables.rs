@@ -1,8 +1,8 @@
 //! The variables file as types: the one definition of every key.
 //!
-//! Each field's name is the key (in kebab-case), its documentation the key's (in the JSON Schema, in editors, in the
-//! README), its type the values it takes, and its `serde(default)` what holds when it is left out. Reading, the check,
-//! "did you mean", the schema and the README's table all follow from here.
+//! Each field's name is the key (in kebab-case), its documentation the key's (in the JSON Schema, in editors, in
+//! docs/variables.md), its type the values it takes, and its `serde(default)` what holds when it is left out. Reading, the check,
+//! "did you mean", the schema and that page's table all follow from here.
 
 use std::collections::BTreeSet;
 

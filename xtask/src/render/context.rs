@@ -10,7 +10,7 @@ use crate::{
     policy,
 };
 
-/// The names that a template can use, with this stage's values.
+/// The names that a template can use, with this stage's values. Listed in docs/templates.md.
 ///
 /// Every name is always defined; values that the stage does not set are `none`.
 #[derive(Debug, Serialize)]

@@ -1,4 +1,4 @@
-//! The trust of a stage as a picture: a flowchart in Mermaid, which READMEs and pull requests render.
+//! The trust of a stage as a picture: a flowchart in Mermaid, which forges render.
 //!
 //! Drawn from [`Grants`], so that it shows what the roles say. Targets that have the same role are one box, and of many
 //! boxes the last stands for the rest: a stage of 5,000 accounts is as readable as one of three.

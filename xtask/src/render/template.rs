@@ -128,7 +128,7 @@ impl Source {
         let text = self.text.lines().nth(line - 1).unwrap_or_default();
         let hint = match error.kind() {
             minijinja::ErrorKind::UndefinedError => {
-                "\nhint: the names that a template can use are listed in README.md, \"The template\""
+                "\nhint: the names that a template can use are listed in docs/templates.md"
             }
             _ => "",
         };
