@@ -87,6 +87,8 @@ pub struct DeployedRole {
     pub id: String,
     /// When the role was created.
     pub created: String,
+    /// The same in seconds since 1970, to compare it with the clock.
+    pub created_epoch: i64,
     /// The maximum duration of a session.
     pub max_session_duration: Option<i32>,
     /// The trust policy.
@@ -193,7 +195,7 @@ mod tests {
         "roles": {
             "team/Reader": {"ok": {
                 "arn": "arn:aws:iam::111111111111:role/other/Reader", "id": "AROA1", "created": "2026-11-22T18:00:00Z",
-                "maxSessionDuration": 3600,
+                "createdEpoch": 1795370400, "maxSessionDuration": 3600,
                 "trustPolicy": {"Version": "2012-10-17", "Statement": []},
                 "permissionsBoundary": {"arn": "arn:aws:iam::111111111111:policy/B", "document": {"ok": {}}},
                 "inlinePolicies": {"ok": {"NAME": {"Version": "2012-10-17", "Statement": []}}},

@@ -158,6 +158,7 @@ mod tests {
             arn: "arn:aws:iam::000000000001:role/R".to_owned(),
             id: "AROA1".to_owned(),
             created: "2026-11-22T18:00:00Z".to_owned(),
+            created_epoch: 1_795_370_400,
             max_session_duration: None,
             trust_policy: trust.clone(),
             permissions_boundary: boundary.map(|arn| operator_api::Boundary {

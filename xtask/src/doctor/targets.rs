@@ -534,12 +534,15 @@ impl Side<'_> {
         ))
     }
 
-    /// Whether one of the two roles was made so lately that IAM may not have made it known everywhere.
+    /// Whether one of the two roles is so new that parts of IAM may not know it yet.
     fn is_new(&self) -> bool {
-        let since = before(SystemTime::now(), CONSISTENT_AFTER);
+        let is_new = |role: &DeployedRole| {
+            let created = Duration::from_secs(role.created_epoch.try_into().unwrap_or_default());
+            UNIX_EPOCH + created + CONSISTENT_AFTER > SystemTime::now()
+        };
         [self.arn.clone(), self.environment.execution_role_arn()]
             .iter()
-            .any(|arn| matches!(self.facts.role(arn), Seen::Role(role) if role.created > since))
+            .any(|arn| matches!(self.facts.role(arn), Seen::Role(role) if is_new(role)))
     }
 
     /// The trust in an earlier execution role, and whether the one that there is was made after the deployment.
@@ -707,38 +710,6 @@ fn told(message: &str) -> Option<Cause> {
     ))
 }
 
-/// A time some while before `now`, as the operator writes times: RFC 3339 in UTC, which is sorted as text is.
-fn before(now: SystemTime, some_while: Duration) -> String {
-    const DAY: u64 = 24 * 60 * 60;
-    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let seconds = since.saturating_sub(some_while).as_secs();
-    let (year, month, day) = date(seconds / DAY);
-    let (hour, minute, second) = (seconds % DAY / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
-/// Year, month and day, `days` after 1970-01-01.
-fn date(mut days: u64) -> (u64, u64, u64) {
-    let is_leap = |year: u64| {
-        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-    };
-    let mut year = 1970;
-    while days >= 365 + u64::from(is_leap(year)) {
-        days -= 365 + u64::from(is_leap(year));
-        year += 1;
-    }
-    let february = 28 + u64::from(is_leap(year));
-    let mut month = 1;
-    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
-        if days < length {
-            break;
-        }
-        days -= length;
-        month += 1;
-    }
-    (year, month, days + 1)
-}
-
 /// What AWS has told, if anything, before the guesses; without it the first of them is the likeliest, unless it is one
 /// that nothing speaks for: of an organization that may be another.
 fn ranked(told: Option<Cause>, mut guesses: Vec<Cause>) -> Vec<Cause> {
@@ -757,24 +728,4 @@ fn ranked(told: Option<Cause>, mut guesses: Vec<Cause>) -> Vec<Cause> {
     }
     guesses.insert(0, told);
     guesses
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_written_as_the_operator_writes_them() {
-        let at = |seconds| before(UNIX_EPOCH + Duration::from_secs(seconds), CONSISTENT_AFTER);
-        for (seconds, time) in [
-            (0, "1970-01-01T00:00:00Z"),
-            (951_782_700, "2000-02-29T00:00:00Z"),
-            (1_709_164_799, "2024-02-28T23:54:59Z"),
-            (1_795_417_501, "2026-11-23T07:00:01Z"),
-            (1_798_761_600, "2026-12-31T23:55:00Z"),
-            (4_107_542_700, "2100-03-01T00:00:00Z"),
-        ] {
-            assert_eq!(at(seconds), time);
-        }
-    }
 }

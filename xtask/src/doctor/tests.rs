@@ -39,7 +39,7 @@ impl World {
         let grants = Grants::of(&environment).unwrap();
         let role = |arn: &str, grants: &crate::policy::RoleGrants| {
             json!({"ok": {
-                "arn": arn, "id": "AROA1", "created": "2026-01-01T00:00:00Z",
+                "arn": arn, "id": "AROA1", "created": "2026-01-01T00:00:00Z", "createdEpoch": 1_767_225_600,
                 "trustPolicy": grants.trust_policy, "permissionsBoundary": null,
                 "inlinePolicies": {"ok": grants.permissions}, "attachedPolicies": {"ok": {}}
             }})
@@ -291,7 +291,7 @@ fn a_refusal_of_what_all_policies_allow_has_causes_that_cannot_be_seen() {
     assert_eq!(causes(&check), ["control-policy", "not-yet-consistent"]);
     assert_eq!(check.causes[0].certainty, Certainty::Likely);
     // A moment ago, whenever this runs.
-    world.target_role()["created"] = json!("2999-01-01T00:00:00Z");
+    world.target_role()["createdEpoch"] = json!(32_472_144_000_i64);
     let check = world.check(Id::Target);
     assert_eq!(causes(&check), ["not-yet-consistent", "control-policy"]);
     assert_eq!(check.causes[0].certainty, Certainty::Likely);
@@ -316,7 +316,7 @@ fn the_organization_may_be_another_than_the_stage_says() {
     ] {
         assert!(text.contains(word), "{text}");
     }
-    world.execution_role()["created"] = json!("2999-01-01T00:00:00Z");
+    world.execution_role()["createdEpoch"] = json!(32_472_144_000_i64);
     let expected = ["not-yet-consistent", "condition-not-met", "control-policy"];
     assert_eq!(world.target().1, expected);
 

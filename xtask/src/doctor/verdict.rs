@@ -390,7 +390,7 @@ mod tests {
 
     fn role() -> DeployedRole {
         serde_json::from_value(json!({
-            "arn": ROLE, "id": "AROA1", "created": "2026-11-22T18:00:00Z",
+            "arn": ROLE, "id": "AROA1", "created": "2026-11-22T18:00:00Z", "createdEpoch": 1_795_370_400,
             "trustPolicy": {"Statement": []}, "permissionsBoundary": null,
             "inlinePolicies": {"ok": {"list": {"Version": "2012-10-17", "Statement":
                 {"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}}}},

@@ -38,6 +38,7 @@ pub(crate) async fn read(client: &Client, name: &str) -> Result<DeployedRole> {
         inline_policies: part::of(inline(client, name).await),
         attached_policies: part::of(attached(client, name).await),
         created: role.create_date.fmt(DateTimeFormat::DateTime)?,
+        created_epoch: role.create_date.secs(),
         max_session_duration: role.max_session_duration,
         id: role.role_id,
         arn: role.arn,

@@ -95,6 +95,7 @@ fn a_role_comes_with_every_policy_that_bears_on_it() {
                 "arn": ROLE,
                 "id": "AROAEXAMPLE",
                 "created": "2026-11-22T18:00:00Z",
+                "createdEpoch": 1_795_370_400,
                 "maxSessionDuration": 7200,
                 "trustPolicy": policy(AWKWARD),
                 "permissionsBoundary": {"arn": OWN_POLICY, "document": {"ok": policy("v7")}},
