@@ -95,8 +95,9 @@ pub(crate) fn require_target(
 /// STS cannot be asked there, or the caller is in another partition than the region.
 pub(crate) fn caller(workspace: &Workspace, environment: &Environment) -> Result<Caller> {
     let region = &environment.variables.region;
-    let step = Step::begin("Asking STS who you are (the first time, this builds crates/operator)");
-    let session = Operator::new(workspace, region)?.open_session()?;
+    let operator = Operator::new(workspace, region)?;
+    let step = Step::begin("Asking STS who you are");
+    let session = operator.open_session()?;
     let identity = session.identity();
     step.done("");
     console::note(&format!(

@@ -62,7 +62,7 @@ pub(super) fn gather(
     let region = &environment.variables.region;
     let operator = Operator::new(workspace, region)?;
     let target_roles = grants.target_role_names()?;
-    let step = Step::begin("Asking AWS (the first time, this builds crates/operator)");
+    let step = Step::begin("Asking AWS");
     let mut roles = target_roles.clone();
     roles.push(environment.variables.lambda_execution_role.clone());
     roles.sort();

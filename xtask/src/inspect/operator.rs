@@ -14,7 +14,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
     inspect::session::Session,
-    sys::{process::Program, workspace::Workspace},
+    sys::{console::Step, files, process::Program, workspace::Workspace},
 };
 
 /// The operator, built, with a region and credentials.
@@ -248,11 +248,14 @@ pub(crate) fn creates_role(plan: &Planned, name: &RoleName) -> bool {
 /// current directory, because relative paths in them start there.
 fn program(workspace: &Workspace) -> Result<Program> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let target = workspace.target();
+    let step = (!is_built(&target.join("debug/operator")))
+        .then(|| Step::begin("Building crates/operator, which sends requests to AWS"));
     let messages = Program::new(cargo)
         .called("cargo")
         .args(["build", "--quiet", "--locked", "--package", "operator"])
         .args(["--message-format", "json-render-diagnostics"])
-        .env("CARGO_TARGET_DIR", workspace.target())
+        .env("CARGO_TARGET_DIR", target)
         .in_folder(workspace.root())
         .quiet()
         .capture()?;
@@ -260,10 +263,31 @@ fn program(workspace: &Workspace) -> Result<Program> {
         .lines()
         .find_map(executable)
         .context("Cargo did not report the path of the operator")?;
+    if let Some(step) = step {
+        step.done("");
+    }
     Ok(Program::new(executable)
         .called("cargo run --quiet --package operator --")
         .with_aws_settings()
         .quiet())
+}
+
+/// Whether `executable` is newer than its sources, which cargo lists beside it. Only cargo knows for sure; this decides
+/// whether to announce a build.
+fn is_built(executable: &Path) -> bool {
+    let modified = |path: &Path| path.metadata().and_then(|metadata| metadata.modified());
+    let (Ok(built), Ok(rule)) = (
+        modified(executable),
+        files::read(&executable.with_extension("d")),
+    ) else {
+        return false;
+    };
+    // A rule of a makefile, `TARGET: SOURCE SOURCE …`, with a backslash before each space in a name.
+    let rule = String::from_utf8_lossy(&rule).replace("\\ ", "\0");
+    rule.split_whitespace()
+        .skip(1)
+        .map(|source| modified(Path::new(&source.replace('\0', " "))))
+        .all(|time| time.is_ok_and(|time| time <= built))
 }
 
 /// The path of the operator, if this message of cargo reports it.
@@ -285,6 +309,8 @@ fn executable(message: &str) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -345,5 +371,25 @@ mod tests {
     fn an_unexpected_result_is_an_error_that_shows_it() {
         let error = read::<Invocation>("oops\n").unwrap_err().to_string();
         assert_eq!(error, "The operator printed an unexpected result: `oops`");
+    }
+
+    #[test]
+    fn the_operator_is_built_unless_a_source_is_newer() {
+        let directory = tempfile::tempdir().unwrap();
+        let [executable, rule, source] =
+            ["operator", "operator.d", "a b.rs"].map(|name| directory.path().join(name));
+        files::write(&executable, b"").unwrap();
+        assert!(!is_built(&executable));
+        let escaped = source.display().to_string().replace(' ', "\\ ");
+        files::write(&rule, format!("operator: {escaped}\n").as_bytes()).unwrap();
+        assert!(!is_built(&executable));
+        for (age, expected) in [(60, true), (0, false)] {
+            files::write(&source, b"").unwrap();
+            let built = executable.metadata().unwrap().modified().unwrap();
+            let time = built + Duration::from_secs(30) - Duration::from_secs(age);
+            let file = std::fs::File::open(&source).unwrap();
+            file.set_modified(time).unwrap();
+            assert_eq!(is_built(&executable), expected, "{age}");
+        }
     }
 }
