@@ -36,7 +36,7 @@ pub use function::{ConfigurationFault, FunctionConfiguration, Selection, variabl
 pub use invalid::InvalidValue;
 pub use log_level::LogLevel;
 pub use organization::{Organization, OrganizationId, UnitId, Units};
-pub use printable::printable;
+pub use printable::{printable, printable_lines};
 pub use region::{Partition, Region};
 pub use role::RoleName;
 pub use session_name::SessionName;

@@ -8,12 +8,23 @@ use std::borrow::Cow;
 /// These are the control and format characters, separators other than the space, and code points without a character
 /// (Unicode categories Cc, Cf, Zl, Zp, Zs, Co and Cn). Letters and marks of every script stay as they are.
 pub fn printable(text: &str) -> Cow<'_, str> {
-    if text.chars().all(is_printable) {
+    escaped(text, is_printable)
+}
+
+/// As [`printable`], except that line feeds and tabs stay.
+pub fn printable_lines(text: &str) -> Cow<'_, str> {
+    escaped(text, |character| {
+        matches!(character, '\n' | '\t') || is_printable(character)
+    })
+}
+
+fn escaped(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if text.chars().all(&stays) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 16);
     for character in text.chars() {
-        if is_printable(character) {
+        if stays(character) {
             shown.push(character);
         } else {
             shown.extend(character.escape_debug());
@@ -65,5 +76,13 @@ mod tests {
         ] {
             assert_eq!(printable(text), shown);
         }
+    }
+
+    #[test]
+    fn lines_and_tabs_stay_if_wanted() {
+        assert_eq!(
+            printable_lines("a\n\tb \u{1b}[2J\u{202e}\r\n\u{2028}ü"),
+            "a\n\tb \\u{1b}[2J\\u{202e}\\r\n\\u{2028}ü"
+        );
     }
 }

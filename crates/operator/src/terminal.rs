@@ -5,7 +5,7 @@
     reason = "standard output carries the answer, standard error everything else; both are written here alone"
 )]
 
-use contract::printable;
+use contract::printable_lines;
 
 use crate::failure::AwsFailure;
 
@@ -28,9 +28,4 @@ pub(crate) fn complain(error: &anyhow::Error) {
     {
         eprintln!("hint: {hint}");
     }
-}
-
-fn printable_lines(text: &str) -> String {
-    let lines = text.split('\n').map(printable);
-    lines.collect::<Vec<_>>().join("\n")
 }

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use contract::printable;
+use contract::printable_lines;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Prints a result, unescaped, to standard output.
@@ -41,15 +41,6 @@ pub(crate) fn coloured(text: &str) {
         Some(spinner) => spinner.suspend(|| to_standard_error(text)),
         None => to_standard_error(text),
     }
-}
-
-/// Every line as [`printable`] has it; tabs stay, as a template may have them.
-fn printable_lines(text: &str) -> String {
-    let lines = text.split('\n').map(|line| {
-        let cells = line.split('\t').map(printable);
-        cells.collect::<Vec<_>>().join("\t")
-    });
-    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Writes a line to standard error and ignores errors; `eprintln!` would panic and change the exit status.
@@ -154,18 +145,5 @@ impl Step {
 impl Drop for Step {
     fn drop(&mut self) {
         end_progress();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn control_characters_are_escaped() {
-        assert_eq!(
-            printable_lines("a\n\tb \u{1b}[2J\u{202e}\r\n\u{2028}ü"),
-            "a\n\tb \\u{1b}[2J\\u{202e}\\r\n\\u{2028}ü"
-        );
     }
 }
