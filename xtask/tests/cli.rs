@@ -858,3 +858,57 @@ fn the_picture_in_the_readme_is_kept_fresh() {
     .unwrap();
     assert_eq!(workspace.xtask(&["check"]).status.code(), Some(0));
 }
+
+/// Relative links lead to files and anchors to headings, and the book has every page.
+#[test]
+fn a_broken_link_in_the_documentation_fails_the_check() {
+    let workspace = Workspace::new().with_stage("dev", SEED);
+    let marks = |name: &str| format!("<!-- generated: {name} -->\n<!-- end -->\n");
+    let readme = ["diagram", "commands"].map(marks).concat();
+    let check = |link: &str| {
+        workspace.write("README.md", &format!("# Start\n\n{link}\n\n{readme}"));
+        workspace.xtask(&["check", "--fix"])
+    };
+    workspace.write(
+        "docs/page.md",
+        "# A page\n\n## `deploy`, and more\n\n[up](../README.md#start)\n",
+    );
+    workspace.write("docs/SUMMARY.md", "- [A page](page.md)\n");
+    for link in [
+        "[a](docs/page.md)",
+        "[a](docs/page.md#deploy-and-more)",
+        "[a](#start)",
+        "[a](environments/variables.dev.yml)",
+        "[a](https://example.com/missing#x)",
+        "`[a](missing.md)`",
+    ] {
+        let checked = check(link);
+        assert_eq!(
+            checked.status.code(),
+            Some(0),
+            "{link}: {}",
+            stderr(&checked)
+        );
+    }
+    for (link, why) in [
+        (
+            "[a](missing.md)",
+            "README.md:3: broken link `missing.md`: missing.md does not exist",
+        ),
+        (
+            "[a](docs/page.md#other)",
+            "docs/page.md has no such heading",
+        ),
+        ("[a](#other)", "README.md has no such heading"),
+        ("![a](docs/picture.svg)", "docs/picture.svg does not exist"),
+        ("[a](../outside.md)", "it leads out of the project"),
+    ] {
+        let checked = check(link);
+        assert_eq!(checked.status.code(), Some(1), "{link}");
+        assert!(stderr(&checked).contains(why), "{}", stderr(&checked));
+    }
+    workspace.write("docs/lost.md", "# Lost\n");
+    let checked = check("");
+    assert_eq!(checked.status.code(), Some(1));
+    assert!(stderr(&checked).contains("docs/SUMMARY.md has no link to docs/lost.md"));
+}

@@ -5,15 +5,15 @@
 
 use anyhow::{Context, Result};
 
-use super::command_docs;
+use super::{command_docs, links};
 use crate::{
     environment::{self, schema},
     render::{self as rendering, diagram},
     sys::{console, files, unified_diff, workspace::Workspace},
 };
 
-/// Compares the generated files with those on disk; with `fix`, updates them. Returns the problems that are left, as
-/// messages.
+/// Compares the generated files with those on disk; with `fix`, updates them. Then checks the links of the documentation.
+/// Returns the problems that are left, as messages.
 ///
 /// # Errors
 /// A file cannot be read or written, or a document has lost the marks of a block.
@@ -33,6 +33,11 @@ pub(crate) fn check(workspace: &Workspace, fix: bool) -> Result<Vec<String>> {
             ));
         }
     }
+    let broken = links::broken(workspace)?;
+    if broken.is_empty() {
+        console::note("ok  links of the documentation");
+    }
+    problems.extend(broken);
     Ok(problems)
 }
 

@@ -5,4 +5,5 @@ mod command_docs;
 pub(crate) mod demo;
 pub(crate) mod emulator;
 pub(crate) mod generated;
+mod links;
 pub(crate) mod test;
