@@ -231,7 +231,7 @@ fn targets(scenario: Scenario) -> Result<String> {
     });
     match TargetsFile::from_json(&file.to_string()) {
         Ok(file) => Ok(file.to_json()),
-        Err(faults) => bail!("Failed to make the targets: {faults:?}"),
+        Err(error) => bail!("Failed to make the targets: {error}"),
     }
 }
 

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, str::FromStr};
 
 use crate::{
-    Access, Accounts, InvalidValue, LogLevel, Region, SessionPolicy, Target, TargetsFault,
-    TargetsFile,
+    Access, Accounts, InvalidValue, LogLevel, Region, SessionPolicy, Target, TargetsFile,
+    TargetsFileError,
 };
 
 /// The names of the function's environment variables.
@@ -77,7 +77,7 @@ pub enum ConfigurationFault {
     Both(&'static str),
     /// The file of targets has a fault.
     #[error(transparent)]
-    Targets(#[from] TargetsFault),
+    Targets(#[from] TargetsFileError),
 }
 
 impl ConfigurationFault {
@@ -89,7 +89,7 @@ impl ConfigurationFault {
             Self::Both(_) => {
                 Some("the accounts stand in one of the two: deploy again, or remove the variable")
             }
-            Self::Targets(fault) => fault.hint(),
+            Self::Targets(error) => Some(error.hint()),
         }
     }
 }
@@ -191,7 +191,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             }
         }
         let file = TargetsFile::from_json(text)
-            .map_err(|faults| self.faults.extend(faults.into_iter().map(Into::into)))
+            .map_err(|error| self.faults.push(error.into()))
             .ok()?;
         self.refuse_other_partitions(&file);
         Some(Selection::Many(file))
@@ -205,8 +205,15 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         };
         let faults = targets.iter().enumerate().filter_map(|(index, target)| {
             let region = target.region.as_ref()?;
-            (region.partition() != own.partition())
-                .then(|| TargetsFault::other_partition(index, region, &own).into())
+            (region.partition() != own.partition()).then(|| {
+                let problem = format!(
+                    "{region} is in partition {}, but the function runs in {own}, in partition {}; credentials are valid \
+                     in one partition only",
+                    region.partition(),
+                    own.partition()
+                );
+                TargetsFileError::at(&format!("targets[{index}].region"), problem).into()
+            })
         });
         self.faults.extend(faults);
     }
@@ -321,7 +328,7 @@ mod tests {
             ]
         );
         let faults = FunctionConfiguration::read(lookup(&variables), Some("{}")).unwrap_err();
-        assert_eq!(faults.len(), 5, "{faults:#?}");
+        assert_eq!(faults.len(), 3, "{faults:#?}");
     }
 
     #[test]
@@ -340,8 +347,8 @@ mod tests {
         let faults = in_region("cn-north-1").unwrap_err();
         assert_eq!(
             faults[0].to_string(),
-            "targets.json: targets[0].region is cn-north-1, in partition aws-cn, and the function runs in eu-central-1, in \
-             partition aws: credentials are valid in one partition"
+            "targets.json: targets[0].region: cn-north-1 is in partition aws-cn, but the function runs in eu-central-1, in \
+             partition aws; credentials are valid in one partition only"
         );
     }
 

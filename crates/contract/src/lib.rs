@@ -44,4 +44,4 @@ pub use session_policy::SessionPolicy;
 pub use stage::Stage;
 pub use target::{Access, Target};
 pub use target_name::TargetName;
-pub use targets_file::{Accounts, TargetsFault, TargetsFile};
+pub use targets_file::{Accounts, TargetsFile, TargetsFileError};

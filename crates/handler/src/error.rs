@@ -87,10 +87,11 @@ mod tests {
                 "At start: the Lambda runtime could not be started",
             ),
         ];
-        let rows: String = kinds
+        let rows: Vec<String> = kinds
             .chain(own)
             .map(|(name, meaning)| format!("| `{name}` | {meaning} |\n"))
             .collect();
+        let rows = rows.concat();
         let expected = format!(
             "<!-- generated: errors -->\n| `errorType` | meaning |\n|---|---|\n{rows}<!-- end -->"
         );

@@ -825,7 +825,8 @@ async fn a_file_of_targets_that_cannot_be_read_is_an_init_error() {
     let outcome = setup.start().await.outcome().await;
     let message = outcome.error_message().unwrap();
     assert!(
-        message.contains("targets.json is no JSON") && message.contains("AWS_REGION"),
+        message.contains("targets.json: EOF while parsing an object")
+            && message.contains("AWS_REGION"),
         "{message}"
     );
 

@@ -3,7 +3,7 @@
 //! A stage has one of three forms: one account (`target-account-id`), a list (`targets`), or an organization. What each
 //! key's own type decides is not here.
 
-use std::{collections::HashMap, fmt::Display, ops::Range};
+use std::{collections::HashMap, ops::Range};
 
 use contract::{
     Access, AccountId, Accounts, Organization, Region, RoleName, Selection, Target, TargetName,
@@ -471,7 +471,7 @@ pub(super) fn selection(variables: &Variables) -> Result<Selection, String> {
     };
     TargetsFile::new(variables.function.concurrency, accounts)
         .map(Selection::Many)
-        .map_err(|faults| joined(&faults))
+        .map_err(|error| error.to_string())
 }
 
 fn target(own: &TargetVariables, variables: &Variables) -> Result<Target, String> {
@@ -512,9 +512,4 @@ fn of_organization(
 
 fn no_role() -> String {
     format!("`{READ_ROLE}` is missing")
-}
-
-fn joined(faults: &[impl Display]) -> String {
-    let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
-    faults.join("; ")
 }
