@@ -486,7 +486,6 @@ fn template_faults_name_file_and_line() {
     });
 }
 
-/// Each valid `fixtures/variables/good/*.yml` with what is rendered from it.
 #[test]
 fn a_fault_of_the_template_is_told_once_for_all_stages() {
     let workspace = Workspace::new()
@@ -501,21 +500,26 @@ fn a_fault_of_the_template_is_told_once_for_all_stages() {
     }
 }
 
+/// Each valid file of `crates/environment/tests/fixtures/good` with what is rendered from it.
 #[test]
 fn what_is_rendered() {
-    insta::glob!("fixtures/variables/good/*.yml", |variables| {
-        let workspace = Workspace::new();
-        fs::copy(
-            variables,
-            workspace.path("environments/variables.stage.yml"),
-        )
-        .unwrap();
-        let serverless = workspace.xtask(&["render", "--env", "stage", "--stdout"]);
-        assert_eq!(serverless.status.code(), Some(0), "{}", stderr(&serverless));
-        let roles = workspace.xtask(&["roles", "--env", "stage", "--stdout"]);
-        assert_eq!(roles.status.code(), Some(0), "{}", stderr(&roles));
-        insta::assert_snapshot!(format!("{}---\n{}", stdout(&serverless), stdout(&roles)));
-    });
+    insta::glob!(
+        "../../crates/environment/tests/fixtures/good",
+        "*.yml",
+        |variables| {
+            let workspace = Workspace::new();
+            fs::copy(
+                variables,
+                workspace.path("environments/variables.stage.yml"),
+            )
+            .unwrap();
+            let serverless = workspace.xtask(&["render", "--env", "stage", "--stdout"]);
+            assert_eq!(serverless.status.code(), Some(0), "{}", stderr(&serverless));
+            let roles = workspace.xtask(&["roles", "--env", "stage", "--stdout"]);
+            assert_eq!(roles.status.code(), Some(0), "{}", stderr(&roles));
+            insta::assert_snapshot!(format!("{}---\n{}", stdout(&serverless), stdout(&roles)));
+        }
+    );
 }
 
 /// Every stage at once: nothing to do is not nothing wrong, and a fault of one stage does not hide another's.

@@ -5,10 +5,10 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
+use ::environment::yaml::{Event, Events, ScalarStyle};
 use contract::variable;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_yaml::Value;
-use yaml::{Event, Events, ScalarStyle};
 
 use crate::environment::Environment;
 

@@ -323,7 +323,7 @@ fn every_reader_of_yaml_reads_the_same() {
 
     let copy = Copy::of_workspace("100000000020");
     let mut read = 0;
-    for entry in fs::read_dir(copy.path("xtask/tests/fixtures/variables/good")).expect("files") {
+    for entry in fs::read_dir(copy.path("crates/environment/tests/fixtures/good")).expect("files") {
         let variables = fs::read(entry.expect("an entry").path()).expect("a file");
         fs::write(copy.path("environments/variables.read.yml"), variables).expect("written");
         let _ = copy.xtask(&["render", "--env", "read"]).ok();
@@ -348,7 +348,7 @@ fn every_reader_of_yaml_reads_the_same() {
 fn the_role_templates_have_no_findings() {
     let copy = Copy::of_workspace("100000000011");
     let mut templates = Vec::new();
-    let files = fs::read_dir(copy.path("xtask/tests/fixtures/variables/good")).expect("files");
+    let files = fs::read_dir(copy.path("crates/environment/tests/fixtures/good")).expect("files");
     for (index, entry) in files.enumerate() {
         let entry = entry.expect("an entry");
         let stage = format!("s{index}");

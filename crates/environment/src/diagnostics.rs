@@ -1,0 +1,406 @@
+//! Every problem of one file, told the way rustc tells them.
+
+use std::{collections::HashMap, fmt, fmt::Write as _, ops::Range};
+
+use annotate_snippets::{
+    AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet, renderer::DecorStyle,
+};
+
+/// Every problem of one file, in the order of the file.
+///
+/// Displays as plain text; [`render`](Self::render) can colour it.
+#[derive(Debug)]
+pub struct Diagnostics {
+    source: String,
+    text: String,
+    problems: Vec<Problem>,
+}
+
+/// One problem, with what to do about it.
+#[derive(Debug)]
+pub(super) struct Problem {
+    title: String,
+    place: Place,
+    also: Option<(Range<usize>, String)>,
+    notes: Vec<String>,
+    mends: Vec<Mend>,
+}
+
+/// Where a problem lies, in bytes of the text.
+#[derive(Debug)]
+enum Place {
+    /// The file as a whole.
+    File,
+    /// Something is to be added here.
+    Gap(usize),
+    /// This text; with a few words to stand under it.
+    Text(Range<usize>, String),
+}
+
+/// A way to mend a problem.
+#[derive(Debug)]
+enum Mend {
+    Say(String),
+    Write {
+        say: String,
+        at: Range<usize>,
+        with: String,
+        /// Whether it may be written without asking: it changes nothing of what the file means.
+        is_safe: bool,
+    },
+}
+
+impl Problem {
+    /// A problem of the text in `span`; `label` stands under it.
+    pub(super) fn at(
+        span: Range<usize>,
+        title: impl Into<String>,
+        label: impl Into<String>,
+    ) -> Self {
+        Self::new(Place::Text(span, label.into()), title.into())
+    }
+
+    /// Something is missing, and would stand at `position`.
+    pub(super) fn gap(position: usize, title: impl Into<String>) -> Self {
+        Self::new(Place::Gap(position), title.into())
+    }
+
+    /// A problem of the whole file.
+    pub(super) fn file(title: impl Into<String>) -> Self {
+        Self::new(Place::File, title.into())
+    }
+
+    fn new(place: Place, title: String) -> Self {
+        Self {
+            title,
+            place,
+            also: None,
+            notes: Vec::new(),
+            mends: Vec::new(),
+        }
+    }
+
+    /// Another place that belongs to it.
+    pub(super) fn also(mut self, span: Range<usize>, label: impl Into<String>) -> Self {
+        self.also = Some((span, label.into()));
+        self
+    }
+
+    /// What helps to understand it.
+    pub(super) fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+
+    /// How to mend it, in words.
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+        self.mends.push(Mend::Say(help.into()));
+        self
+    }
+
+    /// How to mend it: `with` in place of the text `at`.
+    pub(super) fn write(
+        self,
+        say: impl Into<String>,
+        at: Range<usize>,
+        with: impl Into<String>,
+    ) -> Self {
+        self.write_if(false, say, at, with)
+    }
+
+    /// As [`write`](Self::write); where it `is_safe`, [`Diagnostics::mended`] writes it.
+    pub(super) fn write_if(
+        mut self,
+        is_safe: bool,
+        say: impl Into<String>,
+        at: Range<usize>,
+        with: impl Into<String>,
+    ) -> Self {
+        self.mends.push(Mend::Write {
+            say: say.into(),
+            at,
+            with: with.into(),
+            is_safe,
+        });
+        self
+    }
+
+    /// What may be written without asking, and where.
+    fn safe(&self) -> impl Iterator<Item = (&Range<usize>, &str)> {
+        self.mends.iter().filter_map(|mend| match mend {
+            Mend::Write {
+                at,
+                with,
+                is_safe: true,
+                ..
+            } => Some((at, with.as_str())),
+            Mend::Write { .. } | Mend::Say(_) => None,
+        })
+    }
+
+    /// What problems that are alike have in common: the title, whatever its numbers are.
+    fn kind(&self) -> String {
+        let mut kind = String::with_capacity(self.title.len());
+        for character in self.title.chars() {
+            if !character.is_ascii_digit() {
+                kind.push(character);
+            } else if !kind.ends_with('#') {
+                kind.push('#');
+            }
+        }
+        kind
+    }
+
+    /// Where it begins, in bytes of the text.
+    pub(super) fn start(&self) -> usize {
+        match &self.place {
+            Place::File => 0,
+            Place::Gap(position) => *position,
+            Place::Text(span, _) => span.start,
+        }
+    }
+
+    /// The line that it lies in, from 1; 0 where something is missing, and for the whole file.
+    pub(super) fn line(&self, lines: &Lines) -> usize {
+        match &self.place {
+            Place::Text(span, _) => lines.of(span.start),
+            Place::File | Place::Gap(_) => 0,
+        }
+    }
+
+    /// `others` are those that it stands for.
+    fn render(
+        &self,
+        source: &str,
+        text: &str,
+        lines: &Lines,
+        others: &[&Self],
+        renderer: &Renderer,
+    ) -> String {
+        let title = Level::ERROR.primary_title(self.title.as_str());
+        let alike = (!others.is_empty()).then(|| alike(others, lines));
+        let notes = self.notes.iter().chain(&alike);
+        let notes = notes.map(|note| Level::NOTE.message(note));
+        let said = self.mends.iter().filter_map(|mend| match mend {
+            Mend::Say(help) => Some(Level::HELP.message(help)),
+            Mend::Write { .. } => None,
+        });
+        let group = match &self.place {
+            Place::File => title.element(Origin::path(source).line(1).char_column(1)),
+            Place::Gap(position) => {
+                let line = lines.of(*position);
+                title.element(Origin::path(source).line(line).char_column(1))
+            }
+            Place::Text(span, label) => {
+                let also = self.also.as_ref();
+                let (near, far): (Option<_>, Option<_>) = match also {
+                    Some((at, _)) if at.start.abs_diff(span.start) > FAR => (None, also),
+                    _ => (also, None),
+                };
+                let window = Window::around(text, lines, &[Some(span), near.map(|(at, _)| at)]);
+                let mut snippet = Snippet::source(window.text)
+                    .line_start(window.line)
+                    .path(source)
+                    .annotation(
+                        AnnotationKind::Primary
+                            .span(window.inside(span))
+                            .label(label),
+                    );
+                if let Some((at, label)) = near {
+                    snippet = snippet
+                        .annotation(AnnotationKind::Context.span(window.inside(at)).label(label));
+                }
+                let group = title.element(snippet);
+                match far {
+                    None => group,
+                    Some((at, label)) => {
+                        let window = Window::around(text, lines, &[Some(at)]);
+                        let annotation = AnnotationKind::Context.span(window.inside(at));
+                        group.element(
+                            Snippet::source(window.text)
+                                .line_start(window.line)
+                                .path(source)
+                                .annotation(annotation.label(label)),
+                        )
+                    }
+                }
+            }
+        };
+        let mut report = vec![group.elements(notes).elements(said)];
+        for mend in &self.mends {
+            if let Mend::Write { say, at, with, .. } = mend {
+                let window = Window::around(text, lines, &[Some(at)]);
+                report.push(
+                    Group::with_title(Level::HELP.secondary_title(say)).element(
+                        Snippet::source(window.text)
+                            .line_start(window.line)
+                            .path(source)
+                            .patch(Patch::new(window.inside(at), with)),
+                    ),
+                );
+            }
+        }
+        renderer.render(&report)
+    }
+}
+
+/// How many problems that are alike are shown one by one; of more, the first stands for all.
+const MOST_ALIKE: usize = 5;
+
+/// Where else a problem is.
+fn alike(others: &[&Problem], lines: &Lines) -> String {
+    const MOST: usize = 10;
+    let line_of = |problem: &&Problem| lines.of(problem.start()).to_string();
+    let mut text: Vec<String> = others.iter().take(MOST).map(line_of).collect();
+    if others.len() > MOST {
+        text.push("…".to_owned());
+    }
+    format!(
+        "the same {} times more, in lines {}",
+        others.len(),
+        text.join(", ")
+    )
+}
+
+/// Two places of one problem that lie further apart, in bytes, are shown by themselves: what lies between would be
+/// looked through for each problem.
+const FAR: usize = 4096;
+
+/// The lines around some places: a file of thousands of lines is not searched again for each problem.
+struct Window<'a> {
+    text: &'a str,
+    line: usize,
+    offset: usize,
+}
+
+impl<'a> Window<'a> {
+    fn around(text: &'a str, lines: &Lines, spans: &[Option<&Range<usize>>]) -> Self {
+        let spans = || spans.iter().copied().flatten();
+        let first = spans().map(|span| span.start).min().unwrap_or_default();
+        let last = spans().map(|span| span.end).max().unwrap_or_default();
+        let start = text[..first].rfind('\n').map_or(0, |newline| newline + 1);
+        let end = text[last..]
+            .find('\n')
+            .map_or(text.len(), |newline| last + newline + 1);
+        Self {
+            text: &text[start..end],
+            line: lines.of(start),
+            offset: start,
+        }
+    }
+
+    fn inside(&self, span: &Range<usize>) -> Range<usize> {
+        span.start - self.offset..span.end - self.offset
+    }
+}
+
+/// Where the lines of a text begin: a file of thousands of lines is not counted again for each problem.
+pub(super) struct Lines(Vec<usize>);
+
+impl Lines {
+    pub(super) fn in_text(text: &str) -> Self {
+        let ends = text.match_indices('\n').map(|(newline, _)| newline + 1);
+        Self(std::iter::once(0).chain(ends).collect())
+    }
+
+    /// The line of a position, from 1.
+    pub(super) fn of(&self, position: usize) -> usize {
+        self.0.partition_point(|&start| start <= position)
+    }
+}
+
+impl Diagnostics {
+    /// The problems of `text`, which was read from `source`.
+    pub(super) fn new(source: &str, text: String, mut problems: Vec<Problem>) -> Self {
+        problems.sort_by_key(Problem::start);
+        Self {
+            source: source.to_owned(),
+            text,
+            problems,
+        }
+    }
+
+    /// How many problems there are.
+    pub fn count(&self) -> usize {
+        self.problems.len()
+    }
+
+    /// `bytes`, which the problems are of, with what may be written without asking, and how many places that is. Nothing
+    /// where there is none, or where the text is not that of the bytes.
+    pub fn mended(&self, bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
+        const MARK: &[u8] = b"\xEF\xBB\xBF";
+        let mark = if bytes.starts_with(MARK) { MARK } else { b"" };
+        if bytes[mark.len()..] != *self.text.as_bytes() {
+            return None;
+        }
+        let mut safe: Vec<_> = self.problems.iter().flat_map(Problem::safe).collect();
+        safe.sort_by_key(|(at, _)| at.start);
+        safe.dedup_by_key(|(at, _)| at.start);
+        let mut mended = mark.to_vec();
+        let mut end = 0;
+        for (at, with) in &safe {
+            mended.extend_from_slice(&self.text.as_bytes()[end..at.start]);
+            mended.extend_from_slice(with.as_bytes());
+            end = at.end;
+        }
+        mended.extend_from_slice(&self.text.as_bytes()[end..]);
+        (!safe.is_empty()).then_some((mended, safe.len()))
+    }
+
+    /// The problems that are shown, each with those that it stands for.
+    pub(super) fn shown(&self) -> Vec<(&Problem, Vec<&Problem>)> {
+        let mut kinds: HashMap<String, Vec<&Problem>> = HashMap::new();
+        for problem in &self.problems {
+            kinds.entry(problem.kind()).or_default().push(problem);
+        }
+        let stand_for = |problem: &'_ Problem| match kinds.get(&problem.kind()).map(Vec::as_slice) {
+            Some([first, others @ ..]) if others.len() >= MOST_ALIKE => {
+                std::ptr::eq(*first, problem).then(|| others.to_vec())
+            }
+            _ => Some(Vec::new()),
+        };
+        self.problems
+            .iter()
+            .filter_map(|problem| Some((problem, stand_for(problem)?)))
+            .collect()
+    }
+
+    /// All problems and a line that sums them up, for a terminal with colours or without.
+    pub fn render(&self, colours: bool) -> String {
+        let renderer = if colours {
+            Renderer::styled().decor_style(DecorStyle::Ascii)
+        } else {
+            Renderer::plain()
+        };
+        let lines = Lines::in_text(&self.text);
+        let shown = self.shown().into_iter();
+        let mut parts: Vec<String> = shown
+            .map(|(problem, others)| {
+                problem.render(&self.source, &self.text, &lines, &others, &renderer)
+            })
+            .collect();
+        let count = match self.problems.len() {
+            1 => "1 problem".to_owned(),
+            several => format!("{several} problems"),
+        };
+        let mut sum = format!("{count} in {}; nothing was written", self.source);
+        let safe = self.problems.iter().flat_map(Problem::safe).count();
+        if safe > 0 {
+            // Writing to a text cannot fail.
+            let _ = write!(
+                sum,
+                "\nhint: `cargo xtask check --fix` puts the account ids in quotes ({safe})"
+            );
+        }
+        parts.push(sum);
+        parts.join("\n\n")
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for Diagnostics {}

@@ -1,0 +1,344 @@
+//! From text to a tree of nodes, each with its place in the file, through the events of a YAML parser.
+//!
+//! The values come from `serde_yaml`; this tree has what that one hides: positions, quoting, keys given twice. What a
+//! variables file has no use for (anchors, aliases, tags, several documents) is refused, so that every reader sees the
+//! same.
+
+use std::ops::Range;
+
+use crate::yaml::{Event, Events, ScalarStyle, ScanError, Span};
+
+use super::{diagnostics::Problem, syntax};
+
+/// How deep lists and maps may lie inside one another: twice what any key needs.
+const DEEPEST: usize = 16;
+
+/// A value of the file.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) span: Range<usize>,
+    pub(super) content: Content,
+}
+
+impl Node {
+    /// The text of a scalar.
+    pub(super) fn word(&self) -> Option<&str> {
+        match &self.content {
+            Content::Scalar { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing stands there at all.
+    pub(super) fn is_nothing(&self) -> bool {
+        matches!(&self.content, Content::Scalar { text, style: Style::Plain } if text.is_empty())
+    }
+}
+
+#[derive(Debug)]
+pub(super) enum Content {
+    Scalar {
+        text: String,
+        style: Style,
+    },
+    List(Vec<Node>),
+    Map(Vec<(Node, Node)>),
+    /// Refused when it was read, and not to be looked at again.
+    Refused,
+}
+
+/// How a scalar is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Style {
+    Plain,
+    Quoted,
+    /// `|` or `>`.
+    Block,
+}
+
+/// What a file holds.
+pub(super) struct Tree {
+    /// The value at the top; none in an empty file.
+    pub(super) root: Option<Node>,
+    /// What was found on the way.
+    pub(super) problems: Vec<Problem>,
+    /// The lines that were left out because they are no YAML.
+    pub(super) skipped: Vec<Range<usize>>,
+    /// Whether it was read to its end.
+    pub(super) complete: bool,
+}
+
+/// Reads the text. A line that is no YAML is reported and left out, so that the others are seen as well.
+pub(super) fn read(text: &str) -> Tree {
+    let mut skipped: Vec<Range<usize>> = Vec::new();
+    let mut errors: Vec<Problem> = Vec::new();
+    let mut left = text.to_owned();
+    // Each of them costs another reading of the file.
+    let most = ((4 << 20) / text.len().max(1)).clamp(1, 64);
+    loop {
+        let mut builder = Builder::new(&left);
+        let outcome = builder.run();
+        let mut complete = !builder.stopped;
+        let mut next = None;
+        if let Err(error) = &outcome {
+            let at = builder.offsets.byte(error.marker().index());
+            let (line, problem) = syntax::problem(&left, at, error.info());
+            let is_new = !left[line.clone()].trim().is_empty();
+            if is_new || errors.is_empty() {
+                errors.push(problem);
+            }
+            // A line left of the first one ends the document: nothing after it can be read.
+            let is_last = error.info().contains("<document start>");
+            if is_new && !is_last && errors.len() < most {
+                next = Some(line);
+            } else {
+                complete = false;
+            }
+        }
+        let Builder {
+            root, mut problems, ..
+        } = builder;
+        let Some(line) = next else {
+            problems.extend(errors);
+            return Tree {
+                root,
+                problems,
+                skipped,
+                complete,
+            };
+        };
+        let blank = " ".repeat(line.len());
+        left.replace_range(line.clone(), &blank);
+        skipped.push(line);
+    }
+}
+
+/// Character positions as byte positions.
+struct Offsets(Option<Vec<usize>>, usize);
+
+impl Offsets {
+    fn of(text: &str) -> Self {
+        let map = (!text.is_ascii()).then(|| text.char_indices().map(|(byte, _)| byte).collect());
+        Self(map, text.len())
+    }
+
+    fn byte(&self, character: usize) -> usize {
+        match &self.0 {
+            None => character.min(self.1),
+            Some(map) => map.get(character).copied().unwrap_or(self.1),
+        }
+    }
+
+    fn bytes(&self, span: Span) -> Range<usize> {
+        let start = self.byte(span.start.index());
+        start..self.byte(span.end.index()).max(start)
+    }
+}
+
+struct Builder<'a> {
+    text: &'a str,
+    offsets: Offsets,
+    open: Vec<Open>,
+    root: Option<Node>,
+    problems: Vec<Problem>,
+    /// Where the last event ended: a tag or an anchor stands between it and its node.
+    end: usize,
+    /// Where the last alias ended.
+    last_alias: usize,
+    documents: usize,
+    stopped: bool,
+}
+
+/// A list or a map under way; a map's key waits for its value.
+enum Open {
+    List(usize, Vec<Node>),
+    Map(usize, Vec<(Node, Node)>, Option<Node>),
+}
+
+impl<'a> Builder<'a> {
+    fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            offsets: Offsets::of(text),
+            open: Vec::new(),
+            root: None,
+            problems: Vec::new(),
+            end: 0,
+            last_alias: 0,
+            documents: 0,
+            stopped: false,
+        }
+    }
+
+    /// Reads all events, or those before a fault; then what was read is in `root`.
+    fn run(&mut self) -> Result<(), ScanError> {
+        let mut outcome = Ok(());
+        for event in Events::of(self.text) {
+            match event {
+                Ok((event, span)) => {
+                    let span = self.offsets.bytes(span);
+                    let end = span.end;
+                    self.take(event, span);
+                    self.end = end.max(self.end);
+                    if self.stopped {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    outcome = Err(error);
+                    break;
+                }
+            }
+        }
+        while !self.open.is_empty() {
+            self.close(self.end);
+        }
+        outcome
+    }
+
+    fn take(&mut self, event: Event<'_>, span: Range<usize>) {
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let refused = self.refuse_decoration(anchor, tag.is_some(), &span);
+                let style = match style {
+                    ScalarStyle::Plain => Style::Plain,
+                    ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
+                    ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
+                };
+                let content = if refused {
+                    Content::Refused
+                } else {
+                    Content::Scalar {
+                        text: text.into_owned(),
+                        style,
+                    }
+                };
+                let span = self.without_what_follows(span, style);
+                self.add(Node { span, content });
+            }
+            Event::Alias(_) => {
+                // One a line says it.
+                if self.last_alias == 0 || self.text[self.last_alias..span.start].contains('\n') {
+                    self.problems.push(syntax::alias(span.clone()));
+                }
+                self.last_alias = span.end;
+                self.add(Node {
+                    span,
+                    content: Content::Refused,
+                });
+            }
+            Event::SequenceStart(anchor, tag) => {
+                self.refuse_decoration(anchor, tag.is_some(), &span);
+                self.open(Open::List(span.start, Vec::new()), span);
+            }
+            Event::MappingStart(anchor, tag) => {
+                self.refuse_decoration(anchor, tag.is_some(), &span);
+                self.open(Open::Map(span.start, Vec::new(), None), span);
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(span.end),
+            Event::DocumentStart(_) => {
+                self.documents += 1;
+                if self.documents > 1 {
+                    self.problems.push(
+                        Problem::at(span, "the file holds several documents", "the second starts here")
+                            .help("a stage has one file with one document: remove this `---` and what follows, or the first part"),
+                    );
+                    self.stopped = true;
+                }
+            }
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
+        }
+    }
+
+    /// The parser counts what follows a closing quote in its line, spaces and a comment, to the value.
+    fn without_what_follows(&self, span: Range<usize>, style: Style) -> Range<usize> {
+        let written = self.text.get(span.clone()).unwrap_or_default();
+        let quote = written.chars().next().filter(|_| style == Style::Quoted);
+        let Some(quote @ ('"' | '\'')) = quote else {
+            return span;
+        };
+        // Nearly every value: no backslash, and the quote once.
+        if let Some(length) = written[1..].find(quote)
+            && let end = 1 + length + quote.len_utf8()
+            && !written.as_bytes()[..end].contains(&b'\\')
+            && !written[end..].starts_with(quote)
+        {
+            return span.start..span.start + end;
+        }
+        let mut characters = written.char_indices().skip(1).peekable();
+        while let Some((at, character)) = characters.next() {
+            if character == '\\' && quote == '"' {
+                characters.next();
+            } else if character == quote {
+                // In single quotes, two stand for one.
+                let doubled =
+                    quote == '\'' && characters.next_if(|(_, next)| *next == quote).is_some();
+                if !doubled {
+                    return span.start..span.start + at + 1;
+                }
+            }
+        }
+        span
+    }
+
+    fn open(&mut self, open: Open, span: Range<usize>) {
+        self.open.push(open);
+        if self.open.len() > DEEPEST {
+            self.problems.push(syntax::too_deep(span));
+            self.stopped = true;
+        }
+    }
+
+    fn close(&mut self, end: usize) {
+        let node = match self.open.pop() {
+            Some(Open::List(start, items)) => Node {
+                span: start..end.max(start),
+                content: Content::List(items),
+            },
+            Some(Open::Map(start, entries, _)) => Node {
+                span: start..end.max(start),
+                content: Content::Map(entries),
+            },
+            None => return,
+        };
+        self.add(node);
+    }
+
+    fn add(&mut self, node: Node) {
+        match self.open.last_mut() {
+            None => self.root = Some(node),
+            Some(Open::List(_, items)) => items.push(node),
+            Some(Open::Map(_, entries, key)) => match key.take() {
+                None => *key = Some(node),
+                Some(key) => entries.push((key, node)),
+            },
+        }
+    }
+
+    /// Reports an anchor or a tag in front of a node; whether there was one.
+    fn refuse_decoration(&mut self, anchor: usize, tag: bool, span: &Range<usize>) -> bool {
+        let from = self.end.min(span.start);
+        let between = self.text.get(from..span.end).unwrap_or_default();
+        let find = |mark: char| {
+            let start = from + between.find(mark).unwrap_or_default();
+            let length = self.text[start..]
+                .find(char::is_whitespace)
+                .unwrap_or(self.text.len() - start);
+            start..start + length
+        };
+        if anchor > 0 {
+            self.problems.push(
+                Problem::at(find('&'), "an anchor has no place here", "an anchor")
+                    .help("a variables file knows no anchors and aliases: write the value itself wherever it is wanted"),
+            );
+        }
+        if tag {
+            self.problems.push(
+                Problem::at(find('!'), "a tag has no place here", "a tag").help(
+                    "a variables file knows no tags: write the value alone; quotes make it text",
+                ),
+            );
+        }
+        anchor > 0 || tag
+    }
+}

@@ -1,0 +1,327 @@
+//! The stages of the workspace, those that have a file `variables.STAGE.yml` or `.yaml`, and the reading of these files.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use contract::Stage;
+
+use crate::sys::{
+    console,
+    fault::{FaultReport, InputFault},
+    files, parallel,
+    workspace::Workspace,
+};
+use ::environment::{self, Environment};
+
+/// Reads and checks the file of a stage that a person named.
+///
+/// # Errors
+/// An [`InputFault`] where there is no such stage or its file cannot be read, a [`FaultReport`] where it is not valid.
+pub(crate) fn load(workspace: &Workspace, stage: &str) -> Result<Environment> {
+    let (stage, path) = find(workspace, stage)?;
+    read(workspace, stage, &path)
+}
+
+/// Reads and checks the file of every stage; sorted by name. The folder is looked through once for all of them.
+///
+/// # Errors
+/// The folder cannot be read. What is wrong with a file, its name included, is with its stage.
+pub(crate) fn load_all(workspace: &Workspace) -> Result<Vec<(String, Result<Environment>)>> {
+    let stages = all(workspace)?;
+    Ok(parallel::map(stages, |(name, found)| {
+        let environment = found.and_then(|(stage, path)| read(workspace, stage, &path));
+        (name, environment)
+    }))
+}
+
+/// Puts the account ids of a stage's file in quotes, or of every stage's, and touches nothing else in them. Gives the
+/// files that were written, with how many ids each.
+///
+/// # Errors
+/// There is no such stage, or a file cannot be read or written.
+pub(crate) fn quote_ids(
+    workspace: &Workspace,
+    stage: Option<&str>,
+) -> Result<Vec<(String, usize)>> {
+    let files = match stage {
+        Some(stage) => vec![find(workspace, stage)?],
+        // What is wrong with the name of a file is told when it is read.
+        None => all(workspace)?
+            .into_iter()
+            .filter_map(|(_, found)| found.ok())
+            .collect(),
+    };
+    let mut written = Vec::new();
+    for (stage, path) in files {
+        let source = workspace.shown(&path);
+        let Ok(bytes) = bytes_of(&path) else {
+            continue;
+        };
+        let Err(problems) = environment::parse(&source, stage, &bytes) else {
+            continue;
+        };
+        if let Some((mended, count)) = problems.mended(&bytes) {
+            files::rewrite(&path, &mended)?;
+            written.push((source, count));
+        }
+    }
+    Ok(written)
+}
+
+fn bytes_of(path: &Path) -> Result<Vec<u8>> {
+    // One more than the limit, so that a file over it is told from one at it.
+    files::read_at_most(path, environment::LARGEST + 1)
+}
+
+fn read(workspace: &Workspace, stage: Stage, path: &Path) -> Result<Environment> {
+    let bytes = bytes_of(path).map_err(|error| {
+        InputFault(format!(
+            "{error:#}\nhint: a stage's variables stand in a file that you may read"
+        ))
+    })?;
+    environment::parse(&workspace.shown(path), stage, &bytes)
+        .map_err(|problems| FaultReport(problems.render(console::has_colours())).into())
+}
+
+/// A file that is named as a stage's.
+struct StageFile {
+    /// The middle of its name.
+    stage: String,
+    /// Its name.
+    name: String,
+}
+
+/// A stage that has a file, or what is wrong with the name of that.
+type Found = Result<(Stage, PathBuf)>;
+
+fn stage_files(workspace: &Workspace) -> Result<Vec<StageFile>> {
+    let names = files::names_in(&workspace.environments())?;
+    let stage_of = |name: &str| {
+        let rest = name.strip_prefix("variables.")?;
+        let stage = rest
+            .strip_suffix(".yml")
+            .or_else(|| rest.strip_suffix(".yaml"))?;
+        Some(stage.to_owned())
+    };
+    Ok(names
+        .into_iter()
+        .filter_map(|name| {
+            let stage = stage_of(&name)?;
+            Some(StageFile { stage, name })
+        })
+        .collect())
+}
+
+/// The stages of the workspace with the file of each, sorted by name. What is wrong with the name of a file concerns that
+/// stage alone.
+fn all(workspace: &Workspace) -> Result<Vec<(String, Found)>> {
+    let folder = workspace.shown(&workspace.environments());
+    let mut files = stage_files(workspace)?;
+    files.sort_by(|one, other| (&one.stage, &one.name).cmp(&(&other.stage, &other.name)));
+    let of_stage = |files: &[StageFile]| {
+        let StageFile { stage, name } = &files[0];
+        let found = match stage.parse::<Stage>() {
+            Ok(stage) if files.len() > 1 => Err(InputFault(twice(&folder, &stage)).into()),
+            Ok(stage) => Ok((stage, workspace.environments().join(name))),
+            Err(error) => Err(InputFault(format!(
+                "{folder}/{}: {error}\nhint: rename the file: {}",
+                name.escape_debug(),
+                error.hint().unwrap_or_default()
+            ))
+            .into()),
+        };
+        (stage.clone(), found)
+    };
+    Ok(files
+        .chunk_by(|one, other| one.stage == other.stage)
+        .map(of_stage)
+        .collect())
+}
+
+/// The stages of the workspace, sorted by name.
+///
+/// # Errors
+/// The folder cannot be read.
+pub(crate) fn stages(workspace: &Workspace) -> Result<Vec<Stage>> {
+    let found = all(workspace)?.into_iter();
+    Ok(found.filter_map(|(name, _)| name.parse().ok()).collect())
+}
+
+fn twice(folder: &str, stage: &Stage) -> String {
+    format!(
+        "the stage `{stage}` has two files: {folder}/variables.{stage}.yml and {folder}/variables.{stage}.yaml\nhint: remove one of them"
+    )
+}
+
+/// The file of the stage that a person named.
+///
+/// # Errors
+/// A name that is no stage's, or no stage of this workspace (then those there are, are listed), or two files for it.
+fn find(workspace: &Workspace, name: &str) -> Result<(Stage, PathBuf)> {
+    let folder = workspace.shown(&workspace.environments());
+    let files = stage_files(workspace)?;
+    let list = || {
+        let mut known: Vec<&str> = files
+            .iter()
+            .map(|file| file.stage.as_str())
+            .filter(|stage| stage.parse::<Stage>().is_ok())
+            .collect();
+        known.sort_unstable();
+        known.dedup();
+        if known.is_empty() {
+            return format!("hint: {folder}/ has no stage yet: write {folder}/variables.dev.yml");
+        }
+        let meant = environment::closest(&name.to_ascii_lowercase(), known.iter().copied())
+            .map_or_else(String::new, |stage| format!("; did you mean `{stage}`?"));
+        format!("hint: the stages are {}{meant}", known.join(", "))
+    };
+    let stage: Stage = name.parse().map_err(|error: contract::InvalidValue| {
+        let hint = error.hint().unwrap_or_default();
+        InputFault(format!("{error}: {hint}\n{}", list()))
+    })?;
+    let found: Vec<&StageFile> = files.iter().filter(|file| file.stage == name).collect();
+    match found[..] {
+        [] => Err(InputFault(format!(
+            "there is no stage `{stage}`: neither {folder}/variables.{stage}.yml nor .yaml exists\n{}",
+            list()
+        ))
+        .into()),
+        [file] => Ok((stage, workspace.environments().join(&file.name))),
+        _ => Err(InputFault(twice(&folder, &stage)).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn workspace(files: &[&str]) -> (tempfile::TempDir, Workspace) {
+        let folder = tempfile::tempdir().unwrap();
+        for name in files {
+            let path = folder.path().join("environments").join(name);
+            files::write(&path, b"").unwrap();
+        }
+        let workspace = Workspace::locate(Some(folder.path())).unwrap();
+        (folder, workspace)
+    }
+
+    fn fault<T: std::fmt::Debug>(result: Result<T>) -> String {
+        result
+            .unwrap_err()
+            .downcast::<InputFault>()
+            .unwrap()
+            .to_string()
+    }
+
+    #[test]
+    fn stages_are_the_middles_of_the_names() {
+        let (_folder, workspace) = workspace(&[
+            "variables.prod.yaml",
+            "variables.dev.yml",
+            "variables.schema.json",
+            "variables.dev.yml.bak",
+            "variables.yml",
+            "notes.md",
+            ".variables.old.yml",
+        ]);
+        let names: Vec<String> = stages(&workspace)
+            .unwrap()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(names, ["dev", "prod"]);
+        let (stage, path) = find(&workspace, "prod").unwrap();
+        assert_eq!(stage.as_str(), "prod");
+        assert!(path.ends_with("environments/variables.prod.yaml"));
+    }
+
+    #[test]
+    fn every_bad_name_is_told_at_once() {
+        let (_folder, workspace) = workspace(&[
+            "variables.a_b.yml",
+            "variables..yml",
+            "variables.dev.yml",
+            "variables.dev.yaml",
+            "variables.a.b.yml",
+        ]);
+        let faults = all(&workspace).unwrap().into_iter();
+        let faults: Vec<String> = faults.map(|(_, found)| fault(found)).collect();
+        insta::assert_snapshot!(faults.join("\n\n"), @"
+        environments/variables..yml: stage `` is not a stage name
+        hint: rename the file: a stage has 1 to 32 letters, digits and hyphens, and starts with a letter
+
+        environments/variables.a.b.yml: stage `a.b` is not a stage name
+        hint: rename the file: a stage has 1 to 32 letters, digits and hyphens, and starts with a letter
+
+        environments/variables.a_b.yml: stage `a_b` is not a stage name
+        hint: rename the file: a stage has 1 to 32 letters, digits and hyphens, and starts with a letter
+
+        the stage `dev` has two files: environments/variables.dev.yml and environments/variables.dev.yaml
+        hint: remove one of them
+        ");
+        assert_eq!(stages(&workspace).unwrap().len(), 1);
+        insta::assert_snapshot!(fault(find(&workspace, "dev")), @"
+        the stage `dev` has two files: environments/variables.dev.yml and environments/variables.dev.yaml
+        hint: remove one of them
+        ");
+    }
+
+    #[test]
+    fn a_stage_that_there_is_not() {
+        let (_folder, workspace) = workspace(&["variables.dev.yml", "variables.prod.yml"]);
+        insta::assert_snapshot!(fault(find(&workspace, "prd")), @"
+        there is no stage `prd`: neither environments/variables.prd.yml nor .yaml exists
+        hint: the stages are dev, prod; did you mean `prod`?
+        ");
+        insta::assert_snapshot!(fault(find(&workspace, "../x")), @"
+        stage `../x` is not a stage name: a stage has 1 to 32 letters, digits and hyphens, and starts with a letter
+        hint: the stages are dev, prod
+        ");
+        insta::assert_snapshot!(fault(find(&workspace, "")), @"
+        stage `` is not a stage name: a stage has 1 to 32 letters, digits and hyphens, and starts with a letter
+        hint: the stages are dev, prod
+        ");
+    }
+
+    #[test]
+    fn a_workspace_without_stages() {
+        let (_folder, workspace) = workspace(&[]);
+        assert_eq!(stages(&workspace).unwrap(), []);
+        insta::assert_snapshot!(fault(find(&workspace, "dev")), @"
+        there is no stage `dev`: neither environments/variables.dev.yml nor .yaml exists
+        hint: environments/ has no stage yet: write environments/variables.dev.yml
+        ");
+    }
+
+    /// The whole folder of shipped files is valid, and each names the schema in its first line.
+    #[test]
+    fn the_shipped_files() {
+        let workspace = Workspace::locate(None).unwrap();
+        let stages = stages(&workspace).unwrap();
+        assert_eq!(
+            stages,
+            ["dev", "fleet", "prod"].map(|stage| stage.parse::<Stage>().unwrap())
+        );
+        for stage in &stages {
+            let environment =
+                load(&workspace, stage.as_str()).unwrap_or_else(|error| panic!("{error}"));
+            let bytes = files::read(&workspace.root().join(&environment.source)).unwrap();
+            assert!(bytes.starts_with(b"# yaml-language-server: $schema=variables.schema.json\n"));
+            assert_eq!(environment.variables.protected, stage.as_str() == "prod");
+        }
+    }
+
+    #[test]
+    fn a_stage_that_cannot_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        files::make_folder(&folder.path().join("environments/variables.dev.yml")).unwrap();
+        let workspace = Workspace::locate(Some(folder.path())).unwrap();
+        let error = load(&workspace, "dev").unwrap_err();
+        let fault = error.downcast::<InputFault>().unwrap().to_string();
+        let root = workspace.root().display().to_string();
+        insta::assert_snapshot!(fault.replace(&root, "…"), @"
+        Failed to read `…/environments/variables.dev.yml`: it is a directory
+        hint: a stage's variables stand in a file that you may read
+        ");
+    }
+}
