@@ -1,11 +1,11 @@
-//! What can be ordered to go wrong.
+//! Faults to inject.
 
 use std::time::Duration;
 
-/// How one request is answered other than it should be.
+/// A deviation from the correct response to one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// Not at all: as it should be. A gap in a list of faults.
+    /// No fault: a gap in a list of faults.
     None,
     /// `AccessDenied`, with AWS's own wording.
     Denied,
@@ -24,42 +24,39 @@ pub enum Fault {
         /// AWS's message.
         message: &'static str,
     },
-    /// The right answer, so much later than the account's latency.
+    /// The correct response, this much later than the account's latency.
     Slow(Duration),
-    /// No answer, ever.
+    /// No response, ever.
     Hang,
-    /// The connection is reset (TCP RST) before an answer.
+    /// The connection is reset (TCP RST) before a response.
     Reset,
-    /// Bytes that are no HTTP, and then the end of the connection.
+    /// Bytes that are not HTTP, then the end of the connection.
     NoHttp,
-    /// The answer breaks off in the middle, and the connection with it.
+    /// The connection ends in the middle of the response.
     BrokenOff,
-    /// The first half of the answer, and then nothing, on an open connection.
+    /// The first half of the response, then nothing, on an open connection.
     Stalled,
-    /// The first half of the answer, as if it were all of it.
+    /// The first half of the response, as if it were complete.
     Truncated,
-    /// An answer that is neither XML nor JSON, with HTTP status 200.
+    /// A response that is neither XML nor JSON, with HTTP status 200.
     Garbage,
-    /// Of S3 the right answer, of STS none, with a comment of so many bytes in it.
+    /// A comment of this many bytes: in the correct response of S3, in an HTML page from STS.
     Padded(usize),
-    /// An answer that is no service's own, HTML, with this HTTP status.
+    /// An HTML page that is not from the service, with this HTTP status.
     Proxy(u16),
-    /// Organizations only: an answer of no bytes, with HTTP status 200.
+    /// An empty response, with HTTP status 200.
     Empty,
-    /// `AssumeRole` only: the right answer but for this element, which has another text, or is missing.
+    /// `AssumeRole` only: the correct response, except that this element has another text or is missing.
     Element(&'static str, Option<&'static str>),
-    /// `AssumeRole` only: a session of the account with this id.
+    /// `AssumeRole` only: a session of the account with this ID.
     WrongAccount(&'static str),
     /// Lists only: the page, with the continuation token that was sent, or `again`.
     RepeatToken,
-    /// Lists only: a page without items, with a token that leads on.
+    /// Lists only: a page without items, with a continuation token.
     EmptyPage,
 }
 
-/// What [`Fault::Proxy`] says.
-pub(crate) const PROXY: &str = "<html><body>The origin cannot be reached</body></html>";
-
-/// Which requests meet which fault.
+/// The faults of a series of requests.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Script {
     /// The first requests, in order.

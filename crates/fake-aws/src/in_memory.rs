@@ -23,11 +23,7 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::body::SdkBody;
 use tokio::time::timeout;
 
-use crate::{
-    FakeAws,
-    latency::Clock,
-    server::{World, answer},
-};
+use crate::{FakeAws, latency::Clock, router, world::World};
 
 /// How long the way there and back takes, each time another part of a range. The same seed gives the same sequence.
 #[derive(Debug)]
@@ -117,19 +113,19 @@ impl HttpConnector for InMemory {
         } = self.clone();
         let (there, back) = (latency.next() / 2, latency.next() / 2);
         HttpConnectorFuture::new(async move {
-            let answered = async {
+            let exchange = async {
                 world.clock.wait(there).await;
-                let answered = answer(&world, 0, request).await;
+                let response = router::respond(&world, 0, request).await;
                 world.clock.wait(back).await;
-                answered
+                response
             };
-            let answered = match read_timeout {
-                Some(limit) => timeout(limit, answered)
+            let response = match read_timeout {
+                Some(limit) => timeout(limit, exchange)
                     .await
                     .map_err(|late| ConnectorError::timeout(late.into()))?,
-                None => answered.await,
+                None => exchange.await,
             };
-            let response = answered.map_err(|cut| ConnectorError::io(cut.into()))?;
+            let response = response.map_err(|fault| ConnectorError::io(fault.into()))?;
             HttpResponse::try_from(response.map(SdkBody::from_body_1_x))
                 .map_err(|error| ConnectorError::other(error.into(), None))
         })

@@ -34,11 +34,14 @@ mod organization;
 mod organizations;
 mod query;
 mod record;
+mod router;
 mod s3;
 mod server;
+mod service;
 mod session;
 mod sts;
 mod timestamp;
+mod world;
 
 pub use account::Account;
 pub use fault::Fault;

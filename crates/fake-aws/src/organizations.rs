@@ -2,16 +2,17 @@
 
 use std::{ops::Range, sync::atomic::Ordering};
 
-use hyper::{Response, body::Bytes};
+use hyper::Response;
 use serde_json::{Value, json};
 
 use crate::{
     body::Body,
-    fault::{Fault, PROXY},
+    fault::Fault,
     organization::{Member, Organization},
     record::{Action, Request},
-    server::{Cut, World},
+    service::{self, ConnectionFault, ErrorResponse, Service},
     session::Session,
+    world::World,
 };
 
 /// The version of the API, which stands before the name of an action in the header `x-amz-target`.
@@ -23,7 +24,7 @@ const LARGEST_PAGE: usize = 20;
 /// The token of [`Fault::RepeatToken`] where none was sent.
 const AGAIN: &str = "again";
 
-/// What the header `x-amz-target` asks for, where it is one of Organizations'.
+/// The action in the header `x-amz-target`, if it is one of Organizations'.
 pub(crate) fn action(target: &str) -> Option<Action> {
     let (_, name) = target
         .split_once('.')
@@ -49,101 +50,61 @@ pub(crate) fn parameters(body: &[u8]) -> Option<Vec<(String, String)>> {
     Some(members.collect())
 }
 
-pub(crate) async fn answer(world: &World, request: &Request) -> Result<Response<Body>, Cut> {
+pub(crate) async fn respond(
+    world: &World,
+    request: &Request,
+) -> Result<Response<Body>, ConnectionFault> {
     let number = world.organization_requests.fetch_add(1, Ordering::SeqCst);
-    let id = format!("org-{}", number + 1);
+    let service = Organizations {
+        id: format!("org-{}", number + 1),
+        action: request.action,
+        caller: world.caller.arn(),
+    };
     let Some(organization) = world.organization() else {
         let message = "Your account is not a member of an organization.";
-        return Ok(error(
-            400,
-            "AWSOrganizationsNotInUseException",
-            message,
-            &id,
-        ));
+        let error = ErrorResponse::new(400, "AWSOrganizationsNotInUseException", message);
+        return Ok(service.error(&error));
     };
     world.clock.wait(organization.latency).await;
     let fault = match organization.fault(number, request.action) {
-        Fault::None if !world.may_ask_organization() => &Fault::Throttled,
+        // Member accounts are denied.
+        _ if Session::of(&request.access_key).is_some() => &Fault::Denied,
+        Fault::None if !world.take_organization_quota() => &Fault::Throttled,
         fault => fault,
     };
-    match fault {
-        Fault::Slow(time) => world.clock.wait(*time).await,
-        Fault::Hang => std::future::pending().await,
-        Fault::Reset => return Err(Cut::Reset),
-        Fault::NoHttp => return Err(Cut::NoHttp),
-        Fault::Proxy(status) => return Ok(respond(*status, PROXY.to_owned(), &id)),
-        Fault::Garbage => return Ok(respond(200, "<html>not what was asked for".to_owned(), &id)),
-        Fault::Empty => return Ok(respond(200, String::new(), &id)),
-        _ => {}
-    }
-    // Members of the organization may not ask.
-    let is_member = Session::of(&request.access_key).is_some();
-    let denied = if is_member { &Fault::Denied } else { fault };
-    if let Some(refusal) = refusal(denied, request.action, &world.caller.arn(), &id) {
-        return Ok(refusal);
-    }
-    let response = match page(&organization, request, fault, number) {
-        Ok(page) => respond(200, page.to_string(), &id),
-        Err((code, message)) => error(400, code, message, &id),
-    };
-    Ok(match fault {
-        Fault::Truncated => response.map(Body::half),
-        Fault::Stalled => response.map(|body| body.half().stalling()),
-        Fault::BrokenOff => response.map(|body| body.half().breaking_off()),
-        _ => response,
+    service::respond(&service, world.clock, fault, || {
+        let page = page(&organization, request, fault, number)?;
+        Ok(service.ok(page.to_string()))
     })
+    .await
 }
 
-/// The signature is of another time.
+/// The error for a signature of another time.
 pub(crate) fn wrong_time() -> Response<Body> {
+    let service = Organizations {
+        id: "org-0".to_owned(),
+        action: Action::ListAccounts,
+        caller: String::new(),
+    };
     let message = "Signature expired";
-    error(400, "InvalidSignatureException", message, "org-0")
+    service.error(&ErrorResponse::new(
+        400,
+        "InvalidSignatureException",
+        message,
+    ))
 }
 
-/// The error that a fault stands for, where it stands for one.
-fn refusal(fault: &Fault, action: Action, caller: &str, id: &str) -> Option<Response<Body>> {
-    Some(match fault {
-        Fault::Denied => {
-            let message = format!(
-                "User: {caller} is not authorized to perform: organizations:{action:?} because no identity-based policy \
-                 allows the organizations:{action:?} action"
-            );
-            error(400, "AccessDeniedException", &message, id)
-        }
-        Fault::Throttled => {
-            let message = "AWS Organizations can't complete your request because another request is already in progress. Try again later.";
-            error(400, "TooManyRequestsException", message, id)
-        }
-        Fault::Expired => {
-            let message = "The security token included in the request is expired";
-            error(400, "ExpiredTokenException", message, id)
-        }
-        Fault::Internal => {
-            let message = "AWS Organizations can't complete your request because of an internal service error. Try again later.";
-            error(500, "ServiceException", message, id)
-        }
-        Fault::Error {
-            status,
-            code,
-            message,
-        } => error(*status, code, message, id),
-        _ => return None,
-    })
-}
-
-/// A page, or AWS's code and message of what is wrong with the request.
+/// The document of a page.
 fn page(
     organization: &Organization,
     request: &Request,
     fault: &Fault,
     number: u64,
-) -> Result<Value, (&'static str, &'static str)> {
+) -> Result<Value, ErrorResponse> {
     let parent = request.parameter("ParentId");
     if parent.is_some_and(|parent| !organization.has_parent(parent)) {
-        return Err((
-            "ParentNotFoundException",
-            "You specified a parent that doesn't exist.",
-        ));
+        let message = "You specified a parent that doesn't exist.";
+        return Err(ErrorResponse::new(400, "ParentNotFoundException", message));
     }
     let in_parent = |other: &str| parent.is_none_or(|parent| parent == other);
     let (name, items): (_, Vec<Value>) = match (request.action, parent) {
@@ -165,7 +126,7 @@ fn page(
             let units = units.map(|(id, _)| json!({ "Id": id, "Type": "ORGANIZATIONAL_UNIT" }));
             ("Children", units.collect())
         }
-        _ => return Err(INVALID_INPUT),
+        _ => return Err(invalid_input()),
     };
     let range = range(request, items.len(), organization.page_cap)?;
     let (shown, next) = match fault {
@@ -188,10 +149,10 @@ fn page(
     Ok(page)
 }
 
-const INVALID_INPUT: (&str, &str) = (
-    "InvalidInputException",
-    "You specified an invalid value for one or more of the request parameters.",
-);
+fn invalid_input() -> ErrorResponse {
+    let message = "You specified an invalid value for one or more of the request parameters.";
+    ErrorResponse::new(400, "InvalidInputException", message)
+}
 
 fn account(organization: &Organization, member: &Member) -> Value {
     let Member {
@@ -226,11 +187,11 @@ fn range(
     request: &Request,
     count: usize,
     page_cap: Option<usize>,
-) -> Result<Range<usize>, (&'static str, &'static str)> {
+) -> Result<Range<usize>, ErrorResponse> {
     let size = match request.parameter("MaxResults").map(str::parse) {
         None => LARGEST_PAGE,
         Some(Ok(size)) if (1..=LARGEST_PAGE).contains(&size) => size,
-        Some(_) => return Err(INVALID_INPUT),
+        Some(_) => return Err(invalid_input()),
     };
     let start = match request.parameter("NextToken") {
         None | Some(AGAIN) => 0,
@@ -238,27 +199,52 @@ fn range(
             .split_once('+')
             .and_then(|(start, _)| start.parse().ok())
             .filter(|start| *start <= count)
-            .ok_or(INVALID_INPUT)?,
+            .ok_or_else(invalid_input)?,
     };
     let size = size.min(page_cap.unwrap_or(LARGEST_PAGE));
     Ok(start..(start + size).min(count))
 }
 
-fn error(status: u16, code: &str, message: &str, id: &str) -> Response<Body> {
-    let body = json!({ "__type": code, "Message": message });
-    respond(status, body.to_string(), id)
+/// Organizations' response to one request.
+struct Organizations {
+    id: String,
+    action: Action,
+    /// The ARN of the principal.
+    caller: String,
 }
 
-fn respond(status: u16, body: String, id: &str) -> Response<Body> {
-    let mut response = Response::new(Body::new([Bytes::from(body)]));
-    *response.status_mut() = status.try_into().unwrap_or_default();
-    let headers = response.headers_mut();
-    headers.insert(
-        "content-type",
-        hyper::header::HeaderValue::from_static("application/x-amz-json-1.1"),
-    );
-    if let Ok(id) = id.parse() {
-        headers.insert("x-amzn-requestid", id);
+impl Service for Organizations {
+    fn denied(&self) -> ErrorResponse {
+        let Self { caller, action, .. } = self;
+        let message = format!(
+            "User: {caller} is not authorized to perform: organizations:{action:?} because no identity-based policy \
+             allows the organizations:{action:?} action"
+        );
+        ErrorResponse::new(400, "AccessDeniedException", message)
     }
-    response
+
+    fn throttled(&self) -> ErrorResponse {
+        let message = "AWS Organizations can't complete your request because another request is already in progress. Try again later.";
+        ErrorResponse::new(400, "TooManyRequestsException", message)
+    }
+
+    fn expired(&self) -> ErrorResponse {
+        let message = "The security token included in the request is expired";
+        ErrorResponse::new(400, "ExpiredTokenException", message)
+    }
+
+    fn internal(&self) -> ErrorResponse {
+        let message = "AWS Organizations can't complete your request because of an internal service error. Try again later.";
+        ErrorResponse::new(500, "ServiceException", message)
+    }
+
+    fn error(&self, error: &ErrorResponse) -> Response<Body> {
+        let body = json!({ "__type": error.code, "Message": error.message });
+        self.respond(error.status, Body::new([body.to_string().into()]))
+    }
+
+    fn respond(&self, status: u16, body: Body) -> Response<Body> {
+        let ids = [("x-amzn-requestid", self.id.as_str())];
+        service::with_headers(status, body, "application/x-amz-json-1.1", &ids)
+    }
 }

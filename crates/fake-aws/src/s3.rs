@@ -5,12 +5,13 @@ use std::{ops::Range, sync::atomic::Ordering};
 use hyper::{Response, body::Bytes};
 
 use crate::{
-    account::escape,
+    account::{Account, escape},
     body::Body,
-    fault::{Fault, PROXY},
+    fault::Fault,
     record::Request,
-    server::{Cut, World},
+    service::{self, ConnectionFault, ErrorResponse, Service},
     session::Session,
+    world::World,
 };
 
 const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
@@ -25,62 +26,50 @@ pub(crate) async fn list_buckets(
     world: &World,
     request: &Request,
     token: Option<&str>,
-) -> Result<Response<Body>, Cut> {
+) -> Result<Response<Body>, ConnectionFault> {
     let session = Session::of(&request.access_key);
-    let Some(state) = world.state(&request.account) else {
+    let mut s3 = S3 {
+        id: "s3-0".to_owned(),
+        caller: session.map_or_else(|| world.caller.arn(), arn),
+    };
+    let Some(state) = world.account(&request.account) else {
         let message = "The AWS Access Key Id you provided does not exist in our records.";
-        return Ok(error(403, "InvalidAccessKeyId", message, "s3-0"));
+        return Ok(s3.error(&ErrorResponse::new(403, "InvalidAccessKeyId", message)));
     };
     let number = state.listed.fetch_add(1, Ordering::SeqCst);
-    let id = format!("s3-{}-{}", request.account, number + 1);
+    s3.id = format!("s3-{}-{}", request.account, number + 1);
     if let Some(session) = session {
         if token != Some(session.token().as_str()) {
             let message = "The provided token is malformed or otherwise invalid.";
-            return Ok(error(400, "InvalidToken", message, &id));
+            return Ok(s3.error(&ErrorResponse::new(400, "InvalidToken", message)));
         }
         if u64::from(session.number) < state.valid_from.load(Ordering::SeqCst) {
-            let message = format!(
-                "User: {} is not authorized to perform: s3:ListAllMyBuckets with an explicit deny in an identity-based policy",
-                arn(session)
-            );
-            return Ok(error(403, "AccessDenied", &message, &id));
+            let reason = "with an explicit deny in an identity-based policy";
+            return Ok(s3.error(&s3.access_denied(reason)));
         }
     }
     let account = &state.account;
     world.clock.wait(account.list_latency).await;
     let fault = account.on_list.fault(number);
-    match fault {
-        Fault::Slow(time) => world.clock.wait(*time).await,
-        Fault::Hang => std::future::pending().await,
-        Fault::Reset => return Err(Cut::Reset),
-        Fault::NoHttp => return Err(Cut::NoHttp),
-        Fault::Proxy(status) => {
-            let html = Bytes::from_static(PROXY.as_bytes());
-            return Ok(respond(*status, Body::new([html]), &id));
-        }
-        Fault::Garbage => {
-            return Ok(ok(
-                [Bytes::from_static(b"<html>not what was asked for")],
-                &id,
-            ));
-        }
-        _ => {}
-    }
-    let caller = match session {
-        Some(session) => arn(session),
-        None => world.caller.arn(),
-    };
-    if let Some(refusal) = refusal(fault, &caller, &id) {
-        return Ok(refusal);
-    }
+    service::respond(&s3, world.clock, fault, || {
+        let pieces = page(account, request, fault, number)?;
+        Ok(s3.respond(200, Body::new(pieces)))
+    })
+    .await
+}
+
+/// The document of a page.
+fn page(
+    account: &Account,
+    request: &Request,
+    fault: &Fault,
+    number: u64,
+) -> Result<Vec<Bytes>, ErrorResponse> {
     let selection = request
         .parameter("prefix")
         .map(|prefix| account.beginning_with(prefix));
     let count = selection.as_ref().map_or_else(|| account.count(), Vec::len);
-    let range = match range(request, count, account.page_cap) {
-        Ok(range) => range,
-        Err((code, message)) => return Ok(error(400, code, message, &id)),
-    };
+    let range = range(request, count, account.page_cap)?;
     let (page, next) = match fault {
         Fault::RepeatToken => {
             let again = request
@@ -114,52 +103,25 @@ pub(crate) async fn list_buckets(
         pieces.extend([spaces.slice(..bytes % PIECE), Bytes::from_static(b"-->")]);
     }
     pieces.push(tail);
-    let response = ok(pieces, &id);
-    Ok(match fault {
-        Fault::Truncated => response.map(Body::half),
-        Fault::Stalled => response.map(|body| body.half().stalling()),
-        Fault::BrokenOff => response.map(|body| body.half().breaking_off()),
-        _ => response,
-    })
+    Ok(pieces)
 }
 
-/// The signature is of another time.
+/// The error for a signature of another time.
 pub(crate) fn wrong_time() -> Response<Body> {
     let message = "The difference between the request time and the current time is too large.";
-    error(403, "RequestTimeTooSkewed", message, "s3-0")
+    let s3 = S3 {
+        id: "s3-0".to_owned(),
+        caller: String::new(),
+    };
+    s3.error(&ErrorResponse::new(403, "RequestTimeTooSkewed", message))
 }
 
-/// Who lists with a session.
+/// The ARN of a session's principal.
 fn arn(session: Session<'_>) -> String {
     format!(
         "arn:aws:sts::{}:assumed-role/MyS3ReadRole/list-s3-buckets",
         session.account
     )
-}
-
-/// The error that a fault stands for, where it stands for one.
-fn refusal(fault: &Fault, caller: &str, id: &str) -> Option<Response<Body>> {
-    Some(match fault {
-        Fault::Denied => {
-            let message = format!(
-                "User: {caller} is not authorized to perform: \
-                 s3:ListAllMyBuckets because no identity-based policy allows the s3:ListAllMyBuckets action"
-            );
-            error(403, "AccessDenied", &message, id)
-        }
-        Fault::Throttled => error(503, "SlowDown", "Please reduce your request rate.", id),
-        Fault::Expired => expired(id),
-        Fault::Internal => {
-            let message = "We encountered an internal error. Please try again.";
-            error(500, "InternalError", message, id)
-        }
-        Fault::Error {
-            status,
-            code,
-            message,
-        } => error(*status, code, message, id),
-        _ => return None,
-    })
 }
 
 /// A token that leads to bucket `next`: each is another, and has characters that a URL must escape.
@@ -172,20 +134,16 @@ fn range(
     request: &Request,
     count: usize,
     page_cap: Option<usize>,
-) -> Result<Range<usize>, (&'static str, &'static str)> {
+) -> Result<Range<usize>, ErrorResponse> {
     let size = match request.parameter("max-buckets").map(str::parse) {
         Some(Ok(size)) if (1..=LARGEST_PAGE).contains(&size) => size,
         Some(_) => {
-            return Err((
-                "InvalidArgument",
-                "max-buckets must be an integer between 1 and 10000",
-            ));
+            let message = "max-buckets must be an integer between 1 and 10000";
+            return Err(ErrorResponse::new(400, "InvalidArgument", message));
         }
         None if count > LARGEST_PAGE => {
-            return Err((
-                "InvalidRequest",
-                "The number of buckets requires a paginated request",
-            ));
+            let message = "The number of buckets requires a paginated request";
+            return Err(ErrorResponse::new(400, "InvalidRequest", message));
         }
         None => LARGEST_PAGE,
     };
@@ -195,48 +153,72 @@ fn range(
             .split_once('+')
             .and_then(|(start, _)| start.parse().ok())
             .filter(|start| *start <= count)
-            .ok_or((
-                "InvalidArgument",
-                "The continuation token provided is incorrect",
-            ))?,
+            .ok_or_else(|| {
+                let message = "The continuation token provided is incorrect";
+                ErrorResponse::new(400, "InvalidArgument", message)
+            })?,
     };
     let size = size.min(page_cap.unwrap_or(LARGEST_PAGE));
     Ok(start..(start + size).min(count))
 }
 
-fn expired(id: &str) -> Response<Body> {
-    error(400, "ExpiredToken", "The provided token has expired.", id)
+/// S3's response to one request.
+struct S3 {
+    id: String,
+    /// The ARN of the principal.
+    caller: String,
 }
 
-fn ok(pieces: impl IntoIterator<Item = Bytes>, id: &str) -> Response<Body> {
-    respond(200, Body::new(pieces), id)
-}
-
-fn error(status: u16, code: &str, message: &str, id: &str) -> Response<Body> {
-    let mut text = String::new();
-    escape(&mut text, message);
-    let xml = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{text}</Message>\
-         <RequestId>{id}</RequestId><HostId>host-{id}</HostId></Error>"
-    );
-    respond(status, Body::new([Bytes::from(xml)]), id)
-}
-
-fn respond(status: u16, body: Body, id: &str) -> Response<Body> {
-    let mut response = Response::new(body);
-    *response.status_mut() = status.try_into().unwrap_or_default();
-    let headers = response.headers_mut();
-    headers.insert(
-        "content-type",
-        hyper::header::HeaderValue::from_static("application/xml"),
-    );
-    for (name, value) in [
-        ("x-amz-request-id", id.to_owned()),
-        ("x-amz-id-2", format!("host-{id}")),
-    ] {
-        if let Ok(value) = value.parse() {
-            headers.insert(name, value);
-        }
+impl S3 {
+    fn access_denied(&self, reason: &str) -> ErrorResponse {
+        let message = format!(
+            "User: {} is not authorized to perform: s3:ListAllMyBuckets {reason}",
+            self.caller
+        );
+        ErrorResponse::new(403, "AccessDenied", message)
     }
-    response
+}
+
+impl Service for S3 {
+    fn denied(&self) -> ErrorResponse {
+        self.access_denied("because no identity-based policy allows the s3:ListAllMyBuckets action")
+    }
+
+    fn throttled(&self) -> ErrorResponse {
+        ErrorResponse::new(503, "SlowDown", "Please reduce your request rate.")
+    }
+
+    fn expired(&self) -> ErrorResponse {
+        ErrorResponse::new(400, "ExpiredToken", "The provided token has expired.")
+    }
+
+    fn internal(&self) -> ErrorResponse {
+        let message = "We encountered an internal error. Please try again.";
+        ErrorResponse::new(500, "InternalError", message)
+    }
+
+    fn error(&self, error: &ErrorResponse) -> Response<Body> {
+        let ErrorResponse {
+            status,
+            code,
+            message,
+        } = error;
+        let mut text = String::new();
+        escape(&mut text, message);
+        let id = &self.id;
+        let xml = format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{text}</Message>\
+             <RequestId>{id}</RequestId><HostId>host-{id}</HostId></Error>"
+        );
+        self.respond(*status, Body::new([xml.into()]))
+    }
+
+    fn respond(&self, status: u16, body: Body) -> Response<Body> {
+        let host = format!("host-{}", self.id);
+        let ids = [
+            ("x-amz-request-id", self.id.as_str()),
+            ("x-amz-id-2", &host),
+        ];
+        service::with_headers(status, body, "application/xml", &ids)
+    }
 }

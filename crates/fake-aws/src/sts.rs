@@ -5,21 +5,22 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use hyper::{Response, body::Bytes};
+use hyper::Response;
 
 use crate::{
     account::escape,
     body::Body,
-    fault::{Fault, PROXY},
+    fault::Fault,
     record::Request,
-    server::{Cut, World},
+    service::{self, ConnectionFault, ErrorResponse, Service},
     session::Session,
     timestamp::iso_8601,
+    world::{AccountState, World},
 };
 
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
-/// The role of a role's ARN.
+/// A role, from its ARN.
 pub(crate) struct Role {
     pub(crate) account: String,
     /// `NAME` or `path/NAME`.
@@ -40,15 +41,11 @@ impl Role {
 }
 
 pub(crate) fn invalid_action() -> Response<Body> {
-    error(
-        400,
-        "InvalidAction",
-        "Could not find operation for version 2011-06-15",
-        "sts-0",
-    )
+    let message = "Could not find operation for version 2011-06-15";
+    Sts::early().error(&ErrorResponse::new(400, "InvalidAction", message))
 }
 
-/// The signature is of another time.
+/// The error for a signature of another time.
 pub(crate) fn wrong_time(signed: SystemTime, now: SystemTime) -> Response<Body> {
     let (is, side) = if signed < now {
         ("expired", "earlier")
@@ -60,7 +57,7 @@ pub(crate) fn wrong_time(signed: SystemTime, now: SystemTime) -> Response<Body> 
         iso_8601(signed),
         iso_8601(now)
     );
-    error(403, "SignatureDoesNotMatch", &message, "sts-0")
+    Sts::early().error(&ErrorResponse::new(403, "SignatureDoesNotMatch", message))
 }
 
 pub(crate) fn get_caller_identity(world: &World, request: &Request) -> Response<Body> {
@@ -72,108 +69,68 @@ pub(crate) fn get_caller_identity(world: &World, request: &Request) -> Response<
         None => ("AROAFAKECALLER", world.caller.arn()),
     };
     let account = &request.account;
-    ok(
-        format!(
-            "<GetCallerIdentityResponse xmlns=\"{NAMESPACE}\"><GetCallerIdentityResult><Arn>{arn}</Arn>\
-             <UserId>{user}</UserId><Account>{account}</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
-        ),
-        "sts-identity",
-    )
+    let sts = Sts {
+        id: "sts-identity".to_owned(),
+        denied: String::new(),
+    };
+    sts.ok(format!(
+        "<GetCallerIdentityResponse xmlns=\"{NAMESPACE}\"><GetCallerIdentityResult><Arn>{arn}</Arn>\
+         <UserId>{user}</UserId><Account>{account}</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
+    ))
 }
 
 pub(crate) async fn assume_role(
     world: &World,
     request: &Request,
     role: Option<Role>,
-) -> Result<Response<Body>, Cut> {
+) -> Result<Response<Body>, ConnectionFault> {
     let Some(role) = role else {
-        return Ok(error(
-            400,
-            "ValidationError",
-            "Request ARN is invalid",
-            "sts-0",
-        ));
+        let error = ErrorResponse::new(400, "ValidationError", "Request ARN is invalid");
+        return Ok(Sts::early().error(&error));
     };
     let arn = request.parameter("RoleArn").unwrap_or_default();
-    let denied = format!(
-        "User: {} is not authorized to perform: sts:AssumeRole on resource: {arn}",
-        world.caller.arn()
-    );
-    let Some(state) = world.state(&role.account) else {
-        return Ok(error(403, "AccessDenied", &denied, "sts-0"));
+    let mut sts = Sts {
+        denied: format!(
+            "User: {} is not authorized to perform: sts:AssumeRole on resource: {arn}",
+            world.caller.arn()
+        ),
+        ..Sts::early()
+    };
+    let Some(state) = world.account(&role.account) else {
+        return Ok(sts.error(&sts.denied()));
     };
     let account = &state.account;
     let number = state.assumed.fetch_add(1, Ordering::SeqCst);
-    let id = format!("sts-{}-{}", role.account, number + 1);
+    sts.id = format!("sts-{}-{}", role.account, number + 1);
     world.clock.wait(account.assume_latency).await;
     let fault = match account.on_assume.fault(number) {
-        Fault::None if !world.may_assume() => &Fault::Throttled,
+        Fault::None if !world.take_assume_quota() => &Fault::Throttled,
         fault => fault,
     };
-    match fault {
-        Fault::Slow(time) => world.clock.wait(*time).await,
-        Fault::Hang => std::future::pending().await,
-        Fault::Reset => return Err(Cut::Reset),
-        Fault::NoHttp => return Err(Cut::NoHttp),
-        Fault::Proxy(status) => return Ok(respond(*status, PROXY.to_owned(), &id)),
-        Fault::Garbage => return Ok(ok("<html>not what was asked for".to_owned(), &id)),
-        Fault::Padded(bytes) => {
-            let text = format!("<html><!--{}--></html>", " ".repeat(*bytes));
-            return Ok(ok(text, &id));
+    service::respond(&sts, world.clock, fault, || {
+        if let Fault::Padded(bytes) = fault {
+            return Ok(sts.ok(format!("<html><!--{}--></html>", " ".repeat(*bytes))));
         }
-        _ => {}
-    }
-    if let Some(refusal) = refusal(fault, &denied, &id) {
-        return Ok(refusal);
-    }
-    let trusted = account.role.as_ref().is_none_or(|name| *name == role.name)
-        && account
-            .external_id
-            .as_deref()
-            .is_none_or(|wanted| request.parameter("ExternalId") == Some(wanted));
-    if !trusted {
-        return Ok(error(403, "AccessDenied", &denied, &id));
-    }
-    let owner = match fault {
-        Fault::WrongAccount(other) => other,
-        _ => role.account.as_str(),
-    };
-    let mut answer = session(world, request, &role, &state, owner);
-    if let Fault::Element(name, text) = fault {
-        answer = with_element(&answer, name, *text);
-    }
-    let response = ok(answer, &id);
-    Ok(match fault {
-        Fault::Truncated => response.map(Body::half),
-        Fault::Stalled => response.map(|body| body.half().stalling()),
-        Fault::BrokenOff => response.map(|body| body.half().breaking_off()),
-        _ => response,
+        let external_id = request.parameter("ExternalId");
+        let trusted = account.role.as_ref().is_none_or(|name| *name == role.name)
+            && (account.external_id.is_none() || account.external_id.as_deref() == external_id);
+        if !trusted {
+            return Err(sts.denied());
+        }
+        let owner = match fault {
+            Fault::WrongAccount(other) => other,
+            _ => role.account.as_str(),
+        };
+        let document = session(world, request, &role, &state, owner);
+        Ok(sts.ok(match fault {
+            Fault::Element(name, text) => with_element(&document, name, *text),
+            _ => document,
+        }))
     })
+    .await
 }
 
-/// The error that a fault stands for, where it stands for one.
-fn refusal(fault: &Fault, denied: &str, id: &str) -> Option<Response<Body>> {
-    Some(match fault {
-        Fault::Denied => error(403, "AccessDenied", denied, id),
-        Fault::Throttled => error(400, "Throttling", "Rate exceeded", id),
-        Fault::Expired => {
-            let message = "The security token included in the request is expired";
-            error(403, "ExpiredToken", message, id)
-        }
-        Fault::Internal => {
-            let message = "The request processing has failed because of an unknown error";
-            error(500, "InternalFailure", message, id)
-        }
-        Fault::Error {
-            status,
-            code,
-            message,
-        } => error(*status, code, message, id),
-        _ => return None,
-    })
-}
-
-/// The document with another text in its element `name`, or without that.
+/// Replaces the text of the element `name`, or removes the element.
 fn with_element(document: &str, name: &str, text: Option<&str>) -> String {
     let element = text.map(|text| format!("<{name}>{text}</{name}>"));
     document
@@ -185,12 +142,12 @@ fn with_element(document: &str, name: &str, text: Option<&str>) -> String {
         .unwrap_or_else(|| document.to_owned())
 }
 
-/// The answer with a new session.
+/// Issues a session; the response document.
 fn session(
     world: &World,
     request: &Request,
     role: &Role,
-    state: &crate::server::State,
+    state: &AccountState,
     owner: &str,
 ) -> String {
     let seconds = state.account.session_seconds.unwrap_or_else(|| {
@@ -224,34 +181,61 @@ fn session(
     )
 }
 
-fn ok(xml: String, id: &str) -> Response<Body> {
-    respond(200, xml, id)
+/// The query protocol's response to one request.
+struct Sts {
+    id: String,
+    /// The message of `AccessDenied`.
+    denied: String,
 }
 
-fn error(status: u16, code: &str, message: &str, id: &str) -> Response<Body> {
-    let kind = if status < 500 { "Sender" } else { "Receiver" };
-    let mut text = String::new();
-    escape(&mut text, message);
-    respond(
-        status,
-        format!(
-            "<ErrorResponse xmlns=\"{NAMESPACE}\"><Error><Type>{kind}</Type><Code>{code}</Code>\
-             <Message>{text}</Message></Error><RequestId>{id}</RequestId></ErrorResponse>"
-        ),
-        id,
-    )
-}
-
-fn respond(status: u16, xml: String, id: &str) -> Response<Body> {
-    let mut response = Response::new(Body::new([Bytes::from(xml)]));
-    *response.status_mut() = status.try_into().unwrap_or_default();
-    let headers = response.headers_mut();
-    headers.insert(
-        "content-type",
-        hyper::header::HeaderValue::from_static("text/xml"),
-    );
-    if let Ok(id) = id.parse() {
-        headers.insert("x-amzn-requestid", id);
+impl Sts {
+    /// Before an account is known.
+    fn early() -> Self {
+        Self {
+            id: "sts-0".to_owned(),
+            denied: String::new(),
+        }
     }
-    response
+}
+
+impl Service for Sts {
+    fn denied(&self) -> ErrorResponse {
+        ErrorResponse::new(403, "AccessDenied", self.denied.clone())
+    }
+
+    fn throttled(&self) -> ErrorResponse {
+        ErrorResponse::new(400, "Throttling", "Rate exceeded")
+    }
+
+    fn expired(&self) -> ErrorResponse {
+        let message = "The security token included in the request is expired";
+        ErrorResponse::new(403, "ExpiredToken", message)
+    }
+
+    fn internal(&self) -> ErrorResponse {
+        let message = "The request processing has failed because of an unknown error";
+        ErrorResponse::new(500, "InternalFailure", message)
+    }
+
+    fn error(&self, error: &ErrorResponse) -> Response<Body> {
+        let ErrorResponse {
+            status,
+            code,
+            message,
+        } = error;
+        let kind = if *status < 500 { "Sender" } else { "Receiver" };
+        let mut text = String::new();
+        escape(&mut text, message);
+        let xml = format!(
+            "<ErrorResponse xmlns=\"{NAMESPACE}\"><Error><Type>{kind}</Type><Code>{code}</Code>\
+             <Message>{text}</Message></Error><RequestId>{}</RequestId></ErrorResponse>",
+            self.id
+        );
+        self.respond(*status, Body::new([xml.into()]))
+    }
+
+    fn respond(&self, status: u16, body: Body) -> Response<Body> {
+        let ids = [("x-amzn-requestid", self.id.as_str())];
+        service::with_headers(status, body, "text/xml", &ids)
+    }
 }
