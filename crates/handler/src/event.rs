@@ -328,7 +328,7 @@ impl Visitor<'_> for KnownKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{request::Position, seen::Passed};
+    use crate::{prefix_checksum::Passed, request::Position};
 
     fn read(event: &str) -> Result<Request, InvalidEvent> {
         super::read(event, "list")

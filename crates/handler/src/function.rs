@@ -1,7 +1,7 @@
 //! The function itself: one call, from the event and the deadline to the answer. Knows nothing of Lambda.
 //!
 //! A stage has one of two forms: one target, whose buckets are the answer; or many, of which the answer tells what became
-//! of each ([`many`](crate::many)).
+//! of each ([`fleet`](crate::fleet)).
 
 use std::{
     fs::File,
@@ -21,8 +21,8 @@ use crate::{
     aws,
     error::InvocationError,
     event::{self, InvalidEvent},
+    fleet::{Invoked, Many},
     init_error::{Fault, Faults, InitError},
-    many::{Invoked, Many},
     metrics::Metrics,
     milliseconds, panics,
     report::{Report, Summary},

@@ -315,7 +315,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::seen::{Passed, Seen};
+    use crate::prefix_checksum::{Passed, Seen};
 
     fn id(number: usize) -> String {
         format!("{number:012}")

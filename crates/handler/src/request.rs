@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use contract::{AccountId, InvalidValue};
 
-use crate::seen::Passed;
+use crate::prefix_checksum::Passed;
 
 /// What a call is asked to do, in terms of the stage's accounts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

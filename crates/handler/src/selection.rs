@@ -8,8 +8,8 @@ use contract::{AccountId, Organization, Target};
 
 use crate::{
     event::InvalidEvent,
+    prefix_checksum::Passed,
     request::{Position, Request},
-    seen::Passed,
 };
 
 /// How many accounts an error names.

@@ -9,8 +9,8 @@ use contract::{AccountId, printable};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    prefix_checksum::{Passed, Seen},
     request::{Narrowing, Position, Request, check_prefix},
-    seen::{Passed, Seen},
 };
 
 /// The version of the form; another one is refused.
