@@ -19,7 +19,7 @@ use serde::{
 use serde_json::value::RawValue;
 
 use crate::{
-    request::{Narrowing, Request, check_prefix},
+    request::{Filter, Request, check_prefix},
     token,
 };
 
@@ -86,7 +86,7 @@ pub(crate) fn read(event: &str, function: &str) -> Result<Request, InvalidEvent>
     };
     let resumed = value("resume").and_then(|value| reader.token(value, function));
     if let Some(resumed) = &resumed {
-        for key in given.differences(&resumed.narrowing) {
+        for key in given.differences(&resumed.filter) {
             reader.fault(
                 format!("`{key}` is not what it was in the call that `resume` continues"),
                 Some("`resume` alone is enough: it carries the rest".to_owned()),
@@ -97,7 +97,7 @@ pub(crate) fn read(event: &str, function: &str) -> Result<Request, InvalidEvent>
         return Err(invalid);
     }
     Ok(resumed.unwrap_or_else(|| Request {
-        narrowing: given.into(),
+        filter: given.into(),
         resume: None,
     }))
 }
@@ -143,7 +143,7 @@ struct Given {
 
 impl Given {
     /// The keys that say something else.
-    fn differences(&self, other: &Narrowing) -> impl Iterator<Item = &'static str> {
+    fn differences(&self, other: &Filter) -> impl Iterator<Item = &'static str> {
         let accounts = self.accounts.is_some() && self.accounts != other.accounts;
         let detail = self.detail.is_some_and(|detail| detail != other.detail);
         let prefix = self
@@ -160,7 +160,7 @@ impl Given {
     }
 }
 
-impl From<Given> for Narrowing {
+impl From<Given> for Filter {
     fn from(given: Given) -> Self {
         Self {
             accounts: given.accounts,
@@ -328,7 +328,7 @@ impl Visitor<'_> for KnownKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{prefix_checksum::Passed, request::Position};
+    use crate::{prefix_checksum::PassedAccounts, request::Position};
 
     fn read(event: &str) -> Result<Request, InvalidEvent> {
         super::read(event, "list")
@@ -380,17 +380,17 @@ mod tests {
     fn the_keys_are_read() {
         let event = r#"{"accounts": ["222222222222", "022222222222", "222222222222"], "prefix": "a", "detail": true}"#;
         let accounts = ["022222222222", "222222222222"].map(|id| id.parse().unwrap());
-        let narrowing = Narrowing {
+        let filter = Filter {
             accounts: Some(accounts.into()),
             prefix: Some("a".to_owned()),
             detail: true,
         };
-        assert_eq!(read(event).unwrap().narrowing, narrowing);
+        assert_eq!(read(event).unwrap().filter, filter);
         // Escapes in a key change nothing, and half a character hides nothing.
         let event = event.replace("accounts", "a\\u0063counts");
-        assert_eq!(read(&event).unwrap().narrowing, narrowing);
+        assert_eq!(read(&event).unwrap().filter, filter);
         let event = event.replacen('{', r#"{"\ud800": "\ud800", "#, 1);
-        assert_eq!(read(&event).unwrap().narrowing, narrowing);
+        assert_eq!(read(&event).unwrap().filter, filter);
         assert_eq!(read(r#"{"prefix": ""}"#), Ok(Request::default()));
     }
 
@@ -411,23 +411,23 @@ mod tests {
     #[test]
     fn a_token_and_an_event_say_the_same() {
         let accounts = ["022222222222", "222222222222"].map(|id| id.parse().unwrap());
-        let narrowing = Narrowing {
+        let filter = Filter {
             accounts: Some(accounts.into()),
             prefix: Some("logs-".to_owned()),
             detail: true,
         };
         let position = Position {
             from: "222222222222".parse().unwrap(),
-            passed: Some(Passed::default()),
+            passed: Some(PassedAccounts::default()),
         };
-        let token = token::write("list", position.clone(), &narrowing);
+        let token = token::write("list", position.clone(), &filter);
         for same in [
             "",
             r#", "prefix": "logs-", "detail": true"#,
             r#", "accounts": ["222222222222", "022222222222"]"#,
         ] {
             let request = read(&format!(r#"{{"resume": "{token}"{same}}}"#)).unwrap();
-            assert_eq!(request.narrowing, narrowing);
+            assert_eq!(request.filter, filter);
             assert_eq!(request.resume.as_ref(), Some(&position));
         }
         for other in [

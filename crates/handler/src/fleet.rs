@@ -10,14 +10,14 @@ use crate::{
     error::InvocationError,
     metrics::Metrics,
     milliseconds,
-    report::{Plan, Report, Summary},
+    report::{Report, ResponseBudget, Summary},
     request::Request,
-    selection::{Roster, select},
+    selection::{AccountSource, select},
 };
 
 /// The accounts of a stage that has many.
 #[derive(Debug)]
-pub(crate) struct Many {
+pub(crate) struct FleetHandler {
     concurrency: Concurrency,
     accounts: Accounts,
     /// How many bytes of memory pages may take.
@@ -26,7 +26,7 @@ pub(crate) struct Many {
 
 /// What is known of an invocation.
 #[derive(Debug)]
-pub(crate) struct Invoked<'a> {
+pub(crate) struct Invocation<'a> {
     /// The function's name.
     pub(crate) function: &'a str,
     /// The account that the function is deployed in, where that is known: its own credentials are of it.
@@ -35,7 +35,7 @@ pub(crate) struct Invoked<'a> {
     pub(crate) deadline: Instant,
 }
 
-impl Many {
+impl FleetHandler {
     /// Those of `file`, whose pages may take `memory` bytes.
     pub(crate) fn new(file: TargetsFile, memory: usize) -> Self {
         Self {
@@ -53,37 +53,37 @@ impl Many {
     /// chain of answers then tells of each account, once.
     pub(crate) async fn call(
         &self,
-        invoked: Invoked<'_>,
+        invocation: Invocation<'_>,
         clients: &Clients,
         request: &Request,
         metrics: &mut Metrics,
     ) -> Result<Report, InvocationError> {
         let started = Instant::now();
-        let deadline = deadline::before_answering(invoked.deadline, started);
-        let (all, roster) = match &self.accounts {
-            Accounts::Targets(targets) => (targets.clone(), Roster::List),
+        let deadline = deadline::before_answering(invocation.deadline, started);
+        let (all, source) = match &self.accounts {
+            Accounts::Targets(targets) => (targets.clone(), AccountSource::List),
             Accounts::Organization(organization) => (
                 cross_account::organization_targets(clients, organization, Some(deadline)).await?,
-                Roster::Organization(organization),
+                AccountSource::Organization(organization),
             ),
         };
-        let selected = select(all, roster, request)?;
+        let selected = select(all, source, request)?;
         metrics.summary.targets = selected.targets.len();
-        let plan = Plan::new(invoked.function, &request.narrowing, &selected)?;
+        let budget = ResponseBudget::new(invocation.function, &request.filter, &selected)?;
         let options = FanOutOptions {
             concurrency: self.concurrency,
             deadline: Some(deadline),
             begun: Some(started),
-            response_budget: plan.budget(),
-            most_name_bytes: plan.budget(),
-            bucket_bytes: Some(plan.bucket_bytes()),
+            response_budget: budget.bytes(),
+            most_name_bytes: budget.bytes(),
+            bucket_bytes: Some(budget.bucket_bytes()),
             memory: self.memory,
-            prefix: request.narrowing.prefix.clone(),
-            own_account: invoked.account,
+            prefix: request.filter.prefix.clone(),
+            own_account: invocation.account,
             unlisted: selected.unlisted.clone(),
             ..FanOutOptions::default()
         };
-        let measure = |target: &Target, answer: &Answer| plan.measure(target, answer);
+        let measure = |target: &Target, answer: &Answer| budget.measure(target, answer);
         let answers = cross_account::fan_out(clients, &selected.targets, &options, measure).await;
         let first = selected.targets.first();
         if let Some(failure) = first.and_then(|first| answers.none_reached(clients, first)) {
@@ -95,7 +95,7 @@ impl Many {
             }
             .into());
         }
-        let report = plan.report(answers);
+        let report = budget.report(answers);
         *metrics = metrics_of(&report);
         log(&report, started);
         let Summary {

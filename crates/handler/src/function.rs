@@ -21,14 +21,14 @@ use crate::{
     aws,
     error::InvocationError,
     event::{self, InvalidEvent},
-    fleet::{Invoked, Many},
+    fleet::{FleetHandler, Invocation},
     init_error::{Fault, Faults, InitError},
     metrics::Metrics,
     milliseconds, panics,
     report::{Report, Summary},
-    request::{Narrowing, Request},
+    request::{Filter, Request},
     response::{self, List},
-    selection::{self, Roster},
+    selection::{self, AccountSource},
 };
 
 /// What is built once, before the first event, and serves every call.
@@ -37,19 +37,19 @@ pub(crate) struct Function {
     /// As Lambda knows it; empty outside of Lambda.
     name: String,
     clients: Clients,
-    form: Form,
+    mode: Mode,
 }
 
 #[derive(Debug)]
-enum Form {
-    One(Target),
-    Many(Many),
+enum Mode {
+    Single(Target),
+    Fleet(FleetHandler),
 }
 
 /// What a call answers. Serialises as what is sent.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub(crate) enum Answer {
+pub(crate) enum Response {
     List(List),
     Report(Report),
 }
@@ -69,9 +69,9 @@ impl Function {
             (Ok(configuration), Ok(aws)) => Ok(Self {
                 name: lookup("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
                 clients: Clients::new(&aws)?.with_session_policy(configuration.session_policy),
-                form: match configuration.selection {
-                    Selection::One(target) => Form::One(target),
-                    Selection::Many(file) => Form::Many(Many::new(file, memory(&lookup))),
+                mode: match configuration.selection {
+                    Selection::One(target) => Mode::Single(target),
+                    Selection::Many(file) => Mode::Fleet(FleetHandler::new(file, memory(&lookup))),
                 },
             }),
             (configuration, aws) => {
@@ -94,7 +94,7 @@ impl Function {
         event: &str,
         deadline: Instant,
         account: Option<AccountId>,
-    ) -> Result<Answer, InvocationError> {
+    ) -> Result<Response, InvocationError> {
         let started = Instant::now();
         let mut metrics = Metrics::default();
         // Boxed: the SDK's futures are some 25 KB, and would be moved about.
@@ -119,26 +119,27 @@ impl Function {
         deadline: Instant,
         account: Option<AccountId>,
         metrics: &mut Metrics,
-    ) -> Result<Answer, InvocationError> {
+    ) -> Result<Response, InvocationError> {
         let request = event::read(event, &self.name)?;
-        match &self.form {
-            Form::One(target) => {
-                let Request { narrowing, resume } = &request;
+        match &self.mode {
+            Mode::Single(target) => {
+                let Request { filter, resume } = &request;
                 if resume.is_some() {
                     return Err(resume_of_one().into());
                 }
-                selection::select(vec![target.clone()], Roster::List, &request)?;
-                self.list(target, narrowing, deadline, metrics).await
+                selection::select(vec![target.clone()], AccountSource::List, &request)?;
+                self.list(target, filter, deadline, metrics).await
             }
-            Form::Many(many) => {
-                let invoked = Invoked {
+            Mode::Fleet(fleet) => {
+                let invocation = Invocation {
                     function: &self.name,
                     account,
                     deadline,
                 };
-                many.call(invoked, &self.clients, &request, metrics)
+                fleet
+                    .call(invocation, &self.clients, &request, metrics)
                     .await
-                    .map(Answer::Report)
+                    .map(Response::Report)
             }
         }
     }
@@ -147,17 +148,17 @@ impl Function {
     async fn list(
         &self,
         target: &Target,
-        narrowing: &Narrowing,
+        filter: &Filter,
         deadline: Instant,
         metrics: &mut Metrics,
-    ) -> Result<Answer, InvocationError> {
+    ) -> Result<Response, InvocationError> {
         let started = Instant::now();
         metrics.summary = Summary {
             targets: 1,
             failed: 1,
             ..Summary::default()
         };
-        let prefix = narrowing.prefix.as_deref();
+        let prefix = filter.prefix.as_deref();
         let Listing { buckets, timings } = cross_account::list_buckets_with_prefix(
             &self.clients,
             target,
@@ -167,7 +168,7 @@ impl Function {
         )
         .await?;
         let count = buckets.len();
-        let answer = response::of(buckets, narrowing.detail)?;
+        let answer = response::of(buckets, filter.detail)?;
         *metrics = Metrics {
             summary: Summary {
                 targets: 1,
@@ -179,14 +180,14 @@ impl Function {
             list: timings.list,
         };
         log_success(target, count, &timings, started.elapsed());
-        Ok(Answer::List(answer))
+        Ok(Response::List(answer))
     }
 
     fn log_failure(&self, error: &InvocationError, duration: Duration) {
         let failure = error.as_failure();
-        let account = match &self.form {
-            Form::One(target) => Some(&target.account),
-            Form::Many(_) => None,
+        let account = match &self.mode {
+            Mode::Single(target) => Some(&target.account),
+            Mode::Fleet(_) => None,
         };
         tracing::error!(
             errorType = error.error_type(),
@@ -352,7 +353,7 @@ pub(crate) mod tests {
         Function {
             name: "list".to_owned(),
             clients: Clients::new(&config).unwrap(),
-            form: Form::Many(Many::new(
+            mode: Mode::Fleet(FleetHandler::new(
                 TargetsFile::from_json(&file.to_string()).unwrap(),
                 usize::MAX,
             )),

@@ -9,16 +9,16 @@ use serde::{Deserialize, Serialize};
 /// against a forger: a token is no permission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-pub(crate) struct Seen(u32);
+pub(crate) struct PrefixChecksum(u32);
 
-impl Default for Seen {
+impl Default for PrefixChecksum {
     /// Of no account.
     fn default() -> Self {
         Self(0x811c_9dc5)
     }
 }
 
-impl Seen {
+impl PrefixChecksum {
     /// These as well.
     pub(crate) fn and<'a>(self, accounts: impl IntoIterator<Item = &'a AccountId>) -> Self {
         let bytes = accounts
@@ -32,14 +32,14 @@ impl Seen {
 
 /// The accounts of a list that a chain of invocations has been through.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Passed {
+pub(crate) struct PassedAccounts {
     /// How many.
     pub(crate) count: usize,
     /// Which, in their order.
-    pub(crate) seen: Seen,
+    pub(crate) checksum: PrefixChecksum,
 }
 
-impl Passed {
+impl PassedAccounts {
     /// These as well.
     pub(crate) fn and<'a>(
         self,
@@ -48,18 +48,18 @@ impl Passed {
         let accounts = accounts.into_iter();
         Self {
             count: self.count.saturating_add(accounts.len()),
-            seen: self.seen.and(accounts),
+            checksum: self.checksum.and(accounts),
         }
     }
 }
 
-impl From<Seen> for String {
-    fn from(seen: Seen) -> Self {
+impl From<PrefixChecksum> for String {
+    fn from(seen: PrefixChecksum) -> Self {
         format!("{:08x}", seen.0)
     }
 }
 
-impl TryFrom<String> for Seen {
+impl TryFrom<String> for PrefixChecksum {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
@@ -74,9 +74,9 @@ impl TryFrom<String> for Seen {
 mod tests {
     use super::*;
 
-    fn of(ids: &[&str]) -> Seen {
+    fn of(ids: &[&str]) -> PrefixChecksum {
         let ids: Vec<AccountId> = ids.iter().map(|id| id.parse().unwrap()).collect();
-        Seen::default().and(&ids)
+        PrefixChecksum::default().and(&ids)
     }
 
     #[test]
@@ -103,9 +103,12 @@ mod tests {
         assert_eq!(String::from(of(&[])), "811c9dc5");
         let written = String::from(of(&["222222222222"]));
         assert_eq!(written.len(), 8);
-        assert_eq!(Seen::try_from(written), Ok(of(&["222222222222"])));
+        assert_eq!(PrefixChecksum::try_from(written), Ok(of(&["222222222222"])));
         for other in ["", "811c9dc", "+11c9dc5", "811C9DC5", "0811c9dc5"] {
-            assert!(Seen::try_from(other.to_owned()).is_err(), "{other}");
+            assert!(
+                PrefixChecksum::try_from(other.to_owned()).is_err(),
+                "{other}"
+            );
         }
     }
 }

@@ -7,7 +7,7 @@
 //! Lambda carries some 6 MB ([`LONGEST`]). The body is a JSON text within the JSON, so what counts is its length with
 //! the quotation marks and backslashes escaped once more. Every account of a call is in the answer, those that were
 //! skipped as well, and there may be a token; so what an account may add to the answer is what it takes more than if it
-//! were skipped, out of what is left when all are skipped and there is a token ([`Plan`]).
+//! were skipped, out of what is left when all are skipped and there is a token ([`ResponseBudget`]).
 //!
 //! Nothing of it is held as text: it is written once, when the answer is sent, straight into what is sent.
 
@@ -17,7 +17,7 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     milliseconds,
-    request::{Narrowing, Position},
+    request::{Filter, Position},
     response::{Frame, LONGEST, Shown, Text, TooLarge, escaped, length},
     selection::Selected,
     token,
@@ -47,30 +47,30 @@ pub(crate) struct Summary {
 
 /// How much room a call has, and how its answer is made.
 #[derive(Debug)]
-pub(crate) struct Plan<'a> {
+pub(crate) struct ResponseBudget<'a> {
     function: &'a str,
-    narrowing: &'a Narrowing,
+    filter: &'a Filter,
     selected: &'a Selected,
-    budget: usize,
+    bytes: usize,
 }
 
-impl<'a> Plan<'a> {
-    /// The plan of a call of `function` for the accounts `selected`.
+impl<'a> ResponseBudget<'a> {
+    /// The budget of a call of `function` for the accounts `selected`.
     ///
     /// # Errors
     /// The accounts are so many that the answer has no room for what became of one.
     pub(crate) fn new(
         function: &'a str,
-        narrowing: &'a Narrowing,
+        filter: &'a Filter,
         selected: &'a Selected,
     ) -> Result<Self, TooLarge> {
         /// What a failure takes at most, with room to spare: AWS's message is cut at some 2,000 bytes.
         const LEAST: usize = 65_536;
-        let mut plan = Self {
+        let mut budget = Self {
             function,
-            narrowing,
+            filter,
             selected,
-            budget: 0,
+            bytes: 0,
         };
         let targets = &selected.targets;
         // Nothing is skipped where there is but one.
@@ -89,7 +89,7 @@ impl<'a> Plan<'a> {
                 complete: false,
                 summary: most,
                 accounts: [(); 0],
-                resume: token.map(|_| plan.token(targets.len())),
+                resume: token.map(|_| budget.token(targets.len())),
             }),
         };
         let skipped: usize = targets
@@ -97,29 +97,29 @@ impl<'a> Plan<'a> {
             .map(|target| escaped(&Entry::skipped(target, SkipReason::ResponseFull)) + 1)
             .sum();
         let bytes = length(&frame) + skipped;
-        plan.budget = LONGEST.saturating_sub(bytes);
-        if plan.budget < LEAST && targets.len() > 1 {
+        budget.bytes = LONGEST.saturating_sub(bytes);
+        if budget.bytes < LEAST && targets.len() > 1 {
             let accounts = targets.len();
             return Err(TooLarge::Accounts { accounts, bytes });
         }
-        Ok(plan)
+        Ok(budget)
     }
 
     /// What the accounts that are reached may add to the answer, in bytes.
-    pub(crate) fn budget(&self) -> usize {
-        self.budget
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// About how many bytes a bucket adds to the answer beside its name: the marks around the name or, with detail, the keys,
     /// the region and the date as well.
     pub(crate) fn bucket_bytes(&self) -> usize {
-        if self.narrowing.detail { 100 } else { 5 }
+        if self.filter.detail { 100 } else { 5 }
     }
 
     /// What an account adds to the answer.
     pub(crate) fn measure(&self, target: &Target, answer: &Answer) -> usize {
         let skipped = Entry::skipped(target, SkipReason::ResponseFull);
-        escaped(&Entry::of(target, answer, self.narrowing.detail)).saturating_sub(escaped(&skipped))
+        escaped(&Entry::of(target, answer, self.filter.detail)).saturating_sub(escaped(&skipped))
     }
 
     /// The answer.
@@ -130,7 +130,7 @@ impl<'a> Plan<'a> {
             resume: resume.map(|index| self.token(index)),
             targets: self.selected.targets.clone(),
             answers,
-            detail: self.narrowing.detail,
+            detail: self.filter.detail,
         }
     }
 
@@ -147,7 +147,7 @@ impl<'a> Plan<'a> {
                 .passed
                 .map(|passed| passed.and(targets.iter().take(index).map(|one| &one.account))),
         };
-        token::write(self.function, position, self.narrowing)
+        token::write(self.function, position, self.filter)
     }
 }
 
@@ -315,7 +315,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::prefix_checksum::{Passed, Seen};
+    use crate::prefix_checksum::{PassedAccounts, PrefixChecksum};
 
     fn id(number: usize) -> String {
         format!("{number:012}")
@@ -332,7 +332,7 @@ mod tests {
     fn selected(count: usize) -> Selected {
         Selected {
             targets: (0..count).map(|number| target(number, None)).collect(),
-            passed: Some(Passed::default()),
+            passed: Some(PassedAccounts::default()),
             unlisted: BTreeSet::new(),
         }
     }
@@ -379,17 +379,17 @@ mod tests {
     fn the_form_of_an_answer() {
         let selected = Selected {
             targets: vec![target(1, Some("Größe & Co.")), target(2, None)],
-            passed: Some(Passed {
+            passed: Some(PassedAccounts {
                 count: 7,
-                seen: Seen::default(),
+                checksum: PrefixChecksum::default(),
             }),
             unlisted: BTreeSet::new(),
         };
-        let narrowing = Narrowing {
+        let filter = Filter {
             detail: true,
-            ..Narrowing::default()
+            ..Filter::default()
         };
-        let plan = Plan::new("list", &narrowing, &selected).unwrap();
+        let budget = ResponseBudget::new("list", &filter, &selected).unwrap();
         let mut first = listed(["a".to_owned(), "b".to_owned()]);
         let Outcome::Listed(listing) = &mut first.outcome else {
             panic!("{first:?}");
@@ -400,12 +400,12 @@ mod tests {
             ..bucket("a")
         };
         listing.buckets = Buckets::from_iter([detailed, bucket("b")]);
-        let report = plan.report(Answers {
+        let report = budget.report(Answers {
             answers: vec![first, skipped()],
             resume: Some(1),
         });
         let from = "000000000002".parse().unwrap();
-        let seen = Seen::default().and([&"000000000001".parse().unwrap()]);
+        let seen = PrefixChecksum::default().and([&"000000000001".parse().unwrap()]);
         assert_eq!(
             body(&report),
             json!({
@@ -424,7 +424,7 @@ mod tests {
                     },
                     {"accountId": "000000000002", "status": "skipped", "reason": "response-full"},
                 ],
-                "resume": token::write("list", Position { from, passed: Some(Passed { count: 8, seen }) }, &narrowing),
+                "resume": token::write("list", Position { from, passed: Some(PassedAccounts { count: 8, checksum: seen }) }, &filter),
             })
         );
         assert!(text(&report).starts_with(r#"{"statusCode":207,"body":"{\"complete\":false,"#));
@@ -433,9 +433,9 @@ mod tests {
     #[test]
     fn nothing_to_do_is_complete() {
         let selected = selected(0);
-        let narrowing = Narrowing::default();
-        let plan = Plan::new("list", &narrowing, &selected).unwrap();
-        let report = plan.report(Answers {
+        let filter = Filter::default();
+        let budget = ResponseBudget::new("list", &filter, &selected).unwrap();
+        let report = budget.report(Answers {
             answers: Vec::new(),
             resume: None,
         });
@@ -445,30 +445,30 @@ mod tests {
     #[test]
     fn one_account_has_the_whole_answer() {
         let selected = selected(1);
-        let narrowing = Narrowing::default();
-        let plan = Plan::new("list", &narrowing, &selected).unwrap();
+        let filter = Filter::default();
+        let budget = ResponseBudget::new("list", &filter, &selected).unwrap();
         let report = |length: usize| {
             let answer = listed(["\"".repeat(length)]);
-            let size = plan.measure(&selected.targets[0], &answer);
+            let size = budget.measure(&selected.targets[0], &answer);
             let answers = vec![answer];
             let resume = None;
-            (plan.report(Answers { answers, resume }), size)
+            (budget.report(Answers { answers, resume }), size)
         };
         // A quotation mark is four characters: `\\\"`.
         let (empty, size) = report(0);
-        let most = (plan.budget() - size) / 4;
+        let most = (budget.bytes() - size) / 4;
         assert_eq!(text(&report(most).0).len(), text(&empty).len() + most * 4);
         let spare = LONGEST - text(&report(most).0).len();
         // What is spare is what longer numbers and the words of a 207 would take.
         assert!(spare < 20, "{spare}");
-        assert!(report(most + 1).1 > plan.budget());
+        assert!(report(most + 1).1 > budget.bytes());
     }
 
     #[test]
     fn so_many_accounts_that_no_answer_holds_them() {
-        let narrowing = Narrowing::default();
-        assert!(Plan::new("list", &narrowing, &selected(50_000)).is_ok());
-        let error = Plan::new("list", &narrowing, &selected(80_000)).unwrap_err();
+        let filter = Filter::default();
+        assert!(ResponseBudget::new("list", &filter, &selected(50_000)).is_ok());
+        let error = ResponseBudget::new("list", &filter, &selected(80_000)).unwrap_err();
         assert!(
             matches!(
                 error,
@@ -496,15 +496,15 @@ mod tests {
             let targets: Vec<Target> = (0..names.len()).map(|number| target(number, name.as_deref())).collect();
             let selected = Selected {
                 targets,
-                passed: Some(Passed { count: before, seen: Seen::default() }),
+                passed: Some(PassedAccounts { count: before, checksum: PrefixChecksum::default() }),
                 unlisted: BTreeSet::new(),
             };
-            let narrowing = Narrowing { prefix: Some("a".to_owned()), ..Narrowing::default() };
-            let plan = Plan::new("list", &narrowing, &selected).unwrap();
+            let filter = Filter { prefix: Some("a".to_owned()), ..Filter::default() };
+            let budget = ResponseBudget::new("list", &filter, &selected).unwrap();
             let reached = reached.index(names.len()) + 1;
             let mut answers: Vec<Answer> = names.into_iter().map(listed).collect();
             let used: usize = selected.targets.iter().zip(&answers).take(reached)
-                .map(|(target, answer)| plan.measure(target, answer)).sum();
+                .map(|(target, answer)| budget.measure(target, answer)).sum();
             // An empty listing takes less than being skipped does.
             let short: usize = selected.targets.iter().zip(&answers).take(reached)
                 .map(|(target, answer)| escaped(&Entry::skipped(target, SkipReason::ResponseFull))
@@ -513,10 +513,10 @@ mod tests {
             answers.truncate(reached);
             answers.resize(count, skipped());
             let resume = (reached < count).then_some(reached);
-            let length = text(&plan.report(Answers { answers, resume })).len();
-            let planned = LONGEST - plan.budget() + used;
+            let length = text(&budget.report(Answers { answers, resume })).len();
+            let planned = LONGEST - budget.bytes() + used;
             prop_assert!(length <= planned, "{length} > {planned}");
-            let token = if resume.is_none() { plan.token(0).len() + 20 } else { 0 };
+            let token = if resume.is_none() { budget.token(0).len() + 20 } else { 0 };
             prop_assert!(length + short + token + 40 > planned, "{length}, planned {planned}");
         }
     }

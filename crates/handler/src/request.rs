@@ -4,20 +4,20 @@ use std::collections::BTreeSet;
 
 use contract::{AccountId, InvalidValue};
 
-use crate::prefix_checksum::Passed;
+use crate::prefix_checksum::PassedAccounts;
 
 /// What a call is asked to do, in terms of the stage's accounts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Request {
     /// What is listed, and how much of it is told.
-    pub(crate) narrowing: Narrowing,
+    pub(crate) filter: Filter,
     /// Where an earlier call left off.
     pub(crate) resume: Option<Position>,
 }
 
 /// What is listed, and how much of it is told: the same in every call of a chain.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Narrowing {
+pub(crate) struct Filter {
     /// These accounts alone, at least one; all of the stage's where there is nothing.
     pub(crate) accounts: Option<BTreeSet<AccountId>>,
     /// Buckets alone whose names begin so; never empty.
@@ -33,7 +33,7 @@ pub(crate) struct Position {
     pub(crate) from: AccountId,
     /// The accounts of a list before it. An organization has none: its accounts are in the order of their IDs, and come and
     /// go.
-    pub(crate) passed: Option<Passed>,
+    pub(crate) passed: Option<PassedAccounts>,
 }
 
 /// Whether a bucket's name can begin so: at most 255 letters, digits, and `.`, `_` and `-`, as the oldest buckets of

@@ -8,7 +8,7 @@ use contract::{AccountId, Organization, Target};
 
 use crate::{
     event::InvalidEvent,
-    prefix_checksum::Passed,
+    prefix_checksum::PassedAccounts,
     request::{Position, Request},
 };
 
@@ -17,7 +17,7 @@ const MOST_NAMED: usize = 10;
 
 /// Where a stage's accounts come from, and so in which order they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Roster<'a> {
+pub(crate) enum AccountSource<'a> {
     /// A list, in the order in which it was configured.
     List,
     /// Those of an organization, in the order of their IDs. They come and go by themselves.
@@ -32,7 +32,7 @@ pub(crate) struct Selected {
     /// Those of them that the event names and that have left the organization since the chain began.
     pub(crate) unlisted: BTreeSet<AccountId>,
     /// The accounts of a list that the chain has been through.
-    pub(crate) passed: Option<Passed>,
+    pub(crate) passed: Option<PassedAccounts>,
 }
 
 /// What `request` asks for, of `all` that the stage has.
@@ -41,32 +41,32 @@ pub(crate) struct Selected {
 /// An account that is named and not there, and a token whose place is no longer there.
 pub(crate) fn select(
     all: Vec<Target>,
-    roster: Roster<'_>,
+    source: AccountSource<'_>,
     request: &Request,
 ) -> Result<Selected, InvalidEvent> {
     let mut targets = all;
     let mut unlisted = BTreeSet::new();
-    if let Some(accounts) = &request.narrowing.accounts {
+    if let Some(accounts) = &request.filter.accounts {
         let known: HashSet<&AccountId> = targets.iter().map(|target| &target.account).collect();
         let unknown: Vec<&AccountId> = accounts
             .iter()
             .filter(|account| !known.contains(account))
             .collect();
-        match roster {
+        match source {
             _ if unknown.is_empty() => {}
             // They were there when the chain began.
-            Roster::Organization(organization) if request.resume.is_some() => {
+            AccountSource::Organization(organization) if request.resume.is_some() => {
                 unlisted = unknown.into_iter().cloned().collect();
                 targets.extend(unlisted.iter().map(|account| organization.role_in(account)));
                 targets.sort_by(|one, other| one.account.cmp(&other.account));
             }
-            _ => return Err(unknown_accounts(&unknown, roster)),
+            _ => return Err(unknown_accounts(&unknown, source)),
         }
         targets.retain(|target| accounts.contains(&target.account));
     }
-    let none_passed = match roster {
-        Roster::List => Some(Passed::default()),
-        Roster::Organization(_) => None,
+    let none_passed = match source {
+        AccountSource::List => Some(PassedAccounts::default()),
+        AccountSource::Organization(_) => None,
     };
     let Some(Position { from, passed }) = &request.resume else {
         return Ok(Selected {
@@ -75,16 +75,16 @@ pub(crate) fn select(
             passed: none_passed,
         });
     };
-    let reached = match (roster, passed) {
-        (Roster::List, Some(passed)) => targets
+    let reached = match (source, passed) {
+        (AccountSource::List, Some(passed)) => targets
             .iter()
             .position(|target| target.account == *from)
             .filter(|&reached| all_of(&targets[..reached]) == *passed),
-        (Roster::Organization(_), None) => {
+        (AccountSource::Organization(_), None) => {
             Some(targets.partition_point(|target| target.account < *from))
         }
         // The stage had a list and has an organization now, or the other way round.
-        (Roster::List, None) | (Roster::Organization(_), Some(_)) => None,
+        (AccountSource::List, None) | (AccountSource::Organization(_), Some(_)) => None,
     };
     let reached = reached.ok_or_else(|| changed(from))?;
     Ok(Selected {
@@ -94,8 +94,8 @@ pub(crate) fn select(
     })
 }
 
-fn all_of(targets: &[Target]) -> Passed {
-    Passed::default().and(targets.iter().map(|target| &target.account))
+fn all_of(targets: &[Target]) -> PassedAccounts {
+    PassedAccounts::default().and(targets.iter().map(|target| &target.account))
 }
 
 /// The stage's list is not what it was when the token was given: to go on could pass over an account.
@@ -108,7 +108,7 @@ fn changed(from: &AccountId) -> InvalidEvent {
     )
 }
 
-fn unknown_accounts(unknown: &[&AccountId], roster: Roster<'_>) -> InvalidEvent {
+fn unknown_accounts(unknown: &[&AccountId], source: AccountSource<'_>) -> InvalidEvent {
     let named: Vec<&str> = unknown
         .iter()
         .take(MOST_NAMED)
@@ -122,14 +122,14 @@ fn unknown_accounts(unknown: &[&AccountId], roster: Roster<'_>) -> InvalidEvent 
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let hint = match roster {
-        Roster::List => "an event can leave accounts of the stage out, and add none to them",
-        Roster::Organization(Organization { exclude, .. })
+    let hint = match source {
+        AccountSource::List => "an event can leave accounts of the stage out, and add none to them",
+        AccountSource::Organization(Organization { exclude, .. })
             if unknown.iter().any(|&one| exclude.contains(one)) =>
         {
             "the stage excludes accounts by `exclude`, which wins"
         }
-        Roster::Organization(_) => {
+        AccountSource::Organization(_) => {
             "an account may be closed or suspended, or lie in none of the stage's organizational units"
         }
     };
@@ -147,7 +147,7 @@ mod tests {
     use contract::Units;
 
     use super::*;
-    use crate::request::Narrowing;
+    use crate::request::Filter;
 
     fn id(text: &str) -> AccountId {
         format!("{text:0>12}").parse().unwrap()
@@ -162,9 +162,9 @@ mod tests {
 
     fn request(accounts: Option<&[&str]>, resume: Option<&str>) -> Request {
         Request {
-            narrowing: Narrowing {
+            filter: Filter {
                 accounts: accounts.map(|list| list.iter().map(|text| id(text)).collect()),
-                ..Narrowing::default()
+                ..Filter::default()
             },
             resume: resume.map(|from| Position {
                 from: id(from),
@@ -190,11 +190,15 @@ mod tests {
             role: "Reader".parse().unwrap(),
             external_id: None,
         };
-        select(targets(all), Roster::Organization(&organization), request)
+        select(
+            targets(all),
+            AccountSource::Organization(&organization),
+            request,
+        )
     }
 
     fn list(all: &[&str], request: &Request) -> Result<Selected, InvalidEvent> {
-        select(targets(all), Roster::List, request)
+        select(targets(all), AccountSource::List, request)
     }
 
     fn expect(selected: Result<Selected, InvalidEvent>, ids: &[&str]) {

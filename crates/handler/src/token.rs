@@ -9,8 +9,8 @@ use contract::{AccountId, printable};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    prefix_checksum::{Passed, Seen},
-    request::{Narrowing, Position, Request, check_prefix},
+    prefix_checksum::{PassedAccounts, PrefixChecksum},
+    request::{Filter, Position, Request, check_prefix},
 };
 
 /// The version of the form; another one is refused.
@@ -41,7 +41,7 @@ struct Token {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     at: Option<usize>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    seen: Option<Seen>,
+    seen: Option<PrefixChecksum>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     accounts: Option<Vec<AccountId>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,18 +51,18 @@ struct Token {
 }
 
 /// The token with which `function` goes on at `position`.
-pub(crate) fn write(function: &str, position: Position, narrowing: &Narrowing) -> String {
-    let Narrowing {
+pub(crate) fn write(function: &str, position: Position, filter: &Filter) -> String {
+    let Filter {
         accounts,
         prefix,
         detail,
-    } = narrowing.clone();
+    } = filter.clone();
     let token = Token {
         v: VERSION,
         function: function.to_owned(),
         from: position.from,
         at: position.passed.map(|passed| passed.count),
-        seen: position.passed.map(|passed| passed.seen),
+        seen: position.passed.map(|passed| passed.checksum),
         accounts: accounts.map(|accounts| accounts.into_iter().collect()),
         prefix,
         detail,
@@ -87,7 +87,10 @@ pub(crate) fn read(text: &str, function: &str) -> Result<Request, InvalidToken> 
         return Err(InvalidToken::Foreign(printable(&shown).into_owned()));
     }
     let passed = match (token.at, token.seen) {
-        (Some(count), Some(seen)) => Some(Passed { count, seen }),
+        (Some(count), Some(seen)) => Some(PassedAccounts {
+            count,
+            checksum: seen,
+        }),
         (None, None) => None,
         _ => return Err(InvalidToken::Garbage),
     };
@@ -100,7 +103,7 @@ pub(crate) fn read(text: &str, function: &str) -> Result<Request, InvalidToken> 
         return Err(InvalidToken::Garbage);
     }
     Ok(Request {
-        narrowing: Narrowing {
+        filter: Filter {
             accounts: token.accounts.map(|list| list.into_iter().collect()),
             prefix: token.prefix,
             detail: token.detail,
@@ -122,20 +125,23 @@ mod tests {
         "[0-9]{12}".prop_map(|id| id.parse().unwrap())
     }
 
-    fn request() -> impl Strategy<Value = (Narrowing, Position)> {
+    fn request() -> impl Strategy<Value = (Filter, Position)> {
         let accounts = proptest::option::of(btree_set(account(), 1..20));
         let prefix = proptest::option::of("[a-zA-Z0-9._-]{1,255}");
         let count = proptest::option::of(any::<usize>());
         (accounts, prefix, any::<bool>(), account(), count).prop_map(
             |(accounts, prefix, detail, from, count)| {
-                let seen = Seen::default().and([&from]);
-                let passed = count.map(|count| Passed { count, seen });
-                let narrowing = Narrowing {
+                let seen = PrefixChecksum::default().and([&from]);
+                let passed = count.map(|count| PassedAccounts {
+                    count,
+                    checksum: seen,
+                });
+                let filter = Filter {
                     accounts,
                     prefix,
                     detail,
                 };
-                (narrowing, Position { from, passed })
+                (filter, Position { from, passed })
             },
         )
     }
@@ -149,12 +155,12 @@ mod tests {
         let from = "222222222222".parse().unwrap();
         let position = Position {
             from,
-            passed: Some(Passed {
+            passed: Some(PassedAccounts {
                 count: 17,
-                seen: Seen::default(),
+                checksum: PrefixChecksum::default(),
             }),
         };
-        let token = write("list", position.clone(), &Narrowing::default());
+        let token = write("list", position.clone(), &Filter::default());
         assert_eq!(
             base64::decode(&token).unwrap(),
             br#"{"v":3,"function":"list","from":"222222222222","at":17,"seen":"811c9dc5"}"#
@@ -163,7 +169,7 @@ mod tests {
             passed: None,
             ..position
         };
-        let token = write("list", position, &Narrowing::default());
+        let token = write("list", position, &Filter::default());
         assert_eq!(
             base64::decode(&token).unwrap(),
             br#"{"v":3,"function":"list","from":"222222222222"}"#
@@ -246,9 +252,9 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn what_is_written_is_what_is_read((narrowing, position) in request(), function in "[a-zA-Z0-9_-]{0,140}") {
-            let token = write(&function, position.clone(), &narrowing);
-            let request = Request { narrowing, resume: Some(position) };
+        fn what_is_written_is_what_is_read((filter, position) in request(), function in "[a-zA-Z0-9_-]{0,140}") {
+            let token = write(&function, position.clone(), &filter);
+            let request = Request { filter, resume: Some(position) };
             prop_assert_eq!(read(&token, &function), Ok(request));
             prop_assert_eq!(read(&token, "other function"), Err(InvalidToken::Foreign(function)));
         }
@@ -261,15 +267,15 @@ mod tests {
 
         #[test]
         fn a_token_that_was_damaged_is_refused_or_a_token(
-            (narrowing, position) in request(), at in any::<prop::sample::Index>(), byte in 0x20..0x7f_u8,
+            (filter, position) in request(), at in any::<prop::sample::Index>(), byte in 0x20..0x7f_u8,
         ) {
-            let mut token = write("list", position, &narrowing).into_bytes();
+            let mut token = write("list", position, &filter).into_bytes();
             let at = at.index(token.len());
             token[at] = byte;
             let token = String::from_utf8(token).unwrap();
-            if let Ok(Request { narrowing, resume: Some(position) }) = read(&token, "list") {
-                let again = write("list", position.clone(), &narrowing);
-                let request = Request { narrowing, resume: Some(position) };
+            if let Ok(Request { filter, resume: Some(position) }) = read(&token, "list") {
+                let again = write("list", position.clone(), &filter);
+                let request = Request { filter, resume: Some(position) };
                 prop_assert_eq!(read(&again, "list"), Ok(request));
             }
         }
