@@ -1,12 +1,9 @@
 //! Subcommand: create or update a CloudFormation stack through a change set.
 //!
-//! A change set rather than `CreateStack`/`UpdateStack`: what will change is told before it does, and "nothing to
-//! change" is an answer instead of an error.
+//! With `CreateStack` and `UpdateStack`, the changes would be unknown beforehand, and "nothing to change" would be an error.
 //!
-//! Either in one go, or in two with a decision between them: `--plan` makes the change set and leaves it, `--execute`
-//! and `--discard` take its ARN. An update compares with what is there as well as with the template before, so that what
-//! was edited by hand since is brought back. What is executed is then what was shown: CloudFormation refuses a change set when its
-//! stack has changed since. The answers are [`Applied`], [`Planned`] and [`Discarded`].
+//! `--plan` creates the change set; `--execute` and `--discard` take its ARN. CloudFormation rejects a change set if its
+//! stack has changed since, so what is executed is what was shown. An update also reverts manual changes (drift).
 
 use std::path::Path;
 
@@ -31,75 +28,75 @@ use crate::{
     terminal::progress,
 };
 
-/// CloudFormation's limit for a template in the request; a longer one must lie in S3 (CloudFormation user guide,
+/// CloudFormation's limit for a template in a request, in bytes; a larger one must be in S3 (CloudFormation user guide,
 /// "Understand CloudFormation quotas").
-const LONGEST_TEMPLATE: usize = 51_200;
+const MAX_TEMPLATE_SIZE: usize = 51_200;
 
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub(crate) enum Answer {
+pub(crate) enum ApplyResult {
     Applied(Applied),
     Planned(Planned),
     Discarded(Discarded),
 }
 
-/// What the stack's present state allows.
+/// How to get from the current stack to the new template.
 #[derive(Debug, PartialEq, Eq)]
-enum Way {
+enum Operation {
     Create,
     Update,
-    /// A creation that failed and was rolled back: only a deletion leads on from there.
+    /// The creation failed and was rolled back; such a stack can only be deleted.
     DeleteAndCreate,
 }
 
-pub(crate) async fn run(flags: Apply) -> Result<Answer> {
+pub(crate) async fn run(flags: Apply) -> Result<ApplyResult> {
     if let Some(arn) = flags.second.execute {
-        let client = Client::new(&connection::open(&flags.access).await?);
+        let client = Client::new(&connection::open(&flags.connection).await?);
         let change_set = ChangeSet::find(&client, &arn).await?;
         let changes = change_set.changes(&client).await?.unwrap_or_default();
-        return Ok(Answer::Applied(
+        return Ok(ApplyResult::Applied(
             execute(&client, change_set, changes).await?,
         ));
     }
     if let Some(arn) = flags.second.discard {
-        let client = Client::new(&connection::open(&flags.access).await?);
-        return Ok(Answer::Discarded(discard(&client, arn).await?));
+        let client = Client::new(&connection::open(&flags.connection).await?);
+        return Ok(ApplyResult::Discarded(discard(&client, arn).await?));
     }
     let (Some(stack), Some(template)) = (flags.stack, flags.template) else {
-        bail!("`--stack` and `--template` are needed");
+        bail!("`--stack` and `--template` are required");
     };
-    let wanted = Wanted {
+    let desired = DesiredStack {
         stack,
         template: read(&template)?,
         parameters: flags.parameters,
         tags: flags.tags,
     };
-    let client = Client::new(&connection::open(&flags.access).await?);
+    let client = Client::new(&connection::open(&flags.connection).await?);
     Ok(if flags.plan {
-        Answer::Planned(wanted.plan(&client).await?)
+        ApplyResult::Planned(desired.plan(&client).await?)
     } else {
-        Answer::Applied(wanted.apply(&client).await?)
+        ApplyResult::Applied(desired.apply(&client).await?)
     })
 }
 
-/// The stack as it should be.
+/// The stack to create or update.
 #[derive(Debug)]
-struct Wanted {
+struct DesiredStack {
     stack: String,
     template: String,
     parameters: Vec<KeyValue>,
     tags: Vec<KeyValue>,
 }
 
-impl Wanted {
+impl DesiredStack {
     async fn apply(&self, client: &Client) -> Result<Applied> {
         let before = Stack::find(client, &self.stack).await?;
-        let kind = match self.way(before.as_ref())? {
-            Way::Create => PlanKind::Create,
-            Way::Update => PlanKind::Update,
-            Way::DeleteAndCreate => {
+        let kind = match self.operation(before.as_ref())? {
+            Operation::Create => PlanKind::Create,
+            Operation::Update => PlanKind::Update,
+            Operation::DeleteAndCreate => {
                 progress(&format!(
-                    "stack `{}`: its creation had failed; deleting what is left",
+                    "stack `{}`: its creation failed earlier; deleting it",
                     self.stack
                 ));
                 delete_leftover(client, &self.stack).await?;
@@ -117,15 +114,15 @@ impl Wanted {
         execute(client, change_set, changes).await
     }
 
-    /// Changes nothing: a stack that must be deleted first is an error.
+    /// Leaves the stack as it is; one that must be deleted first is an error.
     async fn plan(&self, client: &Client) -> Result<Planned> {
         let before = Stack::find(client, &self.stack).await?;
-        let kind = match self.way(before.as_ref())? {
-            Way::Create => PlanKind::Create,
-            Way::Update => PlanKind::Update,
-            Way::DeleteAndCreate => bail!(
-                "stack `{0}` is in ROLLBACK_COMPLETE: its creation had failed, and it must be deleted before it can be \
-                 created again (`operator delete --stack {0}`)",
+        let kind = match self.operation(before.as_ref())? {
+            Operation::Create => PlanKind::Create,
+            Operation::Update => PlanKind::Update,
+            Operation::DeleteAndCreate => bail!(
+                "stack `{0}` is in ROLLBACK_COMPLETE: its creation failed, and it must be deleted before it can be created \
+                 again (`operator delete --stack {0}`)",
                 self.stack
             ),
         };
@@ -138,18 +135,18 @@ impl Wanted {
         })
     }
 
-    fn way(&self, before: Option<&Stack>) -> Result<Way> {
-        way(&self.stack, before.map(|stack| &stack.status))
+    fn operation(&self, before: Option<&Stack>) -> Result<Operation> {
+        operation(&self.stack, before.map(|stack| &stack.status))
     }
 
-    /// Makes the change set and tells what it changes; `None` when that is nothing.
+    /// Creates the change set and prints its changes; `None` if there is nothing to change.
     async fn change_set(
         &self,
         client: &Client,
         kind: PlanKind,
     ) -> Result<Option<(ChangeSet, Vec<Change>)>> {
-        // Without it, a template that is the same changes nothing, whatever its resources have become (CloudFormation user
-        // guide, "Using drift-aware change sets").
+        // Without it, an unchanged template changes nothing, even if its resources have drifted (CloudFormation user guide,
+        // "Using drift-aware change sets").
         let drift = (kind == PlanKind::Update).then_some(DeploymentMode::RevertDrift);
         let request = client
             .create_change_set()
@@ -167,10 +164,10 @@ impl Wanted {
                 return Ok(None);
             }
             Err(error) => {
-                // The error is of more use than what came in the way of tidying up.
-                if let Err(left) = change_set.discard(client).await {
+                // This error matters more than that of the clean-up.
+                if let Err(discarding) = change_set.discard(client).await {
                     progress(&format!(
-                        "change set `{}` is left: {left:#}",
+                        "failed to delete change set `{}`: {discarding:#}",
                         change_set.arn
                     ));
                 }
@@ -182,7 +179,7 @@ impl Wanted {
             progress(&change_set::line(change));
         }
         if changes.is_empty() {
-            progress("  ~ only outputs, tags or other things outside the resources");
+            progress("  ~ only outputs, tags or the like");
         }
         Ok(Some((change_set, changes)))
     }
@@ -227,40 +224,40 @@ async fn discard(client: &Client, arn: ChangeSetArn) -> Result<Discarded> {
     })
 }
 
-/// How to get from the stack's status to the new template (CloudFormation user guide, "Understand CloudFormation stack
-/// creation events" and "Stack status codes").
-fn way(name: &str, status: Option<&StackStatus>) -> Result<Way> {
+/// The operation that a stack's status allows (CloudFormation user guide, "Understand CloudFormation stack creation
+/// events" and "Stack status codes").
+fn operation(name: &str, status: Option<&StackStatus>) -> Result<Operation> {
     let Some(status) = status else {
-        return Ok(Way::Create);
+        return Ok(Operation::Create);
     };
     match status {
-        // A change set that was made and never executed: the stack is a name and nothing more.
-        StackStatus::ReviewInProgress => Ok(Way::Create),
-        StackStatus::RollbackComplete => Ok(Way::DeleteAndCreate),
+        // A change set was created and never executed: the stack has no resources.
+        StackStatus::ReviewInProgress => Ok(Operation::Create),
+        StackStatus::RollbackComplete => Ok(Operation::DeleteAndCreate),
         StackStatus::CreateComplete
         | StackStatus::UpdateComplete
         | StackStatus::UpdateRollbackComplete
         | StackStatus::ImportComplete
-        | StackStatus::ImportRollbackComplete => Ok(Way::Update),
+        | StackStatus::ImportRollbackComplete => Ok(Operation::Update),
         StackStatus::CreateFailed | StackStatus::RollbackFailed | StackStatus::DeleteFailed => {
             bail!(
-                "stack `{name}` is in {status}: some of its resources are left; look at its events, then delete it \
-             (`operator delete --stack {name}`) and try again"
+                "stack `{name}` is in {status}: some of its resources still exist; check its events, delete it \
+                 (`operator delete --stack {name}`) and retry"
             )
         }
         StackStatus::UpdateRollbackFailed => bail!(
-            "stack `{name}` is in {status}: mend what its events complain of, then \
+            "stack `{name}` is in {status}: fix what its events report, then run \
              `aws cloudformation continue-update-rollback --stack-name {name}`"
         ),
         status if status.as_str().ends_with("_IN_PROGRESS") => bail!(
-            "stack `{name}` is in {status}: somebody is changing it at this moment; try again when it is done"
+            "stack `{name}` is in {status}: another change is in progress; retry when it is complete"
         ),
         status => bail!("stack `{name}` is in {status}, from which it cannot be updated"),
     }
 }
 
-/// Deletes a stack whose creation was rolled back, provided that the roll-back left nothing (a resource may be kept by
-/// its `DeletionPolicy`).
+/// Deletes a stack whose creation was rolled back, unless the rollback retained a resource (because of its
+/// `DeletionPolicy`).
 async fn delete_leftover(client: &Client, name: &str) -> Result<()> {
     let mut pages = client
         .list_stack_resources()
@@ -269,12 +266,13 @@ async fn delete_leftover(client: &Client, name: &str) -> Result<()> {
         .items()
         .send();
     while let Some(resource) = pages.next().await {
-        let resource =
-            resource.map_err(failure::of(&format!("list what is left of stack `{name}`")))?;
+        let resource = resource.map_err(failure::of(&format!(
+            "list the resources of stack `{name}`"
+        )))?;
         ensure!(
             resource.resource_status() == Some(&ResourceStatus::DeleteComplete),
-            "stack `{name}` is in ROLLBACK_COMPLETE, and its resource {} is left; delete the stack yourself \
-             (`operator delete --stack {name}`) and try again",
+            "stack `{name}` is in ROLLBACK_COMPLETE, and its resource {} still exists; delete the stack yourself \
+             (`operator delete --stack {name}`) and retry",
             resource.logical_resource_id().unwrap_or("?"),
         );
     }
@@ -297,8 +295,8 @@ fn read(template: &Path) -> Result<String> {
     let text = String::from_utf8(files::read(template)?)
         .with_context(|| format!("the template `{}` is not UTF-8", template.display()))?;
     ensure!(
-        text.len() <= LONGEST_TEMPLATE,
-        "the template `{}` has {} bytes; CloudFormation takes at most {LONGEST_TEMPLATE}",
+        text.len() <= MAX_TEMPLATE_SIZE,
+        "the template `{}` has {} bytes; CloudFormation accepts at most {MAX_TEMPLATE_SIZE}",
         template.display(),
         text.len(),
     );
@@ -310,24 +308,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_stacks_status_decides_the_way() {
-        let way = |status: StackStatus| way("roles", Some(&status));
-        assert_eq!(super::way("roles", None).unwrap(), Way::Create);
-        assert_eq!(way(StackStatus::ReviewInProgress).unwrap(), Way::Create);
-        assert_eq!(way(StackStatus::UpdateComplete).unwrap(), Way::Update);
+    fn the_stacks_status_decides_the_operation() {
+        let operation = |status: StackStatus| operation("roles", Some(&status));
+        assert_eq!(super::operation("roles", None).unwrap(), Operation::Create);
         assert_eq!(
-            way(StackStatus::RollbackComplete).unwrap(),
-            Way::DeleteAndCreate
+            operation(StackStatus::ReviewInProgress).unwrap(),
+            Operation::Create
+        );
+        assert_eq!(
+            operation(StackStatus::UpdateComplete).unwrap(),
+            Operation::Update
+        );
+        assert_eq!(
+            operation(StackStatus::RollbackComplete).unwrap(),
+            Operation::DeleteAndCreate
         );
         for (status, word) in [
-            (StackStatus::UpdateInProgress, "somebody is changing it"),
+            (
+                StackStatus::UpdateInProgress,
+                "another change is in progress",
+            ),
             (StackStatus::CreateFailed, "operator delete --stack roles"),
             (
                 StackStatus::UpdateRollbackFailed,
                 "continue-update-rollback",
             ),
         ] {
-            let error = way(status).unwrap_err().to_string();
+            let error = operation(status).unwrap_err().to_string();
             assert!(error.contains(word), "{error}");
         }
     }

@@ -1,4 +1,4 @@
-//! The flags, as typed.
+//! The command line.
 
 use std::path::PathBuf;
 
@@ -8,11 +8,11 @@ use operator_api::ChangeSetArn;
 
 use crate::{json_text::JsonText, key_value::KeyValue};
 
-/// What the workspace asks of AWS, with the credentials that the AWS CLI would use
+/// Send requests to AWS, with the credentials that the AWS CLI would use
 ///
-/// The answer is one JSON object on standard output; everything else goes to standard error. Exit status: 0 done,
-/// 1 failed, 2 bad flags. Credentials come from the environment, a profile (`AWS_PROFILE`), SSO, `aws login`, a
-/// credential process, or the machine's own role; `AWS_ENDPOINT_URL`, `AWS_CA_BUNDLE` and `SSL_CERT_FILE` are honoured.
+/// The result is one JSON object on standard output; everything else goes to standard error. Exit status: 0 success,
+/// 1 failure, 2 invalid flags. Credentials come from the environment, a profile (`AWS_PROFILE`), SSO, `aws login`, a
+/// credential process or the machine's role. `AWS_ENDPOINT_URL`, `AWS_CA_BUNDLE` and `SSL_CERT_FILE` have effect.
 #[derive(Debug, Parser)]
 #[command(name = "operator", version, max_term_width = 100)]
 pub(crate) struct Arguments {
@@ -22,31 +22,31 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Say whose credentials these are: account, ARN, user id, partition
+    /// Print the identity of the caller: account, ARN, user ID, partition
     Whoami(Whoami),
-    /// Say the same, and give the credentials as session keys: for a program, not for a terminal
+    /// Print the identity and the keys of the caller, for programs
     Credentials(Whoami),
-    /// Create or update a CloudFormation stack, showing first what will change
+    /// Create or update a CloudFormation stack through a change set
     ///
-    /// In one go; or in two, with somebody's decision between them: `--plan`, and then `--execute` or `--discard`.
+    /// To decide between the two steps, use `--plan`, then `--execute` or `--discard`.
     Apply(Apply),
-    /// Delete a CloudFormation stack; one that does not exist is fine
+    /// Delete a CloudFormation stack, if it exists
     Delete(Delete),
-    /// Read what is deployed: roles with their policies, functions, stacks; changes nothing
+    /// Read the caller, roles with their policies, functions and stacks
     Inspect(Inspect),
-    /// Copy an object of S3 into a file
+    /// Copy an S3 object into a file
     Fetch(Fetch),
-    /// Invoke a Lambda function, once, and wait for its answer
+    /// Invoke a Lambda function and wait for its response
     Invoke(Invoke),
 }
 
-/// Where to ask, and as whom.
+/// The region and the credentials of every request.
 #[derive(Debug, Args)]
-pub(crate) struct Access {
-    /// The region that is asked; IAM, which has none, is asked in its partition
+pub(crate) struct ConnectionFlags {
+    /// The region; IAM requests go to its partition
     #[arg(long)]
     pub(crate) region: Region,
-    /// A profile of the AWS configuration files, whose credentials are used whatever the environment holds
+    /// A profile of the AWS configuration files; its credentials win over those in the environment
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) profile: Option<String>,
 }
@@ -54,40 +54,40 @@ pub(crate) struct Access {
 #[derive(Debug, Args)]
 pub(crate) struct Whoami {
     #[command(flatten)]
-    pub(crate) access: Access,
+    pub(crate) connection: ConnectionFlags,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Apply {
     #[command(flatten)]
-    pub(crate) access: Access,
+    pub(crate) connection: ConnectionFlags,
     /// The stack's name
     #[arg(long, value_name = "NAME", required_unless_present = "step")]
     pub(crate) stack: Option<String>,
     /// The template, JSON or YAML, at most 51,200 bytes
     #[arg(long, value_name = "FILE", required_unless_present = "step")]
     pub(crate) template: Option<PathBuf>,
-    /// A parameter of the template; one left out takes the template's default, not the deployed value
+    /// A parameter; without it, the template's default is used, not the deployed value
     #[arg(long = "parameter", value_name = "KEY=VALUE")]
     pub(crate) parameters: Vec<KeyValue>,
     /// A tag of the stack and of its resources
     #[arg(long = "tag", value_name = "KEY=VALUE")]
     pub(crate) tags: Vec<KeyValue>,
-    /// Make the change set and tell what it would change, and leave it at that
+    /// Create the change set and print it, but do not execute it
     #[arg(long)]
     pub(crate) plan: bool,
     #[command(flatten)]
     pub(crate) second: SecondStep,
 }
 
-/// What to do with a change set that `--plan` left.
+/// The decision on a change set that `--plan` created.
 #[derive(Debug, Args)]
 #[group(id = "step", multiple = false, conflicts_with_all = ["stack", "template", "parameters", "tags", "plan"])]
 pub(crate) struct SecondStep {
-    /// Execute the change set that `--plan` made, and wait until the stack is changed
+    /// Execute a change set that `--plan` created, and wait for the stack
     #[arg(long, value_name = "ARN")]
     pub(crate) execute: Option<ChangeSetArn>,
-    /// Delete the change set that `--plan` made, and the stack if there is nothing more to it
+    /// Delete a change set that `--plan` created, and its stack if that was never created
     #[arg(long, value_name = "ARN")]
     pub(crate) discard: Option<ChangeSetArn>,
 }
@@ -95,7 +95,7 @@ pub(crate) struct SecondStep {
 #[derive(Debug, Args)]
 pub(crate) struct Delete {
     #[command(flatten)]
-    pub(crate) access: Access,
+    pub(crate) connection: ConnectionFlags,
     /// The stack's name
     #[arg(long, value_name = "NAME")]
     pub(crate) stack: String,
@@ -104,25 +104,25 @@ pub(crate) struct Delete {
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
     #[command(flatten)]
-    pub(crate) access: Access,
+    pub(crate) connection: ConnectionFlags,
     #[command(flatten)]
-    pub(crate) parts: Parts,
+    pub(crate) query: Query,
 }
 
-/// What to read; at least one.
+/// The items to read; at least one.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
-pub(crate) struct Parts {
-    /// Whose credentials these are
+pub(crate) struct Query {
+    /// The identity of the caller
     #[arg(long)]
     pub(crate) caller: bool,
-    /// A role of the caller's account, with or without its path; the name alone finds it (may be repeated)
+    /// A role of the caller's account, found by its name, whatever its path (repeatable)
     #[arg(long = "role", value_name = "NAME")]
     pub(crate) roles: Vec<RoleName>,
-    /// A function (may be repeated)
+    /// A function (repeatable)
     #[arg(long = "function", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) functions: Vec<String>,
-    /// A CloudFormation stack (may be repeated)
+    /// A CloudFormation stack (repeatable)
     #[arg(long = "stack", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) stacks: Vec<String>,
 }
@@ -130,14 +130,14 @@ pub(crate) struct Parts {
 #[derive(Debug, Args)]
 pub(crate) struct Fetch {
     #[command(flatten)]
-    pub(crate) access: Access,
+    pub(crate) connection: ConnectionFlags,
     /// The bucket
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) bucket: String,
-    /// The object in it
+    /// The key of the object
     #[arg(long, value_name = "KEY", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) key: String,
-    /// The file; one that is there is overwritten
+    /// The file to write; an existing one is overwritten
     #[arg(long, value_name = "FILE")]
     pub(crate) to: PathBuf,
 }
@@ -145,7 +145,7 @@ pub(crate) struct Fetch {
 #[derive(Debug, Args)]
 pub(crate) struct Invoke {
     #[command(flatten)]
-    pub(crate) access: Access,
+    pub(crate) connection: ConnectionFlags,
     /// The function's name
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) function: String,

@@ -1,4 +1,4 @@
-//! A change set: what a stack's creation or update would change, and the way to do it.
+//! A CloudFormation change set: creates, describes, executes and deletes it.
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use aws_sdk_cloudformation::{
@@ -16,32 +16,32 @@ use operator_api::{Change, ChangeSetArn, PlanKind};
 
 use crate::{
     failure,
-    patience::wait_for,
     stack::{self, Stack},
+    wait::wait_for,
 };
 
-/// A change set that exists.
+/// An existing change set.
 #[derive(Debug)]
 pub(crate) struct ChangeSet {
     pub(crate) arn: ChangeSetArn,
-    /// The ARN of its stack, which exists from the change set on; in `REVIEW_IN_PROGRESS` if it did not before.
+    /// The ARN of its stack. If there was none, the change set created it in `REVIEW_IN_PROGRESS`.
     pub(crate) stack_id: String,
     pub(crate) stack_name: String,
 }
 
 impl ChangeSet {
-    /// Sends `request` (stack, template, parameters, tags) as a change set of this `kind`.
+    /// Sends `request`, which has the template, parameters and tags.
     pub(crate) async fn create(
         request: CreateChangeSetFluentBuilder,
         kind: PlanKind,
         stack_name: &str,
     ) -> Result<Self> {
-        // A first creation that fails leaves no stack behind that would stand in the way of the next.
+        // A failed creation then leaves no stack that would block the next one.
         let (kind, on_failure) = match kind {
             PlanKind::Create => (ChangeSetType::Create, Some(OnStackFailure::Delete)),
             PlanKind::Update => (ChangeSetType::Update, None),
         };
-        let answer = request
+        let response = request
             .stack_name(stack_name)
             .change_set_type(kind)
             .set_on_stack_failure(on_failure)
@@ -49,37 +49,37 @@ impl ChangeSet {
             .send()
             .await
             .map_err(failure::of(&format!(
-                "make a change set for stack `{stack_name}`"
+                "create a change set for stack `{stack_name}`"
             )))?;
         Ok(Self {
-            arn: answer
+            arn: response
                 .id
-                .context("a change set without an ID")?
+                .context("the response has no change set")?
                 .try_into()
-                .map_err(|why| anyhow!("the ID of the change set {why}"))?,
-            stack_id: answer.stack_id.context("a change set without a stack")?,
+                .map_err(|why| anyhow!("the change set ID {why}"))?,
+            stack_id: response.stack_id.context("the response has no stack")?,
             stack_name: stack_name.to_owned(),
         })
     }
 
-    /// The change set with this ARN.
+    /// Finds the change set with this ARN.
     pub(crate) async fn find(client: &Client, arn: &ChangeSetArn) -> Result<Self> {
         let found = page(client, arn, None).await?;
         Ok(Self {
             arn: arn.clone(),
-            stack_id: found.stack_id.context("a change set without a stack")?,
-            stack_name: found.stack_name.context("a change set without a stack")?,
+            stack_id: found.stack_id.context("the response has no stack")?,
+            stack_name: found.stack_name.context("the response has no stack")?,
         })
     }
 
-    /// Waits until CloudFormation has worked it out; `None` when there is nothing to change.
+    /// Waits until CloudFormation has computed the changes; `None` if there is nothing to change.
     ///
     /// # Errors
-    /// A change that cannot be made, with the reason that CloudFormation gives.
+    /// CloudFormation rejects the change; the message has its reason.
     pub(crate) async fn changes(&self, client: &Client) -> Result<Option<Vec<Change>>> {
         let first = wait_for("the change set", async || {
             let page = page(client, &self.arn, None).await?;
-            let status = page.status().context("a change set without a status")?;
+            let status = page.status().context("the change set has no status")?;
             let pending = matches!(
                 status,
                 ChangeSetStatus::CreatePending | ChangeSetStatus::CreateInProgress
@@ -89,11 +89,11 @@ impl ChangeSet {
         .await?;
         if first.status() == Some(&ChangeSetStatus::Failed) {
             let reason = first.status_reason().unwrap_or("no reason given");
-            if says_nothing_to_change(reason) {
+            if is_nothing_to_change(reason) {
                 return Ok(None);
             }
             bail!(
-                "CloudFormation cannot make this change of stack `{}`: {reason}",
+                "CloudFormation cannot change stack `{}`: {reason}",
                 self.stack_name
             );
         }
@@ -107,7 +107,7 @@ impl ChangeSet {
         Ok(Some(changes))
     }
 
-    /// Lets CloudFormation begin; `token` marks the events that follow.
+    /// Starts the change; `token` marks its events.
     pub(crate) async fn execute(&self, client: &Client, token: &str) -> Result<()> {
         client
             .execute_change_set()
@@ -122,7 +122,7 @@ impl ChangeSet {
         Ok(())
     }
 
-    /// Deletes it, and the stack too where that is a name and nothing more.
+    /// Deletes the change set, and the stack if it was created for it.
     pub(crate) async fn discard(&self, client: &Client) -> Result<()> {
         client
             .delete_change_set()
@@ -142,7 +142,7 @@ impl ChangeSet {
         Ok(())
     }
 
-    /// Whether somebody has made another change set for the same stack.
+    /// Whether the stack has another change set.
     async fn has_siblings(&self, client: &Client) -> Result<bool> {
         let mut pages = client
             .list_change_sets()
@@ -171,7 +171,7 @@ impl ChangeSet {
     }
 }
 
-/// A line for a person.
+/// Describes a change on one line.
 pub(crate) fn line(change: &Change) -> String {
     let sign = match change.action.as_str() {
         "Add" => '+',
@@ -185,8 +185,8 @@ pub(crate) fn line(change: &Change) -> String {
         format!(": {}", names.join(", "))
     };
     let replacement = match change.replacement.as_deref() {
-        Some("True") => " (is REPLACED by a new one)",
-        Some("Conditional") => " (may be replaced by a new one)",
+        Some("True") => " (REPLACED)",
+        Some("Conditional") => " (may be replaced)",
         _ => "",
     };
     format!(
@@ -242,9 +242,9 @@ fn of_page(page: &DescribeChangeSetOutput) -> Vec<Change> {
         .collect()
 }
 
-/// An empty change set is a failed one, told by its reason alone (the AWS CLI's `cloudformation deploy` looks for the
-/// same two texts).
-fn says_nothing_to_change(reason: &str) -> bool {
+/// An empty change set is a failed one with one of these reasons (the AWS CLI's `cloudformation deploy` looks for the
+/// same two).
+fn is_nothing_to_change(reason: &str) -> bool {
     reason.contains("The submitted information didn't contain changes")
         || reason.contains("No updates are to be performed")
 }
@@ -258,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_is_told_to_people_and_programs() {
+    fn a_change_is_shown_to_people_and_programs() {
         let detail = |name: &str| {
             ResourceChangeDetail::builder()
                 .target(
@@ -282,7 +282,7 @@ mod tests {
         );
         assert_eq!(
             line(&change),
-            "  ~ Modify  AWS::IAM::Role ReadRole: Path, RoleName (is REPLACED by a new one)"
+            "  ~ Modify  AWS::IAM::Role ReadRole: Path, RoleName (REPLACED)"
         );
         assert_eq!(
             serde_json::to_value(&change).unwrap(),

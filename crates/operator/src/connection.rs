@@ -1,4 +1,4 @@
-//! How AWS is reached: credentials, timeouts, certificates.
+//! Connects to AWS: credentials, timeouts, certificates.
 
 use std::{
     env,
@@ -25,23 +25,23 @@ use rustls::RootCertStore;
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 
 use crate::{
-    arguments::Access,
+    arguments::ConnectionFlags,
     failure::{self, AwsFailure},
     files,
 };
 
-/// To open a connection, TLS included.
+/// The timeout for opening a connection, including TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Everything a client of one region needs, by the rules of the AWS CLI.
-pub(crate) async fn open(access: &Access) -> Result<SdkConfig> {
-    // The SDK sets a connect timeout alone. A person waits, so: a few seconds each, and three attempts.
+/// Loads what a client of one region needs, by the rules of the AWS CLI.
+pub(crate) async fn open(flags: &ConnectionFlags) -> Result<SdkConfig> {
+    // The SDK sets only a connect timeout. Here, a user waits: a few seconds for each of three attempts.
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(Duration::from_secs(15))
         .operation_timeout(Duration::from_secs(45))
         .build();
-    let region = aws_config::Region::new(access.region.to_string());
+    let region = aws_config::Region::new(flags.region.to_string());
     let retries = RetryConfig::standard();
     let http_client = http_client()?;
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
@@ -49,9 +49,9 @@ pub(crate) async fn open(access: &Access) -> Result<SdkConfig> {
         .http_client(http_client.clone())
         .timeout_config(timeouts.clone())
         .retry_config(retries.clone());
-    if let Some(profile) = &access.profile {
-        // The name alone would leave the credentials of the environment before those of the profile (aws-config 1.13,
-        // `DefaultCredentialsChain`), and another account than the one asked for would answer.
+    if let Some(profile) = &flags.profile {
+        // With the name alone, credentials in the environment would win over the profile (aws-config 1.13,
+        // `DefaultCredentialsChain`), possibly those of another account.
         let provider = ProviderConfig::without_region()
             .with_region(Some(region))
             .with_http_client(http_client)
@@ -67,10 +67,10 @@ pub(crate) async fn open(access: &Access) -> Result<SdkConfig> {
     Ok(loader.load().await)
 }
 
-/// The same with the credentials fetched, once, for a command that is done before they expire.
+/// Fetches the credentials once, so that missing ones are one error instead of one per request.
 ///
 /// # Errors
-/// There are none, or they cannot be loaded: said here once, and not by every request.
+/// There are none, or they cannot be loaded.
 pub(crate) async fn sign_in(config: &SdkConfig) -> Result<SdkConfig, AwsFailure> {
     let Some(provider) = config.credentials_provider() else {
         return Ok(config.clone());
@@ -82,7 +82,7 @@ pub(crate) async fn sign_in(config: &SdkConfig) -> Result<SdkConfig, AwsFailure>
     Ok(with_credentials(config, credentials))
 }
 
-/// The same with these credentials.
+/// Replaces the credentials of `config`.
 pub(crate) fn with_credentials(config: &SdkConfig, credentials: Credentials) -> SdkConfig {
     config
         .to_builder()
@@ -90,22 +90,22 @@ pub(crate) fn with_credentials(config: &SdkConfig, credentials: Credentials) -> 
         .build()
 }
 
-/// The timeouts, and the HTTP client to go with them, of a request whose answer may take up to `longest`.
-pub(crate) fn patient(longest: Duration) -> Result<(TimeoutConfig, SharedHttpClient)> {
+/// The timeouts and the HTTP client for a request whose response may take as long as `timeout`.
+pub(crate) fn patient(timeout: Duration) -> Result<(TimeoutConfig, SharedHttpClient)> {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(longest)
-        .operation_attempt_timeout(longest)
+        .read_timeout(timeout)
+        .operation_attempt_timeout(timeout)
         .disable_operation_timeout()
         .build();
     Ok((timeouts, http_client()?))
 }
 
-/// A client that trusts the system's certificates, or what `AWS_CA_BUNDLE` names.
+/// A client that trusts the system's certificates, or those of `AWS_CA_BUNDLE`.
 ///
-/// The SDK does not know that variable of the AWS CLI; `SSL_CERT_FILE`, which takes the place of the system's
-/// certificates, works without doing anything here, and wins. Not the function's own client, which knows nothing of the
-/// system's certificates: a person may sit behind a proxy whose certificate only they have.
+/// The SDK does not support that variable of the AWS CLI. It supports `SSL_CERT_FILE`, which replaces the system's
+/// certificates and wins. This is not the function's client, which ignores the system's certificates: users may be behind
+/// a proxy with a certificate of its own.
 fn http_client() -> Result<SharedHttpClient> {
     let bundle = env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty());
     match bundle {
@@ -114,11 +114,11 @@ fn http_client() -> Result<SharedHttpClient> {
     }
 }
 
-/// A client that trusts the certificates in `bundle` and no others, as the AWS CLI does.
+/// A client that trusts only the certificates in `bundle`, as the AWS CLI does.
 fn trusting(bundle: &Path) -> Result<SharedHttpClient> {
     let usable = files::read(bundle)
         .and_then(|pem| usable_certificates(&pem))
-        .with_context(|| format!("AWS_CA_BUNDLE, `{}`, cannot be used", bundle.display()))?;
+        .with_context(|| format!("failed to use AWS_CA_BUNDLE, `{}`", bundle.display()))?;
     let context = TlsContext::builder()
         .with_trust_store(TrustStore::empty().with_pem_certificate(usable))
         .build()?;
@@ -132,13 +132,13 @@ fn https(context: &TlsContext) -> SharedHttpClient {
         .build_https()
 }
 
-/// The certificates of `pem` that rustls accepts as roots, as PEM again.
+/// The certificates of `pem` that rustls accepts as roots, as PEM.
 ///
-/// The trust store panics on one that it cannot parse, and company bundles hold such (X.509 version 1).
+/// The trust store panics on a certificate that it cannot parse, and company bundles contain some (X.509 version 1).
 fn usable_certificates(pem: &[u8]) -> Result<Vec<u8>> {
     let mut usable = String::new();
     for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.context("not in PEM form")?;
+        let certificate = certificate.context("it is not PEM")?;
         let text = base64::encode(&certificate);
         if RootCertStore::empty().add(certificate).is_ok() {
             usable.extend([
@@ -148,7 +148,7 @@ fn usable_certificates(pem: &[u8]) -> Result<Vec<u8>> {
             ]);
         }
     }
-    ensure!(!usable.is_empty(), "no usable certificate in it");
+    ensure!(!usable.is_empty(), "it contains no usable certificate");
     Ok(usable.into_bytes())
 }
 
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_http_client_waits_as_long_as_it_was_told() {
+    async fn the_http_client_applies_the_timeout() {
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let (timeouts, http_client) = patient(Duration::from_millis(200)).unwrap();
         let config = Config::builder()

@@ -1,7 +1,7 @@
-//! Subcommand: the caller's credentials, resolved, as session keys for a program that chooses credentials by other rules.
+//! Subcommand: print the caller's resolved keys, for programs that would choose other credentials than the SDK.
 //!
-//! They are the very keys that STS is asked about, so that the identity beside them is theirs. They go to standard output
-//! as part of the answer, which must be a pipe: they belong neither on a screen nor in a file.
+//! STS verifies the same keys, so the identity in the result belongs to them. Standard output must not be a terminal: keys
+//! belong neither on a screen nor in a file.
 
 use std::{
     io::{self, IsTerminal as _},
@@ -14,14 +14,16 @@ use operator_api::{Credentials, Keys};
 
 use crate::{arguments::Whoami, connection, failure, whoami};
 
+/// Resolves the keys and verifies them with STS.
+///
 /// # Errors
 /// Standard output is a terminal, there are no credentials, or STS rejects them.
 pub(crate) async fn run(flags: Whoami) -> Result<Credentials> {
     ensure!(
         !io::stdout().is_terminal(),
-        "`credentials` is for programs: it would print secret keys on this terminal (`operator whoami` prints none)"
+        "`credentials` prints secret keys, so standard output must not be a terminal; `operator whoami` prints none"
     );
-    let config = connection::open(&flags.access).await?;
+    let config = connection::open(&flags.connection).await?;
     let credentials = config
         .credentials_provider()
         .context("no AWS credentials found")?

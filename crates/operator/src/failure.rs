@@ -1,7 +1,7 @@
-//! What went wrong between here and AWS, in words a person can act on.
+//! Turns the SDK's errors into messages with hints.
 //!
-//! The SDK's own message for nearly everything is "service error"; what AWS said lies in the error's code, message and
-//! request id, and a missing credential lies several causes deep.
+//! The SDK's own message for nearly everything is "service error". AWS's message is in the error's metadata, and missing
+//! credentials are several causes deep.
 
 use std::{error::Error, fmt};
 
@@ -22,13 +22,12 @@ pub(crate) struct AwsFailure {
 }
 
 impl AwsFailure {
-    /// AWS's code; or, where AWS was not asked or did not answer, one of our own: `NoCredentials`,
-    /// `CredentialsNotLoaded`, `Unreachable`, `Failed`.
+    /// AWS's error code, or `NoCredentials`, `CredentialsNotLoaded`, `Unreachable` or `Failed` if AWS returned none.
     pub(crate) fn code(&self) -> &str {
         &self.code
     }
 
-    /// Whether AWS says that there is no such thing.
+    /// Whether AWS reports that the resource does not exist.
     pub(crate) fn is_absent(&self) -> bool {
         matches!(
             self.code.as_str(),
@@ -37,7 +36,7 @@ impl AwsFailure {
         )
     }
 
-    /// How to mend it, where that is known.
+    /// How to fix it, if that is known.
     pub(crate) fn hint(&self) -> Option<&'static str> {
         self.hint
     }
@@ -51,7 +50,7 @@ impl fmt::Display for AwsFailure {
 
 impl Error for AwsFailure {}
 
-/// Turns the SDK's error of a request, meant to `intent` ("create the change set"), into one for a person.
+/// Converts the SDK's error of a request whose purpose is `intent`, such as "create the change set".
 pub(crate) fn of<E>(intent: &str) -> impl FnOnce(SdkError<E, HttpResponse>) -> AwsFailure
 where
     E: ProvideErrorMetadata + RequestId + Error + 'static,
@@ -62,13 +61,13 @@ where
         }
         match &error {
             SdkError::ServiceError(context) => {
-                let refusal = context.err();
-                let code = refusal.code().unwrap_or("an error without a code");
+                let error = context.err();
+                let code = error.code().unwrap_or("an error without a code");
                 AwsFailure {
                     code: code.to_owned(),
                     message: format!(
                         "failed to {intent}: {}",
-                        said(code, refusal.message(), refusal.request_id())
+                        error_text(code, error.message(), error.request_id())
                     ),
                     hint: hint_for_code(code),
                 }
@@ -86,7 +85,7 @@ where
     }
 }
 
-/// No credentials, or ones that could not be fetched.
+/// Converts an error of the credential chain.
 pub(crate) fn of_credentials(error: &CredentialsError) -> AwsFailure {
     match error {
         CredentialsError::CredentialsNotLoaded(_) => no_credentials(error),
@@ -97,25 +96,24 @@ pub(crate) fn of_credentials(error: &CredentialsError) -> AwsFailure {
                 .and_then(ErrorMetadata::code)
                 .and_then(hint_for_code)
                 .or(Some(
-                "an expired sign-in is renewed with `aws sso login` or `aws login`; the profile is the one that \
-                 `--profile` or `AWS_PROFILE` names, otherwise `default`",
+                "if the sign-in has expired, run `aws sso login` or `aws login`; the profile is `--profile`, \
+                 `AWS_PROFILE` or `default`",
             )),
         },
     }
 }
 
-/// The SDK tells, in several lines, where it looked and why each place had none.
 fn no_credentials(error: &CredentialsError) -> AwsFailure {
-    let looked = error.source().map(causes);
+    let sources = error.source().map(causes);
     AwsFailure {
         code: "NoCredentials".to_owned(),
         message: format!(
             "no AWS credentials found{}",
-            prefixed(": ", looked.as_deref())
+            prefixed(": ", sources.as_deref())
         ),
         hint: Some(
-            "sign in (`aws sso login`, `aws login`), name a profile (`AWS_PROFILE=…`), or set AWS_ACCESS_KEY_ID and \
-                 AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN); what works for the AWS CLI works here",
+            "sign in (`aws sso login`, `aws login`), set AWS_PROFILE, or set AWS_ACCESS_KEY_ID, \
+             AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN; credentials that work for the AWS CLI work here",
         ),
     }
 }
@@ -128,21 +126,21 @@ fn unreachable_service(intent: &str, error: &(dyn Error + 'static)) -> AwsFailur
             causes(error)
         ),
         hint: Some(
-            "check the network, the region, and AWS_ENDPOINT_URL if it is set; behind a proxy that inspects TLS, name \
-             its certificate in AWS_CA_BUNDLE",
+            "check the network, the region, and AWS_ENDPOINT_URL if it is set; if a proxy inspects TLS, set \
+             AWS_CA_BUNDLE to a file with its certificate",
         ),
     }
 }
 
-/// What to do about a code that any service may answer with (AWS's "Common error types").
+/// The hint for an error code that any service may return (AWS's "Common error types").
 fn hint_for_code(code: &str) -> Option<&'static str> {
     Some(match code {
         "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => {
-            "the credentials have expired: sign in again (`aws sso login`, `aws login`)"
+            "the credentials have expired; sign in again (`aws sso login`, `aws login`)"
         }
         "InvalidClientTokenId" | "UnrecognizedClientException" | "SignatureDoesNotMatch" => {
-            "AWS does not know these credentials, or not in this region's partition: check AWS_PROFILE, and whether \
-             AWS_ACCESS_KEY_ID and its companions are left over from another account"
+            "AWS does not accept these credentials in this region's partition; check AWS_PROFILE, and that \
+             AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN belong together"
         }
         "AccessDenied" | "AccessDeniedException" => {
             "the credentials are valid but lack this permission, or a service control policy denies it"
@@ -151,22 +149,22 @@ fn hint_for_code(code: &str) -> Option<&'static str> {
             "the template needs a capability other than CAPABILITY_NAMED_IAM"
         }
         "ChangeSetNotFound" | "InvalidChangeSetStatus" => {
-            "the change set is gone, executed already, or overtaken by another change of its stack: make a new one"
+            "the change set was deleted, executed or made obsolete by another change of its stack; create a new one"
         }
         "Throttling"
         | "ThrottlingException"
         | "TooManyRequestsException"
-        | "RequestLimitExceeded" => "AWS asks for fewer requests: wait a minute and try again",
+        | "RequestLimitExceeded" => "AWS throttles requests; wait a minute and retry",
         _ => return None,
     })
 }
 
-fn said(code: &str, message: Option<&str>, request_id: Option<&str>) -> String {
-    // On one line: what AWS says cannot pass for a line of ours.
+fn error_text(code: &str, message: Option<&str>, request_id: Option<&str>) -> String {
+    // On one line, so that AWS's message cannot pass for one of ours.
     let text = format!(
         "{code}{}{}",
         prefixed(": ", message),
-        prefixed("; request id ", request_id)
+        prefixed("; request ID ", request_id)
     );
     printable(&text).into_owned()
 }
@@ -181,12 +179,12 @@ fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
     chain(error).find_map(|cause| cause.downcast_ref::<T>())
 }
 
-/// Every cause on one line, without those that only repeat the next; or what AWS said, where it said something.
+/// AWS's error, if there is one, otherwise every cause that adds to the previous ones, on one line.
 fn causes(error: &(dyn Error + 'static)) -> String {
-    if let Some(answer) = find::<ErrorMetadata>(error)
-        && let Some(code) = answer.code()
+    if let Some(metadata) = find::<ErrorMetadata>(error)
+        && let Some(code) = metadata.code()
     {
-        return said(code, answer.message(), answer.request_id());
+        return error_text(code, metadata.message(), metadata.request_id());
     }
     let mut texts: Vec<String> = Vec::new();
     for text in chain(error).map(ToString::to_string) {
@@ -210,8 +208,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_aws_said_is_told() {
-        let refusal = GetCallerIdentityError::generic(
+    fn the_message_of_aws_is_reported() {
+        let error = GetCallerIdentityError::generic(
             ErrorMetadata::builder()
                 .code("ExpiredToken")
                 .message("The security token is expired")
@@ -222,10 +220,10 @@ mod tests {
             403.try_into().unwrap(),
             aws_smithy_types::body::SdkBody::empty(),
         );
-        let failure = of("ask STS")(SdkError::service_error(refusal, response));
+        let failure = of("call STS")(SdkError::service_error(error, response));
         assert_eq!(
             failure.to_string(),
-            "failed to ask STS: ExpiredToken: The security token is expired; request id 1234-abcd"
+            "failed to call STS: ExpiredToken: The security token is expired; request ID 1234-abcd"
         );
         assert!(failure.hint().unwrap().contains("sign in again"));
     }
@@ -235,7 +233,7 @@ mod tests {
         let error = SdkError::<GetCallerIdentityError, HttpResponse>::construction_failure(
             CredentialsError::not_loaded("nothing in the chain"),
         );
-        let failure = of("ask STS")(error);
+        let failure = of("call STS")(error);
         assert_eq!(
             failure.to_string(),
             "no AWS credentials found: nothing in the chain"
@@ -243,20 +241,20 @@ mod tests {
     }
 
     #[test]
-    fn a_role_that_a_profile_cannot_assume_is_told_in_the_words_of_sts() {
-        let refusal = GetCallerIdentityError::generic(
+    fn a_role_that_a_profile_cannot_assume_is_reported_with_the_message_of_sts() {
+        let error = GetCallerIdentityError::generic(
             ErrorMetadata::builder()
                 .code("AccessDenied")
                 .message("not authorized to perform: sts:AssumeRole")
                 .custom("aws_request_id", "1234-abcd")
                 .build(),
         );
-        let failure = of_credentials(&CredentialsError::provider_error(refusal));
+        let failure = of_credentials(&CredentialsError::provider_error(error));
         assert_eq!(failure.code(), "CredentialsNotLoaded");
         assert_eq!(
             failure.to_string(),
             "the AWS credentials could not be loaded: AccessDenied: not authorized to perform: sts:AssumeRole; \
-             request id 1234-abcd"
+             request ID 1234-abcd"
         );
         assert!(failure.hint().unwrap().contains("lack this permission"));
     }

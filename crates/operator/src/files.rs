@@ -1,19 +1,19 @@
-//! The one place that reads and writes files: the template, the certificates that `AWS_CA_BUNDLE` names, and what is fetched.
+//! Reads and writes files: templates, the certificates of `AWS_CA_BUNDLE` and fetched objects.
 #![expect(
     clippy::disallowed_methods,
-    reason = "the operator's own such place; that of xtask is not in its tree"
+    reason = "only this module accesses files; xtask's counterpart is not in its tree"
 )]
 
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-/// The file's content; an error names the file.
+/// Reads a file.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("failed to read `{}`", path.display()))
 }
 
-/// Writes the file; an error names it.
+/// Writes a file.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     std::fs::write(path, bytes).with_context(|| format!("failed to write `{}`", path.display()))
 }

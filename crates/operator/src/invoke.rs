@@ -1,6 +1,6 @@
-//! Subcommand: invoke a Lambda function and wait for its answer.
+//! Subcommand: invoke a Lambda function and wait for its response.
 //!
-//! Once: an invocation that ended in nothing may have run all the same, so it is never tried again.
+//! It never retries, because a function may have run even if no response arrived.
 
 use std::time::Duration;
 
@@ -18,11 +18,11 @@ use serde_json::Value;
 
 use crate::{arguments::Invoke, connection, failure};
 
-/// A function runs for 15 minutes at most (Lambda developer guide, "Lambda quotas"); one more is for its start.
-const LONGEST: Duration = Duration::from_mins(15 + 1);
+/// A function runs for at most 15 minutes (Lambda developer guide, "Lambda quotas"); one more is for its start.
+const TIMEOUT: Duration = Duration::from_mins(15 + 1);
 
 pub(crate) async fn run(flags: Invoke) -> Result<Invocation> {
-    let config = connection::open(&flags.access).await?;
+    let config = connection::open(&flags.connection).await?;
     let response = client(&config)?
         .invoke()
         .function_name(&flags.function)
@@ -33,20 +33,20 @@ pub(crate) async fn run(flags: Invoke) -> Result<Invocation> {
         .await
         .map_err(failure::of(&format!(
             "invoke function `{}` in {}",
-            flags.function, flags.access.region
+            flags.function, flags.connection.region
         )))?;
     Ok(invocation(response))
 }
 
-/// One attempt, as long as it takes. The credentials keep the usual limits: they are fetched before.
+/// A client that makes one attempt and waits for [`TIMEOUT`]. Fetching the credentials keeps the usual timeouts.
 fn client(config: &SdkConfig) -> Result<Client> {
-    let (timeouts, http_client) = connection::patient(LONGEST)?;
+    let (timeouts, http_client) = connection::patient(TIMEOUT)?;
     Ok(Client::from_conf(
         config::Builder::from(config)
             .http_client(http_client)
             .timeout_config(timeouts)
             .retry_config(RetryConfig::disabled())
-            // It would take a function that works in silence for a connection that has stalled.
+            // It would mistake a function that is still running for a stalled connection.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .build(),
     ))
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_may_take_its_15_minutes() {
+    fn a_function_may_run_for_15_minutes() {
         let usual = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .timeout_config(

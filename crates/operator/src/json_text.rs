@@ -1,8 +1,8 @@
-//! A text that is JSON, as an event is given.
+//! JSON given as a flag.
 
 use std::str::FromStr;
 
-/// A JSON text, passed on as it was typed.
+/// JSON as it was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct JsonText(String);
 
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_json_is_refused() {
+    fn other_text_is_rejected() {
         let event: JsonText = r#"{"n": 1.0}"#.parse().unwrap();
         assert_eq!(event.into_bytes(), br#"{"n": 1.0}"#);
         for text in ["", "{", "{} {}", "{'a': 1}"] {

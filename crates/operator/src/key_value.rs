@@ -1,8 +1,8 @@
-//! `KEY=VALUE`, as parameters and tags are given.
+//! `KEY=VALUE`, the form of parameters and tags.
 
 use std::str::FromStr;
 
-/// A key that is not empty, and a value that may be; the value may contain further `=`.
+/// A key, which is not empty, and a value, which may be empty or contain further `=`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KeyValue {
     pub(crate) key: String,
@@ -18,7 +18,7 @@ impl FromStr for KeyValue {
                 key: key.to_owned(),
                 value: value.to_owned(),
             }),
-            _ => Err("does not have the form KEY=VALUE"),
+            _ => Err("expected KEY=VALUE"),
         }
     }
 }

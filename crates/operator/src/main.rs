@@ -1,11 +1,10 @@
-//! What the workspace asks of AWS on behalf of a person at a terminal.
+//! Sends the requests to AWS that `xtask` needs, with the user's credentials.
 //!
-//! `xtask` starts this binary, and builds it only when one of its commands needs AWS: that way `xtask` itself compiles
-//! and starts without the SDK. The answer is one JSON object on standard output; progress and errors go to standard
-//! error. Exit status: 0 done, 1 failed, 2 bad flags.
+//! `xtask` builds and starts this binary only for commands that contact AWS, so `xtask` itself compiles and starts without
+//! the SDK. The result is one JSON object on standard output, a type of `operator_api`. Progress and errors go to standard
+//! error. The exit status is 0 for success, 1 for a failure and 2 for invalid flags.
 //!
-//! What is *not* here: anything about stages and variables files (that is `xtask`'s), and the listing itself (the core
-//! crate's).
+//! Not here: stages and variables files (see `xtask`), and listing buckets (see the core crate).
 
 mod apply;
 mod arguments;
@@ -20,9 +19,9 @@ mod inspect;
 mod invoke;
 mod json_text;
 mod key_value;
-mod patience;
 mod stack;
 mod terminal;
+mod wait;
 mod whoami;
 
 use std::process::ExitCode;
@@ -34,12 +33,12 @@ use crate::arguments::{Arguments, Command};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
-        Ok(answer) => {
-            terminal::answer(&answer);
+        Ok(result) => {
+            terminal::result(&result);
             ExitCode::SUCCESS
         }
         Err(error) => {
-            terminal::complain(&error);
+            terminal::error(&error);
             ExitCode::FAILURE
         }
     }

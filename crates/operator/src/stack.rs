@@ -1,4 +1,4 @@
-//! A CloudFormation stack, and how it is watched.
+//! A CloudFormation stack: finds, watches and deletes it.
 
 use std::{
     collections::BTreeMap,
@@ -13,19 +13,19 @@ use aws_sdk_cloudformation::{
 };
 use contract::printable;
 
-use crate::{failure, patience::wait_for, terminal::progress};
+use crate::{failure, terminal::progress, wait::wait_for};
 
-/// What CloudFormation tells of a stack.
+/// A stack as CloudFormation describes it.
 #[derive(Debug)]
 pub(crate) struct Stack {
-    /// The stack's ARN: unlike the name, it still finds the stack after its deletion.
+    /// The ARN, which, unlike the name, finds the stack after its deletion.
     pub(crate) id: String,
     pub(crate) status: StackStatus,
     pub(crate) outputs: BTreeMap<String, String>,
 }
 
 impl Stack {
-    /// The stack of this name or id, if there is one.
+    /// Finds the stack with this name or ID.
     pub(crate) async fn find(client: &Client, name_or_id: &str) -> Result<Option<Self>> {
         describe(client, name_or_id)
             .await?
@@ -35,8 +35,8 @@ impl Stack {
 
     fn from_sdk(stack: types::Stack) -> Result<Self> {
         Ok(Self {
-            id: stack.stack_id.context("a stack without an id")?,
-            status: stack.stack_status.context("a stack without a status")?,
+            id: stack.stack_id.context("the stack has no ID")?,
+            status: stack.stack_status.context("the stack has no status")?,
             outputs: stack
                 .outputs
                 .unwrap_or_default()
@@ -46,34 +46,34 @@ impl Stack {
         })
     }
 
-    /// Watches the stack with this id until nothing happens to it any more.
+    /// Waits until the operation on the stack with this ID has ended.
     pub(crate) async fn settled(client: &Client, id: &str) -> Result<Self> {
         wait_for(&format!("stack `{id}`"), async || {
             let stack = Self::find(client, id)
                 .await?
-                .with_context(|| format!("stack `{id}` is gone"))?;
+                .with_context(|| format!("stack `{id}` no longer exists"))?;
             Ok(stack.is_settled().then_some(stack))
         })
         .await
     }
 
-    /// Whether CloudFormation has finished with it, well or not.
+    /// Whether the last operation has ended, successfully or not.
     pub(crate) fn is_settled(&self) -> bool {
         !self.status.as_str().ends_with("_IN_PROGRESS")
     }
 }
 
-/// All that CloudFormation tells of the stack of this name or id, if there is one.
+/// Describes the stack with this name or ID, if it exists.
 pub(crate) async fn describe(client: &Client, name_or_id: &str) -> Result<Option<types::Stack>> {
-    let answer = client.describe_stacks().stack_name(name_or_id).send().await;
-    match answer {
-        Ok(answer) => Ok(answer.stacks.unwrap_or_default().into_iter().next()),
+    let result = client.describe_stacks().stack_name(name_or_id).send().await;
+    match result {
+        Ok(response) => Ok(response.stacks.unwrap_or_default().into_iter().next()),
         Err(error) if is_missing(error.as_service_error()) => Ok(None),
         Err(error) => Err(failure::of(&format!("describe stack `{name_or_id}`"))(error).into()),
     }
 }
 
-/// CloudFormation has no code of its own for a stack that does not exist (CloudFormation API reference,
+/// CloudFormation has no error code for a stack that does not exist (CloudFormation API reference,
 /// `DescribeStacks`: a validation error).
 fn is_missing(error: Option<&impl ProvideErrorMetadata>) -> bool {
     error.is_some_and(|error| {
@@ -89,9 +89,9 @@ fn is_missing(error: Option<&impl ProvideErrorMetadata>) -> bool {
 /// # Errors
 /// The stack cannot be deleted; the message lists the reasons that its resources give.
 pub(crate) async fn delete(client: &Client, name: &str) -> Result<bool> {
-    // By id from here on: a deleted stack is not found by its name.
+    // By ID from here on, because a deleted stack is not found by its name.
     let Some(Stack { id, .. }) = Stack::find(client, name).await? else {
-        progress(&format!("stack `{name}`: there is none"));
+        progress(&format!("stack `{name}` does not exist"));
         return Ok(false);
     };
     let token = request_token();
@@ -111,7 +111,7 @@ pub(crate) async fn delete(client: &Client, name: &str) -> Result<bool> {
     Ok(true)
 }
 
-/// Why the operation with this request token failed: what each failed resource said, oldest first.
+/// The reasons of each resource for the failure of the operation with this request token, oldest first.
 ///
 /// # Errors
 /// The events cannot be read.
@@ -135,7 +135,7 @@ pub(crate) async fn reasons(client: &Client, id: &str, token: &str) -> Result<Ve
     Ok(reasons)
 }
 
-/// The reason of a failure; none where the resource was only stopped because another had failed.
+/// The reason for a failure; `None` if the resource was only cancelled because another one failed.
 fn reason(event: &StackEvent) -> Option<String> {
     let status = event.resource_status()?;
     let reason = event.resource_status_reason()?;
@@ -158,14 +158,14 @@ fn reason(event: &StackEvent) -> Option<String> {
     })
 }
 
-/// The message of an operation that CloudFormation did not bring to its end.
+/// The message for an operation that failed.
 pub(crate) fn failed(name: &str, status: &StackStatus, reasons: &[String]) -> String {
     let mut message = match status {
         StackStatus::DeleteComplete => {
-            format!("stack `{name}` could not be created, and what was made of it is deleted again")
+            format!("stack `{name}` could not be created and was deleted")
         }
         StackStatus::UpdateRollbackComplete => {
-            format!("stack `{name}` could not be updated, and is as it was before")
+            format!("stack `{name}` could not be updated and was rolled back")
         }
         status => format!("stack `{name}` ended in {status}"),
     };
@@ -176,7 +176,7 @@ pub(crate) fn failed(name: &str, status: &StackStatus, reasons: &[String]) -> St
     message
 }
 
-/// Names the change set and marks the events it causes: unique enough for one stack, and readable in the console.
+/// A name for a change set or a token for events: unique enough for one stack, and readable in the console.
 pub(crate) fn request_token() -> String {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)

@@ -1,4 +1,4 @@
-//! Subcommand: whose credentials these are.
+//! Subcommand: print the identity of the caller.
 
 use anyhow::{Context as _, Result};
 use aws_config::SdkConfig;
@@ -8,22 +8,22 @@ use operator_api::Identity;
 use crate::{arguments::Whoami, connection, failure};
 
 pub(crate) async fn run(flags: Whoami) -> Result<Identity> {
-    caller(&connection::open(&flags.access).await?).await
+    caller(&connection::open(&flags.connection).await?).await
 }
 
-/// Asks the region's STS. `GetCallerIdentity` needs no permission (STS API reference).
+/// Gets the identity from STS in the region. `GetCallerIdentity` needs no permission (STS API reference).
 pub(crate) async fn caller(config: &SdkConfig) -> Result<Identity> {
-    let answer = aws_sdk_sts::Client::new(config)
+    let response = aws_sdk_sts::Client::new(config)
         .get_caller_identity()
         .send()
         .await
-        .map_err(failure::of("ask STS who the caller is"))?;
+        .map_err(failure::of("get the caller identity from STS"))?;
     identity(
-        answer.account().unwrap_or_default(),
-        answer.arn().unwrap_or_default(),
-        answer.user_id().unwrap_or_default(),
+        response.account().unwrap_or_default(),
+        response.arn().unwrap_or_default(),
+        response.user_id().unwrap_or_default(),
     )
-    .context("STS gave an answer that cannot be")
+    .context("STS returned a malformed identity")
 }
 
 fn identity(account: &str, arn: &str, user_id: &str) -> Result<Identity> {
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_an_arn_is_an_error() {
+    fn a_response_without_an_arn_is_an_error() {
         assert!(identity("011111111111", "", "").is_err());
     }
 }

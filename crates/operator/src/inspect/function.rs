@@ -1,6 +1,6 @@
-//! A Lambda function's configuration.
+//! Reads a Lambda function's configuration.
 //!
-//! Through `GetFunctionConfiguration`: `GetFunction` would also hand out a link to the code, so fewer people may call it.
+//! It uses `GetFunctionConfiguration`, because fewer users are allowed `GetFunction`, which returns a link to the code.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +14,10 @@ use operator_api::{DeployedFunction, Part};
 use super::part;
 use crate::failure;
 
-/// Reads the function of this name.
+/// Reads the function with this name.
 ///
 /// # Errors
-/// There is none, or it cannot be read. Tags or variables that cannot be read are no error: their part says so.
+/// It does not exist or cannot be read. Unreadable tags or variables are parts, not errors.
 pub(crate) async fn read(client: &Client, name: &str) -> Result<DeployedFunction> {
     let function = client
         .get_function_configuration()
@@ -27,7 +27,7 @@ pub(crate) async fn read(client: &Client, name: &str) -> Result<DeployedFunction
         .map_err(failure::of(&format!("read function `{name}`")))?;
     let arn = function
         .function_arn
-        .with_context(|| format!("failed to read function `{name}`: an answer without an ARN"))?;
+        .with_context(|| format!("failed to read function `{name}`: the response has no ARN"))?;
     let tags = part::of(tags(client, name, &arn).await);
     Ok(DeployedFunction {
         arn,
@@ -71,8 +71,8 @@ pub(crate) async fn read(client: &Client, name: &str) -> Result<DeployedFunction
     })
 }
 
-/// None at all is an empty set of variables; a key that cannot be used for their decryption leaves an error in their
-/// place (Lambda API reference, `EnvironmentResponse`).
+/// The variables, or the error that Lambda returns if it cannot decrypt them (Lambda API reference,
+/// `EnvironmentResponse`).
 fn environment(environment: Option<EnvironmentResponse>) -> Part<BTreeMap<String, String>> {
     let environment = environment.unwrap_or_else(|| EnvironmentResponse::builder().build());
     match environment.error {
@@ -88,13 +88,13 @@ fn environment(environment: Option<EnvironmentResponse>) -> Part<BTreeMap<String
 }
 
 async fn tags(client: &Client, name: &str, arn: &str) -> Result<BTreeMap<String, String>> {
-    let answer = client
+    let response = client
         .list_tags()
         .resource(arn)
         .send()
         .await
         .map_err(failure::of(&format!("read the tags of function `{name}`")))?;
-    Ok(answer.tags.unwrap_or_default().into_iter().collect())
+    Ok(response.tags.unwrap_or_default().into_iter().collect())
 }
 
 #[cfg(test)]
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn variables_that_cannot_be_decrypted_are_told_apart_from_none() {
+    fn variables_that_cannot_be_decrypted_differ_from_none() {
         assert_eq!(to_value(environment(None)).unwrap(), json!({"ok": {}}));
         let error = EnvironmentError::builder()
             .error_code("AccessDeniedException")

@@ -1,4 +1,4 @@
-//! Policy documents, and the managed policies that hold them.
+//! Reads policy documents and managed policies.
 
 use anyhow::{Context as _, Result};
 use aws_sdk_iam::Client;
@@ -7,22 +7,21 @@ use serde_json::Value;
 
 use crate::failure;
 
-/// A policy as JSON. IAM gives it URL-encoded by RFC 3986, where `+` is itself and not a space (IAM API reference,
-/// `GetRolePolicy`).
+/// Decodes a policy, which IAM encodes by RFC 3986, where `+` is not a space (IAM API reference, `GetRolePolicy`).
 ///
 /// # Errors
 /// It is not JSON.
 pub(crate) fn document(encoded: &str) -> Result<Value> {
     let text = percent_decode_str(encoded)
         .decode_utf8()
-        .context("a policy that is not UTF-8")?;
-    serde_json::from_str(&text).context("a policy that is not JSON")
+        .context("the policy is not UTF-8")?;
+    serde_json::from_str(&text).context("the policy is not JSON")
 }
 
-/// The default version of a managed policy, AWS's own or the account's.
+/// Reads the default version of a managed policy, of AWS or of the account.
 ///
 /// # Errors
-/// IAM refuses.
+/// IAM denies or fails the request.
 pub(crate) async fn managed(client: &Client, arn: &str) -> Result<Value> {
     let policy = client
         .get_policy()
@@ -33,8 +32,8 @@ pub(crate) async fn managed(client: &Client, arn: &str) -> Result<Value> {
     let version = policy
         .policy()
         .and_then(|policy| policy.default_version_id())
-        .context("a policy without a default version")?;
-    let answer = client
+        .context("the policy has no default version")?;
+    let response = client
         .get_policy_version()
         .policy_arn(arn)
         .version_id(version)
@@ -43,10 +42,10 @@ pub(crate) async fn managed(client: &Client, arn: &str) -> Result<Value> {
         .map_err(failure::of(&format!(
             "read version {version} of policy `{arn}`"
         )))?;
-    answer
+    response
         .policy_version()
         .and_then(|version| version.document())
-        .context("a policy without a document")
+        .context("the policy has no document")
         .and_then(document)
         .with_context(|| format!("failed to read policy `{arn}`"))
 }
@@ -58,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_encoding_is_undone_and_a_plus_stays_one() {
+    fn a_document_is_decoded_and_keeps_its_plus_signs() {
         let encoded = "%7B%22Sid%22%3A%20%22a+b%20%2B%20100%25%20%C3%A9%22%7D";
         assert_eq!(
             document(encoded).unwrap(),
@@ -67,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_policy_is_an_error() {
+    fn a_malformed_document_is_an_error() {
         assert!(document("%7B").is_err());
         assert!(document("%ff").is_err());
     }

@@ -1,4 +1,4 @@
-//! A role and every policy that bears on it.
+//! Reads a role with its policies.
 
 use std::collections::BTreeMap;
 
@@ -13,23 +13,23 @@ use super::{
 };
 use crate::failure;
 
-/// Reads the role of this name; `name` is without a path.
+/// Reads the role with this name; `name` has no path.
 ///
 /// # Errors
-/// There is none, or it cannot be read. A policy of it that cannot be read is no error: its part says so.
+/// It does not exist or cannot be read. Unreadable policies are parts, not errors.
 pub(crate) async fn read(client: &Client, name: &str) -> Result<DeployedRole> {
-    let answer = client
+    let response = client
         .get_role()
         .role_name(name)
         .send()
         .await
         .map_err(failure::of(&format!("read role `{name}`")))?;
-    let role = answer
+    let role = response
         .role
-        .with_context(|| format!("failed to read role `{name}`: an empty answer"))?;
+        .with_context(|| format!("failed to read role `{name}`: the response is empty"))?;
     let trust_policy = role
         .assume_role_policy_document()
-        .context("a role without a trust policy")
+        .context("the role has no trust policy")
         .and_then(document)
         .with_context(|| format!("failed to read the trust policy of role `{name}`"))?;
     Ok(DeployedRole {
@@ -66,7 +66,7 @@ async fn inline(client: &Client, role: &str) -> Result<BTreeMap<String, Value>> 
             "list the inline policies of role `{role}`"
         )))?;
         let intent = format!("read inline policy `{name}` of role `{role}`");
-        let answer = client
+        let response = client
             .get_role_policy()
             .role_name(role)
             .policy_name(&name)
@@ -74,7 +74,7 @@ async fn inline(client: &Client, role: &str) -> Result<BTreeMap<String, Value>> 
             .await
             .map_err(failure::of(&intent))?;
         let policy =
-            document(&answer.policy_document).with_context(|| format!("failed to {intent}"))?;
+            document(&response.policy_document).with_context(|| format!("failed to {intent}"))?;
         policies.insert(name, policy);
     }
     Ok(policies)
@@ -92,7 +92,7 @@ async fn attached(client: &Client, role: &str) -> Result<BTreeMap<String, Part<V
         let policy = policy.map_err(failure::of(&format!(
             "list the attached policies of role `{role}`"
         )))?;
-        let arn = policy.policy_arn.context("a policy without an ARN")?;
+        let arn = policy.policy_arn.context("the policy has no ARN")?;
         let document = managed(client, &arn).await;
         policies.insert(arn, part::of(document));
     }

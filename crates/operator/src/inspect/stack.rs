@@ -1,4 +1,4 @@
-//! A CloudFormation stack and its template.
+//! Reads a CloudFormation stack and its template.
 
 use anyhow::{Context as _, Result};
 use aws_sdk_cloudformation::{
@@ -12,22 +12,22 @@ use serde_json::Value;
 use super::part;
 use crate::{failure, stack};
 
-/// Reads the stack of this name.
+/// Reads the stack with this name.
 ///
 /// # Errors
-/// It cannot be read. A template that cannot be read is no error: its part says so.
+/// It cannot be read. An unreadable template is a part, not an error.
 pub(crate) async fn read(client: &Client, name: &str) -> Result<Option<DeployedStack>> {
     let Some(found) = stack::describe(client, name).await? else {
         return Ok(None);
     };
-    let status = found.stack_status.context("a stack without a status")?;
+    let status = found.stack_status.context("the stack has no status")?;
     let template = if status == StackStatus::ReviewInProgress {
         Part::Absent
     } else {
         part::of(template(client, name).await)
     };
     Ok(Some(DeployedStack {
-        id: found.stack_id.context("a stack without an id")?,
+        id: found.stack_id.context("the stack has no ID")?,
         status: status.as_str().to_owned(),
         status_reason: found
             .stack_status_reason
@@ -56,16 +56,16 @@ pub(crate) async fn read(client: &Client, name: &str) -> Result<Option<DeployedS
     }))
 }
 
-/// The template as it was sent, before any macro: an object where that was JSON, else its text.
+/// Reads the template as it was uploaded, before macros: an object if it is JSON, otherwise a string.
 async fn template(client: &Client, name: &str) -> Result<Value> {
-    let answer = client
+    let response = client
         .get_template()
         .stack_name(name)
         .template_stage(TemplateStage::Original)
         .send()
         .await
         .map_err(failure::of(&format!("read the template of stack `{name}`")))?;
-    let text = answer
+    let text = response
         .template_body
         .with_context(|| format!("stack `{name}` has no template"))?;
     Ok(match serde_json::from_str(&text) {

@@ -1,10 +1,11 @@
-//! `operator apply` in two steps. That CloudFormation does what is asked of it, the end-to-end tests see.
+//! `operator apply` in two steps. The end-to-end tests run it against the emulator.
 
 use serde_json::json;
 
 use crate::{
-    CHANGE_SET, asking, failure,
-    fake_aws::{Answer, FakeAws},
+    CHANGE_SET, failure,
+    fake_aws::{FakeAws, Response},
+    run,
 };
 
 const STACK: &str = "arn:aws:cloudformation:eu-central-1:111111111111:stack/roles/ef-01";
@@ -47,7 +48,7 @@ fn cloudformation(
                 } else if done("CreateChangeSet") {
                     "REVIEW_IN_PROGRESS"
                 } else {
-                    return Answer::refused("ValidationError", "Stack roles does not exist");
+                    return Response::error("ValidationError", "Stack roles does not exist");
                 };
                 format!(
                     "<Stacks><member><StackId>{STACK}</StackId><StackName>roles</StackName><StackStatus>{status}\
@@ -57,7 +58,7 @@ fn cloudformation(
             }
             "CreateChangeSet" => format!("<Id>{CHANGE_SET}</Id><StackId>{STACK}</StackId>"),
             "DescribeChangeSet" if planned.is_empty() => {
-                return Answer::refused("ChangeSetNotFound", "gone");
+                return Response::error("ChangeSetNotFound", "gone");
             }
             "DescribeChangeSet" => {
                 format!("<StackId>{STACK}</StackId><StackName>roles</StackName>{planned}")
@@ -65,7 +66,7 @@ fn cloudformation(
             "ListChangeSets" => format!("<Summaries>{siblings}</Summaries>"),
             _ => String::new(),
         };
-        Answer::result(&action, &content)
+        Response::result(&action, &content)
     })
 }
 
@@ -74,8 +75,8 @@ const ADDS_A_ROLE: &str = "<Status>CREATE_COMPLETE</Status><Changes><member><Typ
     </ResourceChange></member></Changes>";
 const CHANGES_NOTHING: &str = "<Status>FAILED</Status><StatusReason>The submitted information didn't contain changes. \
     Submit different information to create a change set.</StatusReason>";
-const PLAYS: &str = "<Status>FAILED</Status><StatusReason>a\u{202e}b</StatusReason>";
-const CANNOT_BE: &str =
+const CONTROL_CHARACTERS: &str = "<Status>FAILED</Status><StatusReason>a\u{202e}b</StatusReason>";
+const FAILS: &str =
     "<Status>FAILED</Status><StatusReason>Template error: no resource Nope</StatusReason>";
 
 fn did(aws: &FakeAws, action: &str) -> bool {
@@ -83,10 +84,10 @@ fn did(aws: &FakeAws, action: &str) -> bool {
 }
 
 #[test]
-fn a_plan_tells_what_would_change_and_leaves_it_at_that() {
+fn a_plan_reports_the_changes_and_executes_none() {
     let aws = cloudformation(None, ADDS_A_ROLE, "");
     assert_eq!(
-        crate::json(&asking(&aws, &PLAN)),
+        crate::json(&run(&aws, &PLAN)),
         json!({
             "stack": "roles",
             "kind": "create",
@@ -108,10 +109,10 @@ fn a_plan_tells_what_would_change_and_leaves_it_at_that() {
 }
 
 #[test]
-fn a_plan_without_a_change_leaves_nothing() {
+fn a_plan_without_changes_leaves_no_change_set() {
     let aws = cloudformation(Some("UPDATE_COMPLETE"), CHANGES_NOTHING, "");
     assert_eq!(
-        crate::json(&asking(&aws, &PLAN)),
+        crate::json(&run(&aws, &PLAN)),
         json!({"stack": "roles", "kind": "update", "changeSet": null, "changes": []})
     );
     assert!(did(&aws, "DeleteChangeSet"));
@@ -119,44 +120,44 @@ fn a_plan_without_a_change_leaves_nothing() {
 }
 
 #[test]
-fn an_update_brings_back_what_was_edited_by_hand() {
+fn an_update_reverts_drift() {
     let aws = cloudformation(Some("UPDATE_COMPLETE"), ADDS_A_ROLE, "");
-    crate::json(&asking(&aws, &PLAN));
+    crate::json(&run(&aws, &PLAN));
     let request = &aws.requests()[1];
     assert_eq!(request.field("ChangeSetType"), "UPDATE");
     assert_eq!(request.field("DeploymentMode"), "REVERT_DRIFT");
 }
 
 #[test]
-fn what_aws_says_cannot_play_with_the_terminal() {
-    let aws = cloudformation(None, PLAYS, "");
-    let errors = failure(&asking(&aws, &PLAN), 1);
+fn messages_of_aws_are_escaped() {
+    let aws = cloudformation(None, CONTROL_CHARACTERS, "");
+    let errors = failure(&run(&aws, &PLAN), 1);
     assert!(errors.contains("a\\u{202e}b"), "{errors}");
 }
 
 #[test]
-fn a_plan_that_cannot_be_leaves_nothing() {
-    let aws = cloudformation(None, CANNOT_BE, "");
-    let errors = failure(&asking(&aws, &PLAN), 1);
-    let reason = "cannot make this change of stack `roles`: Template error: no resource Nope";
+fn a_failed_plan_leaves_no_change_set() {
+    let aws = cloudformation(None, FAILS, "");
+    let errors = failure(&run(&aws, &PLAN), 1);
+    let reason = "cannot change stack `roles`: Template error: no resource Nope";
     assert!(errors.contains(reason), "{errors}");
     assert!(did(&aws, "DeleteChangeSet"));
     assert!(did(&aws, "DeleteStack"));
 }
 
 #[test]
-fn a_plan_deletes_no_stack_to_make_way() {
+fn a_plan_deletes_no_stack() {
     let aws = cloudformation(Some("ROLLBACK_COMPLETE"), ADDS_A_ROLE, "");
-    let errors = failure(&asking(&aws, &PLAN), 1);
+    let errors = failure(&run(&aws, &PLAN), 1);
     assert!(errors.contains("it must be deleted before"), "{errors}");
     assert_eq!(aws.actions(), ["DescribeStacks"]);
 }
 
 #[test]
-fn what_was_planned_is_executed() {
+fn a_planned_change_set_is_executed() {
     let aws = cloudformation(Some("REVIEW_IN_PROGRESS"), ADDS_A_ROLE, "");
     assert_eq!(
-        crate::json(&asking(&aws, &second_step("--execute"))),
+        crate::json(&run(&aws, &second_step("--execute"))),
         json!({
             "stack": "roles",
             "action": "created",
@@ -172,40 +173,43 @@ fn what_was_planned_is_executed() {
 }
 
 #[test]
-fn a_plan_that_is_gone_is_not_executed() {
+fn a_deleted_plan_is_not_executed() {
     let aws = cloudformation(Some("UPDATE_COMPLETE"), "", "");
-    let errors = failure(&asking(&aws, &second_step("--execute")), 1);
+    let errors = failure(&run(&aws, &second_step("--execute")), 1);
     assert!(errors.contains("ChangeSetNotFound: gone"), "{errors}");
-    assert!(errors.contains("hint: the change set is gone"), "{errors}");
+    assert!(
+        errors.contains("hint: the change set was deleted"),
+        "{errors}"
+    );
     assert_eq!(aws.actions(), ["DescribeChangeSet"]);
 }
 
 #[test]
-fn a_discarded_plan_takes_along_the_stack_that_was_made_for_it() {
+fn discarding_a_plan_deletes_the_stack_that_was_created_for_it() {
     let aws = cloudformation(Some("REVIEW_IN_PROGRESS"), ADDS_A_ROLE, "");
     assert_eq!(
-        crate::json(&asking(&aws, &second_step("--discard"))),
+        crate::json(&run(&aws, &second_step("--discard"))),
         json!({"changeSet": CHANGE_SET, "action": "discarded"})
     );
     assert!(did(&aws, "DeleteStack"));
 }
 
 #[test]
-fn a_discarded_plan_leaves_every_other_stack() {
+fn discarding_a_plan_keeps_every_other_stack() {
     let others = "<member><ChangeSetId>arn:of-another</ChangeSetId><Status>CREATE_COMPLETE</Status></member>";
     for (status, siblings) in [("REVIEW_IN_PROGRESS", others), ("UPDATE_COMPLETE", "")] {
         let aws = cloudformation(Some(status), ADDS_A_ROLE, siblings);
-        let answer = crate::json(&asking(&aws, &second_step("--discard")));
-        assert_eq!(answer["action"], "discarded");
+        let result = crate::json(&run(&aws, &second_step("--discard")));
+        assert_eq!(result["action"], "discarded");
         assert!(did(&aws, "DeleteChangeSet"));
         assert!(!did(&aws, "DeleteStack"), "{status}");
     }
 }
 
 #[test]
-fn a_plan_that_is_gone_is_discarded() {
+fn a_deleted_plan_is_absent() {
     let aws = cloudformation(None, "", "");
-    let answer = crate::json(&asking(&aws, &second_step("--discard")));
-    assert_eq!(answer["action"], "absent");
+    let result = crate::json(&run(&aws, &second_step("--discard")));
+    assert_eq!(result["action"], "absent");
     assert_eq!(aws.actions(), ["DescribeChangeSet"]);
 }

@@ -1,4 +1,4 @@
-//! An AWS on loopback, for one test: what each request is answered is for the test to say.
+//! An AWS on loopback whose responses the test defines.
 
 use std::{
     collections::HashMap,
@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-/// It answers until the process ends.
+/// A server that runs until the process ends.
 pub(crate) struct FakeAws {
     pub(crate) url: String,
     requests: Arc<Mutex<Vec<Request>>>,
@@ -21,16 +21,16 @@ pub(crate) struct Request {
     pub(crate) body: String,
 }
 
-pub(crate) struct Answer {
+pub(crate) struct Response {
     status: &'static str,
     header: String,
     body: String,
 }
 
 impl FakeAws {
-    /// `answer` gets the request and those before it.
+    /// `respond` gets the request and the previous ones.
     pub(crate) fn start(
-        answer: impl Fn(&Request, &[Request]) -> Answer + Send + Sync + 'static,
+        respond: impl Fn(&Request, &[Request]) -> Response + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -41,9 +41,9 @@ impl FakeAws {
                 let mut stream = stream.unwrap();
                 let request = Request::read(&mut stream);
                 let mut seen = seen.lock().unwrap();
-                let answer = answer(&request, &seen);
+                let response = respond(&request, &seen);
                 seen.push(request);
-                answer.write(&mut stream);
+                response.write(&mut stream);
             }
         });
         Self { url, requests }
@@ -53,7 +53,7 @@ impl FakeAws {
         self.requests.lock().unwrap().clone()
     }
 
-    /// The `Action`s that were asked for, in order.
+    /// The `Action` of each request, in order.
     pub(crate) fn actions(&self) -> Vec<String> {
         let requests = self.requests();
         requests
@@ -81,7 +81,7 @@ impl Request {
         }
     }
 
-    /// A field of a request in the Query protocol (IAM, STS, CloudFormation); empty where there is none.
+    /// A field of a request in the Query protocol (IAM, STS, CloudFormation); empty if it is missing.
     pub(crate) fn field(&self, name: &str) -> String {
         let fields: HashMap<_, _> = form_urlencoded::parse(self.body.as_bytes()).collect();
         fields
@@ -91,7 +91,7 @@ impl Request {
     }
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn ok(body: impl Into<String>) -> Self {
         Self {
             status: "200 OK",
@@ -100,15 +100,15 @@ impl Answer {
         }
     }
 
-    /// The answer to an action of the Query protocol.
+    /// The response to an action of the Query protocol.
     pub(crate) fn result(action: &str, content: &str) -> Self {
         Self::ok(format!(
             "<{action}Response><{action}Result>{content}</{action}Result></{action}Response>"
         ))
     }
 
-    /// A refusal in the Query protocol.
-    pub(crate) fn refused(code: &str, message: &str) -> Self {
+    /// An error in the Query protocol.
+    pub(crate) fn error(code: &str, message: &str) -> Self {
         Self {
             status: "403 Forbidden",
             ..Self::ok(format!(
@@ -118,8 +118,8 @@ impl Answer {
         }
     }
 
-    /// A refusal in S3's protocol.
-    pub(crate) fn refused_by_s3(code: &str, message: &str) -> Self {
+    /// An error in S3's protocol.
+    pub(crate) fn s3_error(code: &str, message: &str) -> Self {
         Self {
             status: "403 Forbidden",
             ..Self::ok(format!(
@@ -128,8 +128,8 @@ impl Answer {
         }
     }
 
-    /// A refusal in Lambda's protocol.
-    pub(crate) fn refused_by_lambda(status: &'static str, code: &str) -> Self {
+    /// An error in Lambda's protocol.
+    pub(crate) fn lambda_error(status: &'static str, code: &str) -> Self {
         Self {
             status,
             ..Self::ok("{\"Message\": \"so it is\"}").with_header("x-amzn-errortype", code)

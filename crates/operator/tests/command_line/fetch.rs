@@ -6,8 +6,9 @@ use std::{fs, path::Path, process::Output};
 use serde_json::json;
 
 use crate::{
-    asking, failure,
-    fake_aws::{Answer, FakeAws},
+    failure,
+    fake_aws::{FakeAws, Response},
+    run,
 };
 
 fn fetch(aws: &FakeAws, to: &Path) -> Output {
@@ -23,14 +24,14 @@ fn fetch(aws: &FakeAws, to: &Path) -> Output {
         &from[..],
         &["--to", &to],
     ];
-    asking(aws, &arguments.concat())
+    run(aws, &arguments.concat())
 }
 
 #[test]
 fn an_object_is_copied_into_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("handler.zip");
-    let aws = FakeAws::start(|_, _| Answer::ok("an archive"));
+    let aws = FakeAws::start(|_, _| Response::ok("an archive"));
     assert_eq!(crate::json(&fetch(&aws, &to)), json!({"size": 10}));
     assert_eq!(fs::read(&to).unwrap(), b"an archive");
     let line = "GET /deployments/serverless/S/dev/1/handler.zip";
@@ -39,11 +40,11 @@ fn an_object_is_copied_into_the_file() {
 }
 
 #[test]
-fn what_may_not_be_read_is_told_and_leaves_the_file_as_it_was() {
+fn a_denied_object_leaves_the_file_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("handler.zip");
     fs::write(&to, "before").unwrap();
-    let aws = FakeAws::start(|_, _| Answer::refused_by_s3("AccessDenied", "Access Denied"));
+    let aws = FakeAws::start(|_, _| Response::s3_error("AccessDenied", "Access Denied"));
     let errors = failure(&fetch(&aws, &to), 1);
     assert!(
         errors.contains(

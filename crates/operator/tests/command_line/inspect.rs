@@ -1,24 +1,24 @@
-//! `operator inspect`: the contract with xtask, form by form.
+//! `operator inspect`.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use crate::{
-    CREDENTIALS, asking,
-    fake_aws::{Answer, FakeAws, Request},
-    operator,
+    CREDENTIALS,
+    fake_aws::{FakeAws, Request, Response},
+    operator, run,
 };
 
 const ROLE: &str = "arn:aws:iam::111111111111:role/other/Reader";
 const OWN_POLICY: &str = "arn:aws:iam::111111111111:policy/Own";
 const FOREIGN_POLICY: &str = "arn:aws:iam::aws:policy/Foreign";
 const FUNCTION: &str = "arn:aws:lambda:eu-central-1:111111111111:function:list";
-/// What an encoding can go wrong with.
+/// Characters that a wrong encoding changes.
 const AWKWARD: &str = "a+b c%20/\u{e9}";
 
 fn inspect(aws: &FakeAws, parts: &[&str]) -> Value {
     let arguments = [&["inspect", "--region", "eu-central-1"], parts].concat();
-    crate::json(&asking(aws, &arguments))
+    crate::json(&run(aws, &arguments))
 }
 
 /// As IAM sends it.
@@ -31,7 +31,7 @@ fn policy(sid: &str) -> Value {
 }
 
 /// An IAM with one role, whose policies come in pages of one.
-fn iam(request: &Request) -> Answer {
+fn iam(request: &Request) -> Response {
     let action = request.field("Action");
     let page = |list: &str, members: [&str; 2]| {
         let (member, rest) = if request.field("Marker").is_empty() {
@@ -54,9 +54,9 @@ fn iam(request: &Request) -> Answer {
             encoded(&policy(AWKWARD))
         ),
         "GetRole" if request.field("RoleName") == "Hidden" => {
-            return Answer::refused("AccessDenied", "not authorized to perform: iam:GetRole");
+            return Response::error("AccessDenied", "not authorized to perform: iam:GetRole");
         }
-        "GetRole" => return Answer::refused("NoSuchEntity", "The role cannot be found."),
+        "GetRole" => return Response::error("NoSuchEntity", "The role cannot be found."),
         "ListRolePolicies" => page("PolicyNames", ["one", "two"]),
         "GetRolePolicy" => {
             let name = request.field("PolicyName");
@@ -73,7 +73,7 @@ fn iam(request: &Request) -> Answer {
             )
         }
         "GetPolicy" if request.field("PolicyArn") == FOREIGN_POLICY => {
-            return Answer::refused("AccessDenied", "not authorized to perform: iam:GetPolicy");
+            return Response::error("AccessDenied", "not authorized to perform: iam:GetPolicy");
         }
         "GetPolicy" => "<Policy><DefaultVersionId>v7</DefaultVersionId></Policy>".to_owned(),
         "GetPolicyVersion" => format!(
@@ -82,11 +82,11 @@ fn iam(request: &Request) -> Answer {
         ),
         other => panic!("{other}"),
     };
-    Answer::result(&action, &content)
+    Response::result(&action, &content)
 }
 
 #[test]
-fn a_role_comes_with_every_policy_that_bears_on_it() {
+fn a_role_has_all_its_policies() {
     let aws = FakeAws::start(|request, _| iam(request));
     assert_eq!(
         inspect(&aws, &["--role", "team/Reader"]),
@@ -105,7 +105,7 @@ fn a_role_comes_with_every_policy_that_bears_on_it() {
                     FOREIGN_POLICY: {"unreadable": {
                         "code": "AccessDenied",
                         "message": "failed to read policy `arn:aws:iam::aws:policy/Foreign`: AccessDenied: not \
-                                    authorized to perform: iam:GetPolicy; request id r-1",
+                                    authorized to perform: iam:GetPolicy; request ID r-1",
                         "hint": "the credentials are valid but lack this permission, or a service control policy \
                                  denies it",
                     }},
@@ -118,22 +118,22 @@ fn a_role_comes_with_every_policy_that_bears_on_it() {
 }
 
 #[test]
-fn what_is_not_there_is_told_from_what_may_not_be_read() {
+fn an_absent_role_differs_from_an_unreadable_one() {
     let aws = FakeAws::start(|request, _| iam(request));
-    let answer = inspect(&aws, &["--role", "None", "--role", "Hidden"]);
-    assert_eq!(answer["roles"]["None"], json!({"absent": true}));
-    let hidden = &answer["roles"]["Hidden"]["unreadable"];
+    let result = inspect(&aws, &["--role", "None", "--role", "Hidden"]);
+    assert_eq!(result["roles"]["None"], json!({"absent": true}));
+    let hidden = &result["roles"]["Hidden"]["unreadable"];
     assert_eq!(hidden["code"], "AccessDenied");
     let message = hidden["message"].as_str().unwrap();
     assert!(message.contains("read role `Hidden`"), "{message}");
 }
 
 #[test]
-fn a_function_comes_with_its_variables_and_tags() {
+fn a_function_has_its_variables_and_tags() {
     let aws = FakeAws::start(|request, _| {
         let path = request.head.split(' ').nth(1).unwrap();
         if path == "/2015-03-31/functions/list/configuration" {
-            Answer::ok(
+            Response::ok(
                 json!({
                     "FunctionArn": FUNCTION, "Version": "$LATEST", "Role": ROLE,
                     "Runtime": "provided.al2023", "Architectures": ["arm64"], "Timeout": 6,
@@ -145,14 +145,14 @@ fn a_function_comes_with_its_variables_and_tags() {
                 .to_string(),
             )
         } else if path.starts_with("/2017-03-31/tags/") {
-            Answer::refused_by_lambda("403 Forbidden", "AccessDeniedException")
+            Response::lambda_error("403 Forbidden", "AccessDeniedException")
         } else {
-            Answer::refused_by_lambda("404 Not Found", "ResourceNotFoundException")
+            Response::lambda_error("404 Not Found", "ResourceNotFoundException")
         }
     });
-    let answer = inspect(&aws, &["--function", "list", "--function", "none"]);
-    assert_eq!(answer["functions"]["none"], json!({"absent": true}));
-    let mut list = answer["functions"]["list"]["ok"].clone();
+    let result = inspect(&aws, &["--function", "list", "--function", "none"]);
+    assert_eq!(result["functions"]["none"], json!({"absent": true}));
+    let mut list = result["functions"]["list"]["ok"].clone();
     let tags = list["tags"].take();
     assert_eq!(tags["unreadable"]["code"], "AccessDeniedException");
     assert_eq!(
@@ -170,13 +170,13 @@ fn a_function_comes_with_its_variables_and_tags() {
 }
 
 #[test]
-fn a_stack_comes_with_its_template() {
+fn a_stack_has_its_template() {
     let aws = FakeAws::start(|request, _| {
         let action = request.field("Action");
         let name = request.field("StackName");
         let content = match (action.as_str(), name.as_str()) {
             (_, "none") => {
-                return Answer::refused("ValidationError", "Stack with id none does not exist");
+                return Response::error("ValidationError", "Stack with id none does not exist");
             }
             ("DescribeStacks", _) => {
                 let status = if name == "planned" {
@@ -196,11 +196,11 @@ fn a_stack_comes_with_its_template() {
             }
             other => panic!("{other:?}"),
         };
-        Answer::result(&action, &content)
+        Response::result(&action, &content)
     });
     let names = ["yaml", "json", "none", "planned"].map(|name| ["--stack", name]);
-    let answer = inspect(&aws, &names.concat());
-    let stacks = &answer["stacks"];
+    let result = inspect(&aws, &names.concat());
+    let stacks = &result["stacks"];
     assert_eq!(
         stacks["yaml"],
         json!({"ok": {
@@ -224,27 +224,27 @@ fn a_stack_comes_with_its_template() {
 }
 
 #[test]
-fn without_credentials_every_part_says_so_and_nothing_is_asked() {
-    let aws = FakeAws::start(|_, _| Answer::refused("Unexpected", "not to be asked"));
+fn without_credentials_every_part_is_unreadable_and_no_request_is_sent() {
+    let aws = FakeAws::start(|_, _| Response::error("Unexpected", "unexpected request"));
     let to = ["inspect", "--region", "eu-central-1", "--caller"];
     let parts = ["--role", "R", "--function", "f", "--stack", "s"];
-    let answer = crate::json(&operator(
+    let result = crate::json(&operator(
         &[&to[..], &parts[..]].concat(),
         &[("AWS_ENDPOINT_URL", &aws.url)],
     ));
     for part in [
-        &answer["caller"],
-        &answer["roles"]["R"],
-        &answer["functions"]["f"],
-        &answer["stacks"]["s"],
+        &result["caller"],
+        &result["roles"]["R"],
+        &result["functions"]["f"],
+        &result["stacks"]["s"],
     ] {
-        assert_eq!(part["unreadable"]["code"], "NoCredentials", "{answer}");
+        assert_eq!(part["unreadable"]["code"], "NoCredentials", "{result}");
     }
     assert!(aws.requests().is_empty());
 }
 
 #[test]
-fn a_profile_is_used_whatever_the_environment_holds() {
+fn a_profile_wins_over_the_environment() {
     let aws = FakeAws::start(|request, _| iam(request));
     let profiles = [
         ("AWS_ENDPOINT_URL", aws.url.as_str()),

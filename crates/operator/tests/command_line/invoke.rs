@@ -5,20 +5,21 @@ use std::process::Output;
 use serde_json::json;
 
 use crate::{
-    asking, failure,
-    fake_aws::{Answer, FakeAws},
+    failure,
+    fake_aws::{FakeAws, Response},
+    run,
 };
 
 const EVENT: &str = r#"{"targets": [ ]}"#;
 
 fn invoke(aws: &FakeAws) -> Output {
     let to = ["--region", "eu-central-1", "--function", "list"];
-    asking(aws, &[&["invoke"], &to[..], &["--event", EVENT]].concat())
+    run(aws, &[&["invoke"], &to[..], &["--event", EVENT]].concat())
 }
 
 #[test]
-fn the_functions_answer_is_passed_on() {
-    let aws = FakeAws::start(|_, _| Answer::ok(r#"{"statusCode":200,"body":"[]"}"#));
+fn the_response_of_the_function_is_printed() {
+    let aws = FakeAws::start(|_, _| Response::ok(r#"{"statusCode":200,"body":"[]"}"#));
     assert_eq!(
         crate::json(&invoke(&aws)),
         json!({
@@ -36,24 +37,24 @@ fn the_functions_answer_is_passed_on() {
 }
 
 #[test]
-fn an_error_of_the_function_is_an_answer() {
+fn an_error_of_the_function_is_a_result() {
     let aws = FakeAws::start(|_, _| {
-        Answer::ok(r#"{"errorType":"AccessDenied","errorMessage":"no"}"#)
+        Response::ok(r#"{"errorType":"AccessDenied","errorMessage":"no"}"#)
             .with_header("x-amz-function-error", "Unhandled")
     });
-    let answer = crate::json(&invoke(&aws));
-    assert_eq!(answer["functionError"], "Unhandled");
-    assert_eq!(answer["payload"]["errorType"], "AccessDenied");
+    let result = crate::json(&invoke(&aws));
+    assert_eq!(result["functionError"], "Unhandled");
+    assert_eq!(result["payload"]["errorType"], "AccessDenied");
 }
 
 #[test]
-fn it_is_invoked_once_even_if_lambda_fails() {
+fn a_failed_invocation_is_not_retried() {
     let aws = FakeAws::start(|_, _| {
-        Answer::refused_by_lambda("500 Internal Server Error", "ServiceException")
+        Response::lambda_error("500 Internal Server Error", "ServiceException")
     });
     let errors = failure(&invoke(&aws), 1);
     assert!(
-        errors.contains("failed to invoke function `list` in eu-central-1: ServiceException: so it is; request id r-1"),
+        errors.contains("failed to invoke function `list` in eu-central-1: ServiceException: so it is; request ID r-1"),
         "{errors}"
     );
     assert_eq!(aws.requests().len(), 1);

@@ -1,4 +1,4 @@
-//! The operator as a process: exit statuses, what goes to which stream, and the credentials it does not have.
+//! The operator as a process: exit statuses, output streams and missing credentials.
 //!
 //! Every run gets an empty environment, a loopback endpoint and no metadata service: no test reaches AWS.
 #![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
@@ -11,7 +11,7 @@ mod invoke;
 
 use std::process::Output;
 
-use crate::fake_aws::{Answer, FakeAws};
+use crate::fake_aws::{FakeAws, Response};
 
 fn operator(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     #[expect(clippy::disallowed_methods, reason = "a test starts what it tests")]
@@ -34,13 +34,13 @@ const CREDENTIALS: [(&str, &str); 2] = [
     ("AWS_SECRET_ACCESS_KEY", "very-secret-example"),
 ];
 
-/// The operator with credentials, asking `aws`.
-fn asking(aws: &FakeAws, arguments: &[&str]) -> Output {
+/// Runs the operator with credentials against `aws`.
+fn run(aws: &FakeAws, arguments: &[&str]) -> Output {
     let endpoint = [("AWS_ENDPOINT_URL", aws.url.as_str())];
     operator(arguments, &[CREDENTIALS.as_slice(), &endpoint].concat())
 }
 
-/// The answer on standard output.
+/// The result on standard output.
 fn json(output: &Output) -> serde_json::Value {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
@@ -50,21 +50,21 @@ fn json(output: &Output) -> serde_json::Value {
 fn failure(output: &Output, status: i32) -> String {
     let errors = String::from_utf8(output.stderr.clone()).unwrap();
     assert_eq!(output.status.code(), Some(status), "{errors}");
-    assert!(output.stdout.is_empty(), "an error is no answer");
+    assert!(output.stdout.is_empty(), "a failure prints no result");
     assert!(!errors.contains("service error"), "{errors}");
     assert!(!errors.contains("very-secret-example"), "{errors}");
     errors
 }
 
 #[test]
-fn the_caller_is_told_on_standard_output() {
+fn the_caller_is_printed_to_standard_output() {
     let aws = FakeAws::start(|_, _| {
-        Answer::result(
+        Response::result(
             "GetCallerIdentity",
             "<Arn>arn:aws:iam::011111111111:user/me</Arn><UserId>AIDA</UserId><Account>011111111111</Account>",
         )
     });
-    let output = asking(&aws, &WHOAMI);
+    let output = run(&aws, &WHOAMI);
     assert_eq!(
         String::from_utf8(output.stdout).unwrap(),
         "{\"account\":\"011111111111\",\"arn\":\"arn:aws:iam::011111111111:user/me\",\"userId\":\"AIDA\",\
@@ -77,19 +77,19 @@ fn the_caller_is_told_on_standard_output() {
 }
 
 #[test]
-fn what_aws_refuses_is_told_in_its_words() {
+fn an_error_of_aws_is_reported_with_its_message() {
     let aws = FakeAws::start(|_, _| {
-        Answer::refused(
+        Response::error(
             "ExpiredToken",
             "The security token included in the request is expired",
         )
     });
-    let errors = failure(&asking(&aws, &WHOAMI), 1);
+    let errors = failure(&run(&aws, &WHOAMI), 1);
     assert!(
         errors.contains("ExpiredToken: The security token"),
         "{errors}"
     );
-    assert!(errors.contains("request id r-1"), "{errors}");
+    assert!(errors.contains("request ID r-1"), "{errors}");
     assert!(
         errors.contains("hint: the credentials have expired"),
         "{errors}"
@@ -114,7 +114,7 @@ fn an_unreachable_service_is_named_as_such() {
 }
 
 #[test]
-fn a_certificate_bundle_that_is_none_is_an_error_and_no_panic() {
+fn an_unusable_certificate_bundle_is_an_error() {
     let environment = [CREDENTIALS.as_slice(), &[("AWS_CA_BUNDLE", "Cargo.toml")]].concat();
     let errors = failure(&operator(&WHOAMI, &environment), 1);
     assert!(errors.contains("AWS_CA_BUNDLE, `Cargo.toml`"), "{errors}");
@@ -145,13 +145,13 @@ fn bad_flags_exit_with_2() {
         failure(&operator(arguments, &CREDENTIALS), 2);
     }
     for arguments in [
-        // With nothing to look at, or nothing that could be.
+        // Nothing to read, or invalid names.
         &["inspect"][..],
         &["inspect", "--role", "a b"],
         &["inspect", "--stack", ""],
         &["invoke"],
         &["invoke", "--function", "f", "--event", "{"],
-        // Either what is wanted or what was planned.
+        // Either a stack or a change set.
         &["apply"],
         &["apply", "--plan"],
         &["apply", "--execute", "operator-1"],
@@ -166,7 +166,7 @@ fn bad_flags_exit_with_2() {
 }
 
 #[test]
-fn a_template_is_read_before_aws_is_asked() {
+fn a_template_is_read_before_any_request() {
     let apply = |template| {
         let arguments = [
             "apply",
@@ -185,9 +185,9 @@ fn a_template_is_read_before_aws_is_asked() {
 }
 
 #[test]
-fn a_program_gets_the_keys_that_sts_was_asked_with() {
+fn a_program_gets_the_keys_that_sts_verified() {
     let aws = FakeAws::start(|_, _| {
-        Answer::result(
+        Response::result(
             "GetCallerIdentity",
             "<Arn>arn:aws:iam::011111111111:user/me</Arn><UserId>AIDA</UserId><Account>011111111111</Account>",
         )
