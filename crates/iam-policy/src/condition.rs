@@ -1,46 +1,46 @@
-//! A condition of a statement: when it holds, and which others it makes sure of (IAM user guide, "IAM JSON policy elements:
-//! Condition operators" and "Multivalued context keys").
+//! Conditions: when one holds, and which others it implies (IAM user guide, "IAM JSON policy elements: Condition operators"
+//! and "Multivalued context keys").
 
 use crate::{
     document::Condition,
-    pattern::{Pattern, Reach},
+    pattern::{Pattern, StarReach},
 };
 
-/// A condition, taken apart.
+/// A condition with its operator parsed.
 #[derive(Debug, Clone)]
-pub(crate) struct Test<'a> {
+pub(crate) struct ParsedCondition<'a> {
     condition: &'a Condition,
     operator: Operator,
-    /// Whether it holds if the key is not in the request.
-    absent: bool,
+    /// The result if the key is not in the request.
+    if_absent: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Operator {
-    /// Whether it holds if the key is in the request.
+    /// `Null`, and its result if the key is in the request.
     Null { present: bool },
-    /// How each value of the key is compared, after `ForAnyValue` or `ForAllValues` in lower case, or neither.
+    /// A comparison. The qualifier is `foranyvalue`, `forallvalues` or empty.
     Compare {
         qualifier: String,
         negated: bool,
-        how: How,
+        comparison: Comparison,
     },
-    /// One that is not known.
+    /// An unknown operator.
     Unknown,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum How {
+enum Comparison {
     Equals,
     IgnoreCase,
     Like,
-    /// Each of an ARN's six parts by itself: a `*` reaches no further than its part.
+    /// Compares each of the six segments of an ARN: a `*` does not match across segments.
     Arn,
-    /// Of numbers, dates, addresses and the like: by its name. What values mean is not known here.
+    /// A comparison of numbers, dates, addresses and so on, by its name. Its values are opaque here.
     Other(String),
 }
 
-impl<'a> Test<'a> {
+impl<'a> ParsedCondition<'a> {
     pub(crate) fn of(condition: &'a Condition) -> Self {
         let name = condition.operator.to_ascii_lowercase();
         let (name, if_exists) = match name.strip_suffix("ifexists") {
@@ -48,47 +48,47 @@ impl<'a> Test<'a> {
             None => (name.as_str(), false),
         };
         let (qualifier, name) = name.split_once(':').unwrap_or(("", name));
-        let says = |word: &str| {
+        let has_value = |word: &str| {
             condition
                 .values
                 .iter()
                 .any(|value| value.eq_ignore_ascii_case(word))
         };
-        let (negated, how) = match name {
+        let (negated, comparison) = match name {
             "null" => {
                 return Self {
                     condition,
                     operator: Operator::Null {
-                        present: says("false"),
+                        present: has_value("false"),
                     },
-                    absent: says("true"),
+                    if_absent: has_value("true"),
                 };
             }
-            "stringequals" => (false, How::Equals),
-            "stringnotequals" => (true, How::Equals),
-            "stringequalsignorecase" => (false, How::IgnoreCase),
-            "stringnotequalsignorecase" => (true, How::IgnoreCase),
-            "stringlike" => (false, How::Like),
-            "stringnotlike" => (true, How::Like),
-            "arnequals" | "arnlike" => (false, How::Arn),
-            "arnnotequals" | "arnnotlike" => (true, How::Arn),
-            name => (name.contains("not"), How::Other(name.to_owned())),
+            "stringequals" => (false, Comparison::Equals),
+            "stringnotequals" => (true, Comparison::Equals),
+            "stringequalsignorecase" => (false, Comparison::IgnoreCase),
+            "stringnotequalsignorecase" => (true, Comparison::IgnoreCase),
+            "stringlike" => (false, Comparison::Like),
+            "stringnotlike" => (true, Comparison::Like),
+            "arnequals" | "arnlike" => (false, Comparison::Arn),
+            "arnnotequals" | "arnnotlike" => (true, Comparison::Arn),
+            name => (name.contains("not"), Comparison::Other(name.to_owned())),
         };
         let is_known = matches!(qualifier, "" | "foranyvalue" | "forallvalues")
-            && match &how {
-                How::Other(name) => OTHERS.contains(&name.as_str()),
+            && match &comparison {
+                Comparison::Other(name) => OPAQUE.contains(&name.as_str()),
                 _ => true,
             };
         let operator = if is_known {
             Operator::Compare {
                 qualifier: qualifier.to_owned(),
                 negated,
-                how,
+                comparison,
             }
         } else {
             Operator::Unknown
         };
-        let absent = match qualifier {
+        let if_absent = match qualifier {
             _ if if_exists => true,
             "foranyvalue" => false,
             "forallvalues" => true,
@@ -97,30 +97,35 @@ impl<'a> Test<'a> {
         Self {
             condition,
             operator,
-            absent,
+            if_absent,
         }
     }
 
-    /// Whether it holds if the key has this value, or is not in the request; nothing if that cannot be told.
+    /// Returns whether it holds for this value of the key, or for an absent key. Returns `None` if that is unknown.
     pub(crate) fn holds(&self, value: Option<&str>) -> Option<bool> {
         let Some(value) = value else {
-            return (self.operator != Operator::Unknown).then_some(self.absent);
+            return (self.operator != Operator::Unknown).then_some(self.if_absent);
         };
         match &self.operator {
             Operator::Null { present } => Some(*present),
-            Operator::Compare { qualifier, .. } if qualifier.is_empty() => self.takes(value),
+            Operator::Compare { qualifier, .. } if qualifier.is_empty() => self.matches(value),
             _ => None,
         }
     }
 
-    /// Whether one value of the key fits.
-    fn takes(&self, value: &str) -> Option<bool> {
-        let Operator::Compare { negated, how, .. } = &self.operator else {
+    /// Returns whether one value of the key matches.
+    fn matches(&self, value: &str) -> Option<bool> {
+        let Operator::Compare {
+            negated,
+            comparison,
+            ..
+        } = &self.operator
+        else {
             return None;
         };
         let mut any = Some(false);
         for wanted in &self.condition.values {
-            match how.matches(wanted, value) {
+            match comparison.matches(wanted, value) {
                 Some(true) => return Some(!negated),
                 Some(false) => {}
                 None => any = None,
@@ -129,17 +134,19 @@ impl<'a> Test<'a> {
         any.map(|any| any != *negated)
     }
 
-    /// The values that the key must have one of, as patterns; nothing if it may also be absent or have others.
-    pub(crate) fn admits(&self) -> Option<impl Iterator<Item = (&'a String, Pattern)> + use<'a>> {
+    /// The patterns of which the key must match one. Returns `None` if the key may also be absent or have other values.
+    pub(crate) fn allowed_values(
+        &self,
+    ) -> Option<impl Iterator<Item = (&'a String, Pattern)> + use<'a>> {
         let Operator::Compare {
             qualifier,
             negated: false,
-            how: how @ (How::Equals | How::Like | How::Arn),
+            comparison: comparison @ (Comparison::Equals | Comparison::Like | Comparison::Arn),
         } = &self.operator
         else {
             return None;
         };
-        let is_plain = *how == How::Equals;
+        let is_plain = *comparison == Comparison::Equals;
         let read = move |value: &'a String| {
             let pattern = if is_plain {
                 Pattern::plain(value)
@@ -148,10 +155,10 @@ impl<'a> Test<'a> {
             };
             (value, pattern)
         };
-        (qualifier.is_empty() && !self.absent).then(|| self.condition.values.iter().map(read))
+        (qualifier.is_empty() && !self.if_absent).then(|| self.condition.values.iter().map(read))
     }
 
-    /// Whether this holds only if `other` does.
+    /// Returns true if `other` holds whenever this condition holds.
     pub(crate) fn implies(&self, other: &Self) -> bool {
         if !self
             .condition
@@ -167,7 +174,7 @@ impl<'a> Test<'a> {
         if self.operator == Operator::Unknown || other.operator == Operator::Unknown {
             return false;
         }
-        (!self.absent || other.absent) && self.implies_if_present(other)
+        (!self.if_absent || other.if_absent) && self.implies_if_present(other)
     }
 
     fn implies_if_present(&self, other: &Self) -> bool {
@@ -183,10 +190,14 @@ impl<'a> Test<'a> {
             _ => return false,
         };
         let (
-            Operator::Compare { negated, how, .. },
+            Operator::Compare {
+                negated,
+                comparison,
+                ..
+            },
             Operator::Compare {
                 negated: old_negated,
-                how: old_how,
+                comparison: old_comparison,
                 ..
             },
         ) = (&now.operator, &old.operator)
@@ -195,30 +206,33 @@ impl<'a> Test<'a> {
         };
         let (values, old_values) = (&now.condition.values, &old.condition.values);
         match (negated, old_negated) {
-            // To admit less is stricter.
+            // Allowing fewer values is stricter.
             (false, false) => values.iter().all(|value| {
-                how.only(value)
-                    .is_some_and(|only| old.takes(&only) == Some(true))
+                comparison
+                    .as_literal(value)
+                    .is_some_and(|text| old.matches(&text) == Some(true))
                     || old_values
                         .iter()
-                        .any(|wide| old_how.covers(wide, how, value))
+                        .any(|wide| old_comparison.covers(wide, comparison, value))
             }),
-            // And so is to exclude more.
-            (true, true) => old_values
-                .iter()
-                .all(|value| values.iter().any(|wide| how.covers(wide, old_how, value))),
+            // Excluding more values is stricter.
+            (true, true) => old_values.iter().all(|value| {
+                values
+                    .iter()
+                    .any(|wide| comparison.covers(wide, old_comparison, value))
+            }),
             (false, true) => values.iter().all(|value| {
                 old_values
                     .iter()
-                    .all(|excluded| how.is_apart(value, old_how, excluded))
+                    .all(|excluded| comparison.is_disjoint(value, old_comparison, excluded))
             }),
             (true, false) => false,
         }
     }
 }
 
-/// Operators whose values are compared by another meaning than their text.
-const OTHERS: [&str; 16] = [
+/// Operators that do not compare text.
+const OPAQUE: [&str; 16] = [
     "numericequals",
     "numericnotequals",
     "numericlessthan",
@@ -237,46 +251,46 @@ const OTHERS: [&str; 16] = [
     "notipaddress",
 ];
 
-impl How {
-    /// `value` of a policy, as a pattern.
-    fn read(&self, value: &str) -> Pattern {
+impl Comparison {
+    /// Parses a value of the condition.
+    fn pattern(&self, value: &str) -> Pattern {
         match self {
             Self::Equals | Self::Other(_) => Pattern::plain(value),
-            Self::IgnoreCase => Pattern::plain(value).lower(),
+            Self::IgnoreCase => Pattern::plain(value).into_lowercase(),
             Self::Like | Self::Arn => Pattern::glob(value),
         }
     }
 
     fn matches(&self, wanted: &str, value: &str) -> Option<bool> {
-        let wanted = self.read(wanted);
+        let wanted = self.pattern(wanted);
         match self {
-            Self::Equals | Self::Like => wanted.matches(value, Reach::Free),
-            Self::IgnoreCase => wanted.matches(&value.to_ascii_lowercase(), Reach::Free),
-            // A variable's value may have a `:`.
+            Self::Equals | Self::Like => wanted.matches(value, StarReach::Anywhere),
+            Self::IgnoreCase => wanted.matches(&value.to_ascii_lowercase(), StarReach::Anywhere),
+            // The value of a variable may contain a `:`.
             Self::Arn if wanted.has_variables() => None,
-            Self::Arn => Some(arn_covers(&wanted, &Pattern::text(value))),
+            Self::Arn => Some(arn_covers(&wanted, &Pattern::literal(value))),
             Self::Other(_) => None,
         }
     }
 
-    /// The only value that `value` stands for.
-    fn only(&self, value: &str) -> Option<String> {
+    /// The text that `value` matches, if there is exactly one.
+    fn as_literal(&self, value: &str) -> Option<String> {
         match self {
-            Self::Equals | Self::Like | Self::Arn => self.read(value).only(),
+            Self::Equals | Self::Like | Self::Arn => self.pattern(value).as_literal(),
             Self::IgnoreCase | Self::Other(_) => None,
         }
     }
 
-    /// Whether `wide`, compared this way, stands for everything that `narrow` does, compared the other way.
+    /// Returns true if `wide`, compared this way, matches everything that `narrow` matches, compared as `other`.
     fn covers(&self, wide: &str, other: &Self, narrow: &str) -> bool {
-        let (wide_pattern, narrow_pattern) = (self.read(wide), other.read(narrow));
+        let (wide_pattern, narrow_pattern) = (self.pattern(wide), other.pattern(narrow));
         match (self, other) {
             (Self::Equals, Self::Equals) => wide_pattern == narrow_pattern,
             (Self::IgnoreCase, Self::Equals | Self::IgnoreCase) => {
-                wide_pattern == narrow_pattern.lower()
+                wide_pattern == narrow_pattern.into_lowercase()
             }
             (Self::Like, Self::Equals | Self::Like | Self::Arn) => {
-                wide_pattern.covers(&narrow_pattern, Reach::Free)
+                wide_pattern.covers(&narrow_pattern, StarReach::Anywhere)
             }
             (Self::Arn, Self::Arn) if wide_pattern == narrow_pattern => true,
             (Self::Arn, Self::Arn) => {
@@ -289,14 +303,14 @@ impl How {
         }
     }
 
-    /// Whether no value can be both.
-    fn is_apart(&self, one: &str, other_how: &Self, other: &str) -> bool {
-        if matches!(self, Self::Other(_)) || matches!(other_how, Self::Other(_)) {
+    /// Returns true if no text matches both.
+    fn is_disjoint(&self, one: &str, other_comparison: &Self, other: &str) -> bool {
+        if matches!(self, Self::Other(_)) || matches!(other_comparison, Self::Other(_)) {
             return false;
         }
-        let (mut one, mut other) = (self.read(one), other_how.read(other));
-        if *self == Self::IgnoreCase || *other_how == Self::IgnoreCase {
-            (one, other) = (one.lower(), other.lower());
+        let (mut one, mut other) = (self.pattern(one), other_comparison.pattern(other));
+        if *self == Self::IgnoreCase || *other_comparison == Self::IgnoreCase {
+            (one, other) = (one.into_lowercase(), other.into_lowercase());
         }
         !one.overlaps(&other)
     }
@@ -307,5 +321,5 @@ fn arn_covers(wide: &Pattern, narrow: &Pattern) -> bool {
         return false;
     };
     let mut pairs = wide.iter().zip(&narrow);
-    pairs.all(|(wide, narrow)| wide.covers(narrow, Reach::Free))
+    pairs.all(|(wide, narrow)| wide.covers(narrow, StarReach::Anywhere))
 }

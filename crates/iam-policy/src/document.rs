@@ -1,4 +1,4 @@
-//! A policy document: read from any form that AWS takes, written in one.
+//! Policy documents: parsed from every form that IAM accepts, written in one.
 
 use std::collections::BTreeSet;
 
@@ -7,79 +7,83 @@ use serde_json::{Map, Value};
 
 /// A policy document (IAM user guide, "IAM JSON policy elements reference").
 ///
-/// Two documents that are written differently and mean the same, such as a text and a list of that text alone, are equal.
-/// `Id` is not kept: it has no meaning to IAM. Nor is `Version`: it says whether `${…}` is a policy variable, and what is
-/// none is read as [`VERSION`](Self::VERSION) would write it, so that statements of several documents can be put together.
+/// Different spellings of the same document are equal, such as a string and a list that contains only that string.
+///
+/// `Id` is dropped, because IAM ignores it. `Version` is dropped too: it decides whether `${…}` is a policy variable. If it
+/// is not one, parsing escapes it as [`VERSION`](Self::VERSION) requires, so that statements of several documents can be
+/// merged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
-    /// In their order, which has no meaning to IAM.
+    /// The statements, in source order. IAM ignores the order.
     pub statements: Vec<Statement>,
 }
 
 /// A statement of a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
-    /// Its name.
+    /// The identifier of the statement.
     pub sid: Option<String>,
-    /// Whether it allows or denies.
+    /// `Allow` or `Deny`.
     pub effect: Effect,
-    /// For whom, in the policy of a resource; a role's trust policy is one.
+    /// `Principal` or `NotPrincipal`: only in resource-based policies, such as the trust policy of a role.
     pub principals: Option<Set<Principal>>,
-    /// What: patterns such as `s3:List*`, in which case has no meaning.
+    /// `Action` or `NotAction`: case-insensitive patterns such as `s3:List*`.
     pub actions: Set<String>,
-    /// On what: patterns of ARNs; a trust policy says none.
+    /// `Resource` or `NotResource`: ARN patterns. A trust policy has none.
     pub resources: Option<Set<String>>,
-    /// When: all of them must hold.
+    /// The conditions, all of which must hold.
     pub conditions: BTreeSet<Condition>,
 }
 
-/// What a statement does.
+/// The effect of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Effect {
-    /// It allows.
+    /// Allows the request, unless another statement denies it.
     Allow,
-    /// It denies, whatever else allows.
+    /// Denies the request, even if other statements allow it.
     Deny,
 }
 
-/// These, or all but these: `Action` and `NotAction`.
+/// The values of an element such as `Action`, or of its negation, `NotAction`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Set<T> {
-    /// These.
+    /// Exactly these.
     Only(BTreeSet<T>),
-    /// All but these.
+    /// Everything except these.
     Except(BTreeSet<T>),
 }
 
-/// Somebody: `"AWS": "arn:…"`.
+/// A principal: `"AWS": "arn:…"`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Principal {
     /// `AWS`, `Service`, `Federated` or `CanonicalUser`.
     pub kind: String,
-    /// An ARN, an account id, the name of a service, or `*`.
+    /// An ARN, an account ID, a service name or `*`.
     pub value: String,
 }
 
-/// A condition: `"StringEquals": {"sts:ExternalId": "…"}`. Of several values one must hold; of a negated operator, all.
+/// A condition: `"StringEquals": {"sts:ExternalId": "…"}`.
+///
+/// Any one of several values is enough. With a negated operator, all of them must hold.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Condition {
-    /// How values are compared, with `ForAnyValue:` before and `IfExists` behind it where they are there.
+    /// The operator, including a `ForAnyValue:` or `ForAllValues:` prefix and an `IfExists` suffix.
     pub operator: String,
-    /// What is compared; case has no meaning.
+    /// The context key, case-insensitive.
     pub key: String,
-    /// With what.
+    /// The values that the key is compared with.
     pub values: BTreeSet<String>,
 }
 
-/// A text or a value that is no policy document, or none whose meaning is known here.
+/// The error for input that is not a policy document, or has elements this crate does not know.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{place} {problem}")]
-pub struct DocumentFault {
+pub struct DocumentError {
     place: String,
     problem: String,
 }
 
-impl DocumentFault {
+impl DocumentError {
     fn new(place: impl Into<String>, problem: impl Into<String>) -> Self {
         Self {
             place: place.into(),
@@ -89,29 +93,29 @@ impl DocumentFault {
 }
 
 impl Document {
-    /// The version that every document of ours has.
+    /// The version that documents are written with.
     pub const VERSION: &'static str = "2012-10-17";
 
-    /// A document of these statements.
-    pub fn of(statements: Vec<Statement>) -> Self {
+    /// Creates a document from its statements.
+    pub fn new(statements: Vec<Statement>) -> Self {
         Self { statements }
     }
 
-    /// What several documents say together, as the policies of one role do.
-    pub fn together<'a>(documents: impl IntoIterator<Item = &'a Self>) -> Self {
+    /// Merges several documents into one, like IAM does with the policies of a role.
+    pub fn merge<'a>(documents: impl IntoIterator<Item = &'a Self>) -> Self {
         let statements = documents
             .into_iter()
             .flat_map(|document| document.statements.iter().cloned());
-        Self::of(statements.collect())
+        Self::new(statements.collect())
     }
 
-    /// Reads a document.
+    /// Parses a document from a JSON value.
     ///
     /// # Errors
-    /// The value is no policy document, or has an element that is not known: what it means cannot be told.
-    pub fn from_json(value: &Value) -> Result<Self, DocumentFault> {
+    /// Fails if the value is not a policy document or has an unknown element, whose meaning would be ignored.
+    pub fn from_json(value: &Value) -> Result<Self, DocumentError> {
         let map = object(value, "the policy")?;
-        known(map, &["Version", "Id", "Statement"], "the policy")?;
+        reject_unknown(map, &["Version", "Id", "Statement"], "the policy")?;
         let has_variables = match map.get("Version").map(|version| text(version, "Version")) {
             // "The default value" (IAM user guide, "IAM JSON policy elements: Version").
             None => false,
@@ -120,13 +124,13 @@ impl Document {
                 "2008-10-17" => false,
                 _ => {
                     let problem = format!("is neither `{}` nor `2008-10-17`", Self::VERSION);
-                    return Err(DocumentFault::new("Version", problem));
+                    return Err(DocumentError::new("Version", problem));
                 }
             },
         };
         let statements = map
             .get("Statement")
-            .ok_or_else(|| DocumentFault::new("Statement", "is missing"))?;
+            .ok_or_else(|| DocumentError::new("Statement", "is missing"))?;
         let statements = match statements {
             Value::Array(list) => list.iter().collect(),
             one => vec![one],
@@ -140,33 +144,34 @@ impl Document {
                     if has_variables {
                         statement
                     } else {
-                        statement.map(Statement::without_variables)
+                        statement.map(Statement::escape_variables)
                     }
                 })
                 .collect::<Result<_, _>>()?,
         })
     }
 
-    /// Reads a document's text.
+    /// Parses a document from JSON text.
     ///
     /// # Errors
-    /// The text is no JSON, or as for [`from_json`](Self::from_json).
-    pub fn from_text(text: &str) -> Result<Self, DocumentFault> {
-        let value: Value = serde_json::from_str(text)
-            .map_err(|error| DocumentFault::new("the policy", format!("is no JSON: {error}")))?;
+    /// Fails if the text is not JSON, or like [`from_json`](Self::from_json).
+    pub fn parse(text: &str) -> Result<Self, DocumentError> {
+        let value: Value = serde_json::from_str(text).map_err(|error| {
+            DocumentError::new("the policy", format!("is not valid JSON: {error}"))
+        })?;
         Self::from_json(&value)
     }
 
-    /// The document's one form, without white space.
+    /// Writes the document as JSON without white space.
     pub fn to_text(&self) -> String {
-        // Texts alone: serde_json has nothing to refuse.
+        // Cannot fail: it has only strings.
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// The document with what has no meaning taken out, to show next to another: statements that differ in their resources
-    /// alone are one, and all are sorted.
+    /// Removes differences that have no meaning, to show two documents side by side: sorts the statements and merges
+    /// those that differ only in their resources.
     #[must_use]
-    pub fn sorted(mut self) -> Self {
+    pub fn normalized(mut self) -> Self {
         let mut merged: Vec<Statement> = Vec::new();
         for mut statement in std::mem::take(&mut self.statements) {
             let same = merged.iter_mut().find(|other| {
@@ -195,10 +200,10 @@ impl Document {
             (one.sid.clone(), text)
         });
         merged.dedup();
-        Self::of(merged)
+        Self::new(merged)
     }
 
-    /// What a person calls a statement: its `Sid`, or its place from 1.
+    /// The name of a statement in messages: its `Sid` in backticks, or its number, counted from 1.
     pub fn label(&self, index: usize) -> String {
         match self
             .statements
@@ -212,28 +217,28 @@ impl Document {
 }
 
 impl Statement {
-    /// A statement that allows `actions`.
+    /// Creates a statement that allows `actions`.
     pub fn allow<'a>(sid: &str, actions: impl IntoIterator<Item = &'a str>) -> Self {
         Self {
             sid: Some(sid.to_owned()),
             effect: Effect::Allow,
             principals: None,
-            actions: Set::of(actions),
+            actions: Set::only(actions),
             resources: None,
             conditions: BTreeSet::new(),
         }
     }
 
-    /// The same, on these resources.
+    /// Sets the resources.
     #[must_use]
     pub fn on(mut self, resources: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.resources = Some(Set::of(resources));
+        self.resources = Some(Set::only(resources));
         self
     }
 
-    /// The same, for a principal.
+    /// Sets the principal.
     #[must_use]
-    pub fn by(mut self, kind: &str, value: &str) -> Self {
+    pub fn for_principal(mut self, kind: &str, value: &str) -> Self {
         self.principals = Some(Set::Only(BTreeSet::from([Principal {
             kind: kind.to_owned(),
             value: value.to_owned(),
@@ -241,7 +246,7 @@ impl Statement {
         self
     }
 
-    /// The same, where `operator` holds between `key` and `value`.
+    /// Adds a condition.
     #[must_use]
     pub fn when(mut self, operator: &str, key: &str, value: &str) -> Self {
         self.conditions.insert(Condition {
@@ -252,9 +257,9 @@ impl Statement {
         self
     }
 
-    /// The same where `${` is read as [`Document::VERSION`] reads it, of one that was written where it has no meaning.
-    fn without_variables(mut self) -> Self {
-        let escaped = |texts: &mut BTreeSet<String>| {
+    /// Escapes `${` for [`Document::VERSION`], for a statement of a version without policy variables.
+    fn escape_variables(mut self) -> Self {
+        let escape = |texts: &mut BTreeSet<String>| {
             if texts.iter().any(|text| text.contains("${")) {
                 *texts = texts
                     .iter()
@@ -263,20 +268,20 @@ impl Statement {
             }
         };
         if let Some(Set::Only(texts) | Set::Except(texts)) = &mut self.resources {
-            escaped(texts);
+            escape(texts);
         }
         let conditions = std::mem::take(&mut self.conditions);
         self.conditions = conditions
             .into_iter()
             .map(|mut condition| {
-                escaped(&mut condition.values);
+                escape(&mut condition.values);
                 condition
             })
             .collect();
         self
     }
 
-    fn from_json(value: &Value, place: &str) -> Result<Self, DocumentFault> {
+    fn from_json(value: &Value, place: &str) -> Result<Self, DocumentError> {
         const ELEMENTS: [&str; 9] = [
             "Sid",
             "Effect",
@@ -289,12 +294,12 @@ impl Statement {
             "Condition",
         ];
         let map = object(value, place)?;
-        known(map, &ELEMENTS, place)?;
+        reject_unknown(map, &ELEMENTS, place)?;
         let effect = match map.get("Effect").and_then(Value::as_str) {
             Some("Allow") => Effect::Allow,
             Some("Deny") => Effect::Deny,
             _ => {
-                return Err(DocumentFault::new(
+                return Err(DocumentError::new(
                     format!("{place}.Effect"),
                     "is neither `Allow` nor `Deny`",
                 ));
@@ -312,7 +317,7 @@ impl Statement {
             effect,
             principals: set(map, "Principal", place, principals)?,
             actions: set(map, "Action", place, texts)?
-                .ok_or_else(|| DocumentFault::new(format!("{place}.Action"), "is missing"))?,
+                .ok_or_else(|| DocumentError::new(format!("{place}.Action"), "is missing"))?,
             resources: set(map, "Resource", place, texts)?,
             conditions: conditions?,
         })
@@ -320,23 +325,23 @@ impl Statement {
 }
 
 impl<T> Set<T> {
-    /// Those that it names, whether it is of these or of all but these.
-    pub(crate) const fn all(&self) -> &BTreeSet<T> {
+    /// The listed values, negated or not.
+    pub const fn listed(&self) -> &BTreeSet<T> {
         match self {
-            Self::Only(all) | Self::Except(all) => all,
+            Self::Only(values) | Self::Except(values) => values,
         }
     }
 }
 
 impl Set<String> {
-    /// These texts.
-    pub fn of(texts: impl IntoIterator<Item = impl Into<String>>) -> Self {
+    /// Creates a set of exactly these values.
+    pub fn only(texts: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self::Only(texts.into_iter().map(Into::into).collect())
     }
 }
 
 impl Principal {
-    /// The account that is meant as a whole: `111111111111`, or its `arn:…:root`.
+    /// The account, if the principal is a whole account: `111111111111` or `arn:…:root`.
     pub fn account(&self) -> Option<&str> {
         let value = self.value.as_str();
         let account = match value.strip_suffix(":root") {
@@ -346,14 +351,14 @@ impl Principal {
         (self.kind == "AWS" && is_account_id(account)).then_some(account)
     }
 
-    /// Whether it is everybody, services and callers without credentials included (IAM user guide, "AWS JSON policy
-    /// elements: Principal").
-    pub(crate) fn is_everybody(&self) -> bool {
+    /// Returns true for `*`, which includes services and anonymous callers (IAM user guide, "AWS JSON policy elements:
+    /// Principal").
+    pub(crate) fn is_everyone(&self) -> bool {
         self.kind == "AWS" && self.value == "*"
     }
 }
 
-/// The account of the ARN of a role, a user, a session or an account; nothing of another text.
+/// The account in the ARN of a role, user, session or account. Returns `None` for any other text.
 pub(crate) fn account_of(arn: &str) -> Option<&str> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let ["arn", _, "iam" | "sts", "", account, _] = parts[..] else {
@@ -366,54 +371,61 @@ fn is_account_id(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn object<'a>(value: &'a Value, place: &str) -> Result<&'a Map<String, Value>, DocumentFault> {
+fn object<'a>(value: &'a Value, place: &str) -> Result<&'a Map<String, Value>, DocumentError> {
     value
         .as_object()
-        .ok_or_else(|| DocumentFault::new(place, "is no object"))
+        .ok_or_else(|| DocumentError::new(place, "is not an object"))
 }
 
-fn text<'a>(value: &'a Value, place: &str) -> Result<&'a str, DocumentFault> {
+fn text<'a>(value: &'a Value, place: &str) -> Result<&'a str, DocumentError> {
     value
         .as_str()
-        .ok_or_else(|| DocumentFault::new(place, "is no text"))
+        .ok_or_else(|| DocumentError::new(place, "is not a string"))
 }
 
-fn known(map: &Map<String, Value>, names: &[&str], place: &str) -> Result<(), DocumentFault> {
+fn reject_unknown(
+    map: &Map<String, Value>,
+    names: &[&str],
+    place: &str,
+) -> Result<(), DocumentError> {
     match map.keys().find(|name| !names.contains(&name.as_str())) {
-        Some(name) => Err(DocumentFault::new(
+        Some(name) => Err(DocumentError::new(
             format!("{place}.{name}"),
-            "is no element of a policy",
+            "is not a policy element",
         )),
         None => Ok(()),
     }
 }
 
-/// `NAME`, or `NotNAME`, but not both.
+/// Reads the element `NAME` or `NotNAME`. They are mutually exclusive.
 fn set<T>(
     map: &Map<String, Value>,
     name: &str,
     place: &str,
-    read: fn(&Value, &str) -> Result<BTreeSet<T>, DocumentFault>,
-) -> Result<Option<Set<T>>, DocumentFault> {
+    read: fn(&Value, &str) -> Result<BTreeSet<T>, DocumentError>,
+) -> Result<Option<Set<T>>, DocumentError> {
     let not = format!("Not{name}");
     let place_of = |name: &str| format!("{place}.{name}");
     match (map.get(name), map.get(&not)) {
         (None, None) => Ok(None),
         (Some(value), None) => Ok(Some(Set::Only(read(value, &place_of(name))?))),
         (None, Some(value)) => Ok(Some(Set::Except(read(value, &place_of(&not))?))),
-        (Some(_), Some(_)) => Err(DocumentFault::new(
+        (Some(_), Some(_)) => Err(DocumentError::new(
             place_of(&not),
-            format!("is given beside `{name}`"),
+            format!("cannot be combined with `{name}`"),
         )),
     }
 }
 
-/// A text, or a list of texts; a number or a switch counts as its text, as IAM has it in conditions.
-fn texts(value: &Value, place: &str) -> Result<BTreeSet<String>, DocumentFault> {
+/// Reads a string or a list of strings. IAM also accepts numbers and booleans in conditions.
+fn texts(value: &Value, place: &str) -> Result<BTreeSet<String>, DocumentError> {
     let one = |value: &Value| match value {
         Value::String(text) => Ok(text.clone()),
         Value::Bool(_) | Value::Number(_) => Ok(value.to_string()),
-        _ => Err(DocumentFault::new(place, "is no text and no list of texts")),
+        _ => Err(DocumentError::new(
+            place,
+            "is neither a string nor a list of strings",
+        )),
     };
     match value {
         Value::Array(list) => list.iter().map(one).collect(),
@@ -421,13 +433,13 @@ fn texts(value: &Value, place: &str) -> Result<BTreeSet<String>, DocumentFault> 
     }
 }
 
-fn principals(value: &Value, place: &str) -> Result<BTreeSet<Principal>, DocumentFault> {
+fn principals(value: &Value, place: &str) -> Result<BTreeSet<Principal>, DocumentError> {
     let of = |kind: &str, value: String| Principal {
         kind: kind.to_owned(),
         value,
     };
     if value == "*" {
-        // The same as "AWS": "*" (IAM user guide, "AWS JSON policy elements: Principal").
+        // Equivalent to "AWS": "*" (IAM user guide, "AWS JSON policy elements: Principal").
         return Ok(BTreeSet::from([of("AWS", "*".to_owned())]));
     }
     let mut all = BTreeSet::new();
@@ -438,7 +450,7 @@ fn principals(value: &Value, place: &str) -> Result<BTreeSet<Principal>, Documen
     Ok(all)
 }
 
-fn conditions(value: &Value, place: &str) -> Result<BTreeSet<Condition>, DocumentFault> {
+fn conditions(value: &Value, place: &str) -> Result<BTreeSet<Condition>, DocumentError> {
     let mut all = BTreeSet::new();
     for (operator, keys) in object(value, place)? {
         let place = format!("{place}.{operator}");
@@ -453,7 +465,7 @@ fn conditions(value: &Value, place: &str) -> Result<BTreeSet<Condition>, Documen
     Ok(all)
 }
 
-/// A single text as itself, several as a list.
+/// Writes one value as a string, several as a list.
 fn written(texts: &BTreeSet<String>) -> Value {
     match texts.first() {
         Some(text) if texts.len() == 1 => Value::from(text.as_str()),
@@ -522,13 +534,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_of_the_same_is_one() {
-        let short = Document::from_text(
+    fn equivalent_forms_are_equal() {
+        let short = Document::parse(
             r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"s3:ListAllMyBuckets",
                 "Resource":"*","Condition":{"Bool":{"aws:SecureTransport":true}}}}"#,
         )
         .unwrap();
-        let long = Document::from_text(
+        let long = Document::parse(
             r#"{"Id":"x","Version":"2012-10-17","Statement":[{"Condition":{"Bool":{"aws:SecureTransport":["true"]}},
                 "Resource":["*"],"Action":["s3:ListAllMyBuckets"],"Principal":{"AWS":["*"]},"Effect":"Allow"}]}"#,
         )
@@ -541,21 +553,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_what_is_read() {
+    fn documents_survive_a_round_trip() {
         for text in [
             r#"{"Version":"2012-10-17","Statement":[{"Sid":"A","Effect":"Allow","Principal":{"AWS":["111111111111","arn:aws:iam::222222222222:root"],"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"aws:SourceAccount":"1","sts:ExternalId":["a","b"]},"StringLike":{"aws:PrincipalArn":"x*"}}}]}"#,
             r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","NotPrincipal":{"AWS":"x"},"NotAction":"s3:*","NotResource":["a","b"]}]}"#,
             r#"{"Version":"2012-10-17","Statement":[]}"#,
         ] {
-            assert_eq!(Document::from_text(text).unwrap().to_text(), text);
+            assert_eq!(Document::parse(text).unwrap().to_text(), text);
         }
     }
 
-    /// Without a version, or with the older one, `${…}` is no variable.
+    /// Without a version, or with the older one, `${…}` is not a variable.
     #[test]
     fn the_version_is_part_of_the_meaning() {
         let read = |version: &str| {
-            Document::from_text(&format!(
+            Document::parse(&format!(
                 r#"{{{version}"Statement":{{"Effect":"Allow","Action":"a:B","Resource":"x/${{aws:username}}",
                     "Condition":{{"StringLike":{{"k":"${{*}}"}}}}}}}}"#
             ))
@@ -568,53 +580,52 @@ mod tests {
             older.to_text(),
             r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"a:B","Resource":"x/${$}{aws:username}","Condition":{"StringLike":{"k":"${$}{*}"}}}]}"#
         );
-        let fault = read(r#""Version":"2020-01-01","#).unwrap_err().to_string();
-        assert_eq!(fault, "Version is neither `2012-10-17` nor `2008-10-17`");
+        let error = read(r#""Version":"2020-01-01","#).unwrap_err().to_string();
+        assert_eq!(error, "Version is neither `2012-10-17` nor `2008-10-17`");
     }
 
-    /// How statements are cut, ordered and spread over policies has no meaning.
     #[test]
-    fn sorted_documents_of_the_same_statements_are_the_same() {
+    fn normalized_documents_ignore_how_statements_are_split() {
         let arn = |number: usize| format!("arn:aws:iam::{number:012}:role/R");
         let assume = |numbers: std::ops::Range<usize>| {
             Statement::allow("Assume", ["sts:AssumeRole"]).on(numbers.map(arn))
         };
         let logs = || Statement::allow("Logs", ["logs:PutLogEvents"]).on(["*"]);
-        let one = Document::of(vec![logs(), assume(0..300)]);
+        let one = Document::new(vec![logs(), assume(0..300)]);
         let spread = [assume(200..300), assume(0..100), logs(), assume(100..200)];
-        let documents = spread.map(|statement| Document::of(vec![statement]));
-        let together = Document::together(&documents);
+        let documents = spread.map(|statement| Document::new(vec![statement]));
+        let together = Document::merge(&documents);
         assert_ne!(together, one);
-        assert_eq!(together.sorted(), one.clone().sorted());
-        let fewer = Document::of(vec![logs(), assume(0..299)]);
-        assert_ne!(fewer.sorted(), one.sorted());
+        assert_eq!(together.normalized(), one.clone().normalized());
+        let fewer = Document::new(vec![logs(), assume(0..299)]);
+        assert_ne!(fewer.normalized(), one.normalized());
     }
 
     #[test]
-    fn what_cannot_be_understood_is_refused() {
-        let fault = |text: &str| Document::from_text(text).unwrap_err().to_string();
-        assert!(fault("{").starts_with("the policy is no JSON: "));
-        assert_eq!(fault("[]"), "the policy is no object");
-        assert_eq!(fault("{}"), "Statement is missing");
+    fn invalid_documents_are_rejected() {
+        let error = |text: &str| Document::parse(text).unwrap_err().to_string();
+        assert!(error("{").starts_with("the policy is not valid JSON: "));
+        assert_eq!(error("[]"), "the policy is not an object");
+        assert_eq!(error("{}"), "Statement is missing");
         assert_eq!(
-            fault(r#"{"Statement":{"Effect":"allow","Action":"*"}}"#),
+            error(r#"{"Statement":{"Effect":"allow","Action":"*"}}"#),
             "Statement[0].Effect is neither `Allow` nor `Deny`"
         );
         assert_eq!(
-            fault(r#"{"Statement":[{"Effect":"Allow"}]}"#),
+            error(r#"{"Statement":[{"Effect":"Allow"}]}"#),
             "Statement[0].Action is missing"
         );
         assert_eq!(
-            fault(r#"{"Statement":[{"Effect":"Allow","Action":"*","Conditions":{}}]}"#),
-            "Statement[0].Conditions is no element of a policy"
+            error(r#"{"Statement":[{"Effect":"Allow","Action":"*","Conditions":{}}]}"#),
+            "Statement[0].Conditions is not a policy element"
         );
         assert_eq!(
-            fault(r#"{"Statement":[{"Effect":"Allow","Action":"*","NotAction":"a"}]}"#),
-            "Statement[0].NotAction is given beside `Action`"
+            error(r#"{"Statement":[{"Effect":"Allow","Action":"*","NotAction":"a"}]}"#),
+            "Statement[0].NotAction cannot be combined with `Action`"
         );
         assert_eq!(
-            fault(r#"{"Statement":[{"Effect":"Allow","Action":{"Ref":"X"}}]}"#),
-            "Statement[0].Action is no text and no list of texts"
+            error(r#"{"Statement":[{"Effect":"Allow","Action":{"Ref":"X"}}]}"#),
+            "Statement[0].Action is neither a string nor a list of strings"
         );
     }
 }

@@ -1,45 +1,45 @@
-//! Whether a policy allows something, as far as that can be told from the policy alone.
+//! Evaluates a request against one policy.
 //!
-//! Three answers, since a condition may ask for what only AWS knows at the time. What is *not* here: other policies of
-//! the same role, its permissions boundary, service and resource control policies, session policies; any of them may
-//! still deny what is allowed here.
+//! The decision may be unknown, because conditions can depend on context that only AWS has. Other policies are out of scope:
+//! those of the same role, its permissions boundary, session policies, and service and resource control policies can
+//! still deny a request that this policy allows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    condition::Test,
+    condition::ParsedCondition,
     document::{Condition, Document, Effect, Principal, Set, Statement, account_of},
-    pattern::{Pattern, Reach},
+    pattern::{Pattern, StarReach},
 };
 
-/// A request to ask a policy about.
+/// A request to evaluate.
 #[derive(Debug, Clone)]
 pub struct Request<'a> {
-    /// What is to be done, such as `sts:AssumeRole`.
+    /// The action, such as `sts:AssumeRole`.
     pub action: &'a str,
-    /// On what: its ARN, or `*` for what has none. A trust policy is of the role itself, and asks for nothing here.
+    /// The ARN of the resource, or `*` for an action without one. Trust policies need none.
     pub resource: Option<&'a str>,
-    /// Who: of a role its ARN, of a service its name. A policy that is the caller's own asks for nothing here.
+    /// The caller. Identity-based policies need none.
     pub caller: Option<Caller<'a>>,
-    /// What is known of the request, by condition key.
-    pub facts: Facts,
+    /// The known context keys.
+    pub context: Context,
 }
 
-/// Who asks.
+/// The principal that sends a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Caller<'a> {
-    /// A role, or a session of it.
+    /// A role or one of its sessions, by the ARN of the role.
     Role(&'a str),
-    /// A service of AWS.
+    /// An AWS service, by its name.
     Service(&'a str),
 }
 
-/// What is known of a request, by condition key in lower case; of every other key nothing is known.
+/// The request context: the values of condition keys. Keys that are not set are unknown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Facts(BTreeMap<String, Option<String>>);
+pub struct Context(BTreeMap<String, Option<String>>);
 
-impl Facts {
-    /// The key has this value, or is known not to be in the request: `sts:ExternalId` where none is passed.
+impl Context {
+    /// Sets a key to a value, or to `None` if it is known to be absent: `sts:ExternalId` if the caller passes none.
     #[must_use]
     pub fn with(mut self, key: &str, value: Option<&str>) -> Self {
         let value = value.map(ToOwned::to_owned);
@@ -48,76 +48,100 @@ impl Facts {
     }
 }
 
-/// What a policy says of a request.
+/// The decision of a policy on a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// A statement allows it, and none denies it.
-    Yes,
-    /// A statement denies it, which it is called by.
-    Denied(String),
-    /// No statement allows it: why each `Allow` does not, in their order.
-    No(Vec<Miss>),
-    /// It depends on what is not known: condition keys, sorted, and what else cannot be told from here.
-    CannotTell(BTreeSet<String>),
+pub enum Decision {
+    /// A statement allows it and none denies it.
+    Allowed,
+    /// This statement denies it, named like [`Document::label`].
+    ExplicitlyDenied(String),
+    /// No statement allows it. Explains each `Allow` statement, in order.
+    ImplicitlyDenied(Vec<NonMatch>),
+    /// The decision depends on these: condition keys and other facts that the policy does not determine.
+    Unknown(BTreeSet<String>),
 }
 
-/// Why a statement does not allow a request.
+/// A statement that does not match a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Miss {
-    /// What the statement is called: its `Sid` in backticks, or its number.
+pub struct NonMatch {
+    /// The name of the statement, like [`Document::label`].
     pub statement: String,
-    /// Everything about it that does not fit.
-    pub because: Vec<Mismatch>,
+    /// Every element that does not match.
+    pub mismatches: Vec<Mismatch>,
 }
 
-/// Something in a statement that does not fit a request.
+/// An element of a statement that does not match a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mismatch {
-    /// It is about other actions.
+    /// The action is not listed.
     Action,
-    /// It is about other resources.
+    /// The resource is not listed.
     Resource,
-    /// It is for others.
+    /// The caller is not listed.
     Principal,
-    /// It is for one who has been deleted: IAM shows the unique id that it keeps in place of the ARN.
+    /// The statement lists a deleted principal. IAM shows its unique ID in place of the ARN.
     DeletedPrincipal(String),
-    /// A condition does not hold.
+    /// This condition does not hold.
     Condition(Condition),
 }
 
-/// What a policy says of a request.
-pub fn evaluate(document: &Document, request: &Request<'_>) -> Answer {
+/// Evaluates a request against a policy.
+///
+/// ```
+/// use iam_policy::{Context, Decision, Document, Request, evaluate};
+///
+/// let policy = Document::parse(
+///     r#"{"Version": "2012-10-17", "Statement": {
+///         "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "arn:aws:iam::*:role/Reader",
+///         "Condition": {"StringEquals": {"aws:ResourceOrgID": "o-a1b2c3d4e5"}}
+///     }}"#,
+/// )?;
+/// let mut request = Request {
+///     action: "sts:AssumeRole",
+///     resource: Some("arn:aws:iam::222222222222:role/Reader"),
+///     caller: None,
+///     context: Context::default(),
+/// };
+/// // The organization of the resource is not known.
+/// assert!(matches!(evaluate(&policy, &request), Decision::Unknown(_)));
+/// request.context = Context::default().with("aws:ResourceOrgID", Some("o-a1b2c3d4e5"));
+/// assert_eq!(evaluate(&policy, &request), Decision::Allowed);
+/// # Ok::<(), iam_policy::DocumentError>(())
+/// ```
+pub fn evaluate(document: &Document, request: &Request<'_>) -> Decision {
     let mut allowed = false;
     let mut unknown = BTreeSet::new();
-    let mut misses = Vec::new();
+    let mut non_matches = Vec::new();
     for (index, statement) in document.statements.iter().enumerate() {
         let applies = applies(statement, request);
         match (statement.effect, applies) {
-            (Effect::Deny, Applies::Yes) => return Answer::Denied(document.label(index)),
+            (Effect::Deny, Applies::Yes) => {
+                return Decision::ExplicitlyDenied(document.label(index));
+            }
             (Effect::Allow, Applies::Yes) => allowed = true,
-            (_, Applies::CannotTell(of)) => {
-                // Where it is allowed anyhow, what else might allow it does not matter.
+            (_, Applies::Unknown(of)) => {
                 unknown.extend(of.into_iter().map(|what| (statement.effect, what)));
             }
-            (Effect::Allow, Applies::No(because)) => misses.push(Miss {
+            (Effect::Allow, Applies::No(mismatches)) => non_matches.push(NonMatch {
                 statement: document.label(index),
-                because,
+                mismatches,
             }),
             (Effect::Deny, Applies::No(_)) => {}
         }
     }
-    let matters: BTreeSet<String> = unknown
+    // Another statement that may allow the request is irrelevant if one certainly does.
+    let relevant: BTreeSet<String> = unknown
         .into_iter()
         .filter(|(effect, _)| !allowed || *effect == Effect::Deny)
         .map(|(_, what)| what)
         .collect();
-    let none_can_allow = misses.len() == count(document, Effect::Allow);
+    let none_can_allow = non_matches.len() == count(document, Effect::Allow);
     if none_can_allow {
-        Answer::No(misses)
-    } else if matters.is_empty() {
-        Answer::Yes
+        Decision::ImplicitlyDenied(non_matches)
+    } else if relevant.is_empty() {
+        Decision::Allowed
     } else {
-        Answer::CannotTell(matters)
+        Decision::Unknown(relevant)
     }
 }
 
@@ -126,18 +150,18 @@ fn count(document: &Document, effect: Effect) -> usize {
     document.statements.iter().filter(of).count()
 }
 
-/// Whether a statement is about a request.
+/// Whether a statement matches a request.
 enum Applies {
     Yes,
     No(Vec<Mismatch>),
-    CannotTell(BTreeSet<String>),
+    Unknown(BTreeSet<String>),
 }
 
-/// Yes, no, or what it depends on.
+/// A result that may depend on something unknown.
 enum Holds {
     Yes,
     No,
-    CannotTell(String),
+    Unknown(String),
 }
 
 impl Holds {
@@ -146,15 +170,15 @@ impl Holds {
     }
 
     fn from(holds: Option<bool>, what: impl FnOnce() -> String) -> Self {
-        holds.map_or_else(|| Self::CannotTell(what()), Self::known)
+        holds.map_or_else(|| Self::Unknown(what()), Self::known)
     }
 
-    /// Of "all but".
+    /// Negates it, for elements such as `NotAction`.
     fn not(self) -> Self {
         match self {
             Self::Yes => Self::No,
             Self::No => Self::Yes,
-            unknown @ Self::CannotTell(_) => unknown,
+            unknown @ Self::Unknown(_) => unknown,
         }
     }
 
@@ -163,7 +187,7 @@ impl Holds {
         for one in all {
             match one {
                 Self::Yes => return Self::Yes,
-                Self::CannotTell(_) => outcome = one,
+                Self::Unknown(_) => outcome = one,
                 Self::No => {}
             }
         }
@@ -172,50 +196,51 @@ impl Holds {
 }
 
 fn applies(statement: &Statement, request: &Request<'_>) -> Applies {
-    let mut because = Vec::new();
+    let mut mismatches = Vec::new();
     let mut unknown = BTreeSet::new();
     let mut take = |holds: Holds, mismatch: Mismatch| match holds {
         Holds::Yes => {}
-        Holds::No => because.push(mismatch),
-        Holds::CannotTell(what) => {
+        Holds::No => mismatches.push(mismatch),
+        Holds::Unknown(what) => {
             unknown.insert(what);
         }
     };
     let action = request.action.to_ascii_lowercase();
     let named = in_set(&statement.actions, |one| {
-        Holds::from(Pattern::action(one).matches(&action, Reach::Free), || {
-            one.clone()
-        })
+        Holds::from(
+            Pattern::action(one).matches(&action, StarReach::Anywhere),
+            || one.clone(),
+        )
     });
     take(named, Mismatch::Action);
     if let (Some(set), Some(resource)) = (&statement.resources, request.resource) {
         let named = in_set(set, |one| {
             let pattern = Pattern::glob(one);
-            Holds::from(pattern.matches(resource, Reach::Segment), || {
+            Holds::from(pattern.matches(resource, StarReach::WithinSegment), || {
                 if pattern.has_variables() {
                     format!("policy variables in `{one}`")
                 } else {
-                    format!("how far a `*` reaches in `{one}`")
+                    format!("whether the `*` in `{one}` matches across `:`")
                 }
             })
         });
         take(named, Mismatch::Resource);
     }
     if let (Some(set), Some(caller)) = (&statement.principals, request.caller) {
-        let mismatch = deleted(set).unwrap_or(Mismatch::Principal);
+        let mismatch = deleted_principal(set).unwrap_or(Mismatch::Principal);
         take(names(set, caller), mismatch);
     }
     for condition in &statement.conditions {
-        let fact = request.facts.0.get(&condition.key.to_ascii_lowercase());
-        let holds = fact.and_then(|fact| Test::of(condition).holds(fact.as_deref()));
+        let fact = request.context.0.get(&condition.key.to_ascii_lowercase());
+        let holds = fact.and_then(|fact| ParsedCondition::of(condition).holds(fact.as_deref()));
         take(
             Holds::from(holds, || condition.key.clone()),
             Mismatch::Condition(condition.clone()),
         );
     }
-    match (because.is_empty(), unknown.is_empty()) {
-        (false, _) => Applies::No(because),
-        (true, false) => Applies::CannotTell(unknown),
+    match (mismatches.is_empty(), unknown.is_empty()) {
+        (false, _) => Applies::No(mismatches),
+        (true, false) => Applies::Unknown(unknown),
         (true, true) => Applies::Yes,
     }
 }
@@ -232,18 +257,19 @@ fn names(set: &Set<Principal>, caller: Caller<'_>) -> Holds {
     let (Set::Except(all), Caller::Role(_), Holds::No) = (set, caller, &is_listed) else {
         return is_listed;
     };
-    if all.iter().any(Principal::is_everybody) {
+    if all.iter().any(Principal::is_everyone) {
         return Holds::No;
     }
-    // The account, the role and the session must be excepted, each by itself, and what the session is called is not
-    // known (IAM user guide, "AWS JSON policy elements: NotPrincipal").
-    Holds::CannotTell("whether `NotPrincipal` names the role's session and account too".to_owned())
+    // `NotPrincipal` must list the account, the role and the session, and the name of the session is unknown (IAM user guide, "AWS JSON policy elements: NotPrincipal").
+    Holds::Unknown(
+        "whether `NotPrincipal` also lists the session and the account of the role".to_owned(),
+    )
 }
 
 fn is_principal(principal: &Principal, caller: Caller<'_>) -> Holds {
     let value = principal.value.as_str();
     match (principal.kind.as_str(), caller) {
-        _ if principal.is_everybody() => Holds::Yes,
+        _ if principal.is_everyone() => Holds::Yes,
         ("Service", Caller::Service(name)) => Holds::known(value == name),
         ("AWS", Caller::Role(arn)) => {
             let account = account_of(arn);
@@ -251,7 +277,7 @@ fn is_principal(principal: &Principal, caller: Caller<'_>) -> Holds {
                 return Holds::known(principal.account() == account);
             }
             if value.contains(":assumed-role/") && account_of(value) == account {
-                return Holds::CannotTell(format!("the name of the session (`{value}`)"));
+                return Holds::Unknown(format!("the name of the session (`{value}`)"));
             }
             Holds::known(value == arn)
         }
@@ -259,9 +285,9 @@ fn is_principal(principal: &Principal, caller: Caller<'_>) -> Holds {
     }
 }
 
-/// IAM keeps a role or a user by its unique id, and shows that where there is no such role or user any more (IAM user
-/// guide, "AWS JSON policy elements: Principal").
-fn deleted(set: &Set<Principal>) -> Option<Mismatch> {
+/// Finds the unique ID of a deleted role or user, which IAM shows in place of the ARN (IAM user guide, "AWS JSON policy
+/// elements: Principal").
+fn deleted_principal(set: &Set<Principal>) -> Option<Mismatch> {
     let Set::Only(all) = set else { return None };
     let is_id = |text: &str| {
         ["AROA", "AIDA"].iter().any(|kind| text.starts_with(kind)) && !text.contains(':')
@@ -278,41 +304,42 @@ mod tests {
 
     fn document(statements: &str) -> Document {
         let text = format!(r#"{{"Version":"2012-10-17","Statement":[{statements}]}}"#);
-        Document::from_text(&text).unwrap()
+        Document::parse(&text).unwrap()
     }
 
-    fn assume(facts: Facts) -> Request<'static> {
+    fn assume(context: Context) -> Request<'static> {
         Request {
             action: "sts:AssumeRole",
             resource: None,
             caller: Some(Caller::Role(EXECUTION_ROLE)),
-            facts,
+            context,
         }
     }
 
-    fn facts(external_id: Option<&str>) -> Facts {
-        Facts::default()
+    fn context(external_id: Option<&str>) -> Context {
+        Context::default()
             .with("sts:ExternalId", external_id)
             .with("aws:PrincipalArn", Some(EXECUTION_ROLE))
             .with("aws:PrincipalOrgID", Some("o-a1b2c3d4e5"))
     }
 
     #[test]
-    fn why_not() {
+    fn non_matches_say_why() {
         let trust = |principal: &str, condition: &str| {
             document(&format!(
                 r#"{{"Sid":"T","Effect":"Allow","Principal":{principal},"Action":"sts:AssumeRole"{condition}}}"#
             ))
         };
-        let because = |document: &Document, facts: Facts| match evaluate(document, &assume(facts)) {
-            Answer::No(mut misses) => misses.remove(0).because,
-            other => panic!("{other:?}"),
-        };
+        let mismatches =
+            |document: &Document, context: Context| match evaluate(document, &assume(context)) {
+                Decision::ImplicitlyDenied(mut non_matches) => non_matches.remove(0).mismatches,
+                other => panic!("{other:?}"),
+            };
         let other = trust(r#"{"AWS":"arn:aws:iam::111111111111:role/Other"}"#, "");
-        assert_eq!(because(&other, facts(None)), [Mismatch::Principal]);
+        assert_eq!(mismatches(&other, context(None)), [Mismatch::Principal]);
         let gone = trust(r#"{"AWS":"AROAEXAMPLEID"}"#, "");
         assert_eq!(
-            because(&gone, facts(None)),
+            mismatches(&gone, context(None)),
             [Mismatch::DeletedPrincipal("AROAEXAMPLEID".to_owned())]
         );
         let external = trust(
@@ -320,22 +347,25 @@ mod tests {
             r#","Condition":{"StringEquals":{"sts:ExternalId":"a"}}"#,
         );
         assert!(matches!(
-            &because(&external, facts(Some("b")))[..],
+            &mismatches(&external, context(Some("b")))[..],
             [Mismatch::Condition(condition)] if condition.key == "sts:ExternalId"
         ));
-        assert_eq!(evaluate(&external, &assume(facts(Some("a")))), Answer::Yes);
         assert_eq!(
-            evaluate(&external, &assume(Facts::default())),
-            Answer::CannotTell(BTreeSet::from(["sts:ExternalId".to_owned()]))
+            evaluate(&external, &assume(context(Some("a")))),
+            Decision::Allowed
         );
         assert_eq!(
-            evaluate(&document(""), &assume(facts(None))),
-            Answer::No(Vec::new())
+            evaluate(&external, &assume(Context::default())),
+            Decision::Unknown(BTreeSet::from(["sts:ExternalId".to_owned()]))
+        );
+        assert_eq!(
+            evaluate(&document(""), &assume(context(None))),
+            Decision::ImplicitlyDenied(Vec::new())
         );
     }
 
     #[test]
-    fn denials_win_and_what_is_not_known_is_said() {
+    fn denials_win_and_unknown_keys_are_listed() {
         let allow = r#"{"Effect":"Allow","Action":"sts:*","Resource":"*"}"#;
         let deny = r#"{"Sid":"D","Effect":"Deny","Action":"STS:AssumeRole","Resource":"arn:aws:iam::*:role/Prod*"}"#;
         let unknown = r#"{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"Bool":{"aws:ViaAWSService":"true"}}}"#;
@@ -344,7 +374,7 @@ mod tests {
                 action: "sts:AssumeRole",
                 resource: Some(resource),
                 caller: None,
-                facts: Facts::default(),
+                context: Context::default(),
             };
             evaluate(&document(&statements.join(",")), &request)
         };
@@ -352,12 +382,15 @@ mod tests {
             "arn:aws:iam::222222222222:role/Dev",
             "arn:aws:iam::222222222222:role/Prod1",
         );
-        assert_eq!(ask(&[allow, deny], dev), Answer::Yes);
-        assert_eq!(ask(&[allow, deny], prod), Answer::Denied("`D`".to_owned()));
-        let cannot_tell = Answer::CannotTell(BTreeSet::from(["aws:ViaAWSService".to_owned()]));
-        assert_eq!(ask(&[allow, unknown], dev), cannot_tell);
-        // Whatever the denial comes to, nothing allows it.
-        assert_eq!(ask(&[unknown], dev), Answer::No(Vec::new()));
+        assert_eq!(ask(&[allow, deny], dev), Decision::Allowed);
+        assert_eq!(
+            ask(&[allow, deny], prod),
+            Decision::ExplicitlyDenied("`D`".to_owned())
+        );
+        let unknown_key = Decision::Unknown(BTreeSet::from(["aws:ViaAWSService".to_owned()]));
+        assert_eq!(ask(&[allow, unknown], dev), unknown_key);
+        // Whether or not it is denied, nothing allows it.
+        assert_eq!(ask(&[unknown], dev), Decision::ImplicitlyDenied(Vec::new()));
         assert_eq!(
             ask(
                 &[
@@ -365,34 +398,40 @@ mod tests {
                 ],
                 dev
             ),
-            Answer::CannotTell(BTreeSet::from([
+            Decision::Unknown(BTreeSet::from([
                 "policy variables in `arn:aws:iam::${aws:PrincipalAccount}:role/Dev`".to_owned()
             ]))
         );
     }
 
-    /// `*` is everybody, a service too; and what `NotPrincipal` leaves out of a role is for AWS to tell.
+    /// `*` includes services, and whether `NotPrincipal` excludes a role is often unknown.
     #[test]
-    fn everybody_and_all_but() {
+    fn everyone_and_not_principal() {
         let ask = |statements: &str, caller: Caller<'static>| {
             let request = Request {
                 caller: Some(caller),
-                ..assume(facts(None))
+                ..assume(context(None))
             };
             evaluate(&document(statements), &request)
         };
         let lambda = Caller::Service("lambda.amazonaws.com");
         let trust = r#"{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}"#;
-        assert_eq!(ask(trust, lambda), Answer::Yes);
+        assert_eq!(ask(trust, lambda), Decision::Allowed);
         for everybody in [r#""*""#, r#"{"AWS":"*"}"#] {
             let denied = format!(
                 r#"{trust},{{"Sid":"No","Effect":"Deny","Principal":{everybody},"Action":"sts:*"}}"#
             );
-            assert_eq!(ask(&denied, lambda), Answer::Denied("`No`".to_owned()));
+            assert_eq!(
+                ask(&denied, lambda),
+                Decision::ExplicitlyDenied("`No`".to_owned())
+            );
             let nobody =
                 format!(r#"{{"Effect":"Allow","NotPrincipal":{everybody},"Action":"sts:*"}}"#);
             for caller in [lambda, Caller::Role(EXECUTION_ROLE)] {
-                assert!(matches!(ask(&nobody, caller), Answer::No(_)));
+                assert!(matches!(
+                    ask(&nobody, caller),
+                    Decision::ImplicitlyDenied(_)
+                ));
             }
         }
         let except = |principal: &str| {
@@ -404,24 +443,24 @@ mod tests {
         let role = Caller::Role(EXECUTION_ROLE);
         assert_eq!(
             ask(&except("222222222222"), role),
-            Answer::Denied("`No`".to_owned())
+            Decision::ExplicitlyDenied("`No`".to_owned())
         );
         for unclear in [EXECUTION_ROLE, "111111111111"] {
             assert!(
-                matches!(ask(&except(unclear), role), Answer::CannotTell(_)),
+                matches!(ask(&except(unclear), role), Decision::Unknown(_)),
                 "{unclear}"
             );
         }
     }
 
     #[test]
-    fn all_but() {
+    fn negated_elements() {
         let ask = |statement: &str| {
             let request = Request {
                 resource: Some("x"),
-                ..assume(facts(None))
+                ..assume(context(None))
             };
-            matches!(evaluate(&document(statement), &request), Answer::Yes)
+            matches!(evaluate(&document(statement), &request), Decision::Allowed)
         };
         assert!(ask(
             r#"{"Effect":"Allow","NotAction":"iam:*","NotResource":"y"}"#
@@ -440,7 +479,7 @@ mod tests {
 
     #[test]
     fn operators() {
-        let facts = Facts::default()
+        let context = Context::default()
             .with("k", Some("Abc"))
             .with("arn", Some("arn:aws:iam::111111111111:role/a/b"))
             .with("absent", None);
@@ -478,7 +517,7 @@ mod tests {
             ("ForAllValues:StringEquals", "absent", "x", Some(true)),
             ("ForAnyValue:StringEquals", "absent", "x", Some(false)),
             ("StringFoo", "absent", "x", None),
-            // The root user, and not the account.
+            // The root user, not the account.
             (
                 "ArnEquals",
                 "arn",
@@ -493,9 +532,10 @@ mod tests {
                 key: key.to_owned(),
                 values: BTreeSet::from([value.to_owned()]),
             };
-            let fact = facts.0.get(&key.to_ascii_lowercase());
-            let told = fact.and_then(|fact| Test::of(&condition).holds(fact.as_deref()));
-            assert_eq!(told, expected, "{operator} {key} {value}");
+            let fact = context.0.get(&key.to_ascii_lowercase());
+            let holds =
+                fact.and_then(|fact| ParsedCondition::of(&condition).holds(fact.as_deref()));
+            assert_eq!(holds, expected, "{operator} {key} {value}");
         }
     }
 }

@@ -1,9 +1,9 @@
-//! IAM's patterns: `*` for any text, `?` for one character, `${…}` for a policy variable (IAM user guide, "IAM JSON policy
+//! IAM patterns: `*` for any text, `?` for one character, `${…}` for a policy variable (IAM user guide, "IAM JSON policy
 //! elements: Resource" and "IAM policy elements: Variables and tags").
 
 use std::collections::BTreeSet;
 
-/// A text of a policy, in the parts that it is compared by.
+/// A string of a policy, as tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pattern(Vec<Token>);
 
@@ -14,55 +14,55 @@ enum Token {
     Any,
     /// `?`
     One,
-    /// What is between `${` and `}`: its value is known to AWS alone.
+    /// The text between `${` and `}`. Only AWS knows its value.
     Variable(String),
 }
 
-/// How far a `*` reaches.
+/// How far a `*` matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reach {
-    /// Anywhere.
-    Free,
-    /// Not beyond a `:`, unless it is its segment's last character. Whether AWS lets it is not documented, so a relation
-    /// that is found this way holds either way.
-    Segment,
+pub(crate) enum StarReach {
+    /// Across `:`.
+    Anywhere,
+    /// Not across `:`, unless it is the last character of its segment. AWS does not document whether a `*` inside a
+    /// segment matches a `:`, so a match found in this mode holds either way.
+    WithinSegment,
 }
 
 impl Pattern {
-    /// An action, in which case has no meaning, and which has no variables.
+    /// Parses an action: case-insensitive, without variables.
     pub(crate) fn action(text: &str) -> Self {
-        Self::read(&text.to_ascii_lowercase(), true, false)
+        Self::parse(&text.to_ascii_lowercase(), true, false)
     }
 
-    /// With wildcards and variables.
+    /// Parses a string with wildcards and variables.
     pub(crate) fn glob(text: &str) -> Self {
-        Self::read(text, true, true)
+        Self::parse(text, true, true)
     }
 
-    /// With variables; `*` and `?` are characters like others.
+    /// Parses a string with variables, in which `*` and `?` are ordinary characters.
     pub(crate) fn plain(text: &str) -> Self {
-        Self::read(text, false, true)
+        Self::parse(text, false, true)
     }
 
-    /// This text alone.
-    pub(crate) fn text(text: &str) -> Self {
+    /// Matches exactly this text.
+    pub(crate) fn literal(text: &str) -> Self {
         Self(text.chars().map(Token::Char).collect())
     }
 
-    fn read(text: &str, wildcards: bool, variables: bool) -> Self {
+    fn parse(text: &str, wildcards: bool, variables: bool) -> Self {
         let mut tokens = Vec::new();
         let mut rest = text;
         while let Some(next) = rest.chars().next() {
             if variables && let Some(from) = rest.strip_prefix("${") {
-                // One without an end may mean anything.
-                let (name, behind) = from.split_once('}').unwrap_or((from, ""));
+                // An unterminated variable may mean anything.
+                let (name, after) = from.split_once('}').unwrap_or((from, ""));
                 tokens.push(match name {
                     "*" => Token::Char('*'),
                     "?" => Token::Char('?'),
                     "$" => Token::Char('$'),
-                    name => Token::Variable(variable(name)),
+                    name => Token::Variable(normalized(name)),
                 });
-                rest = behind;
+                rest = after;
                 continue;
             }
             match next {
@@ -76,8 +76,8 @@ impl Pattern {
         Self(tokens)
     }
 
-    /// The same in lower case.
-    pub(crate) fn lower(mut self) -> Self {
+    /// Converts the literal characters to lower case.
+    pub(crate) fn into_lowercase(mut self) -> Self {
         for token in &mut self.0 {
             if let Token::Char(one) = token {
                 one.make_ascii_lowercase();
@@ -86,8 +86,8 @@ impl Pattern {
         self
     }
 
-    /// The only text that it stands for, if there is only one and it is known.
-    pub(crate) fn only(&self) -> Option<String> {
+    /// The text it matches, if there is exactly one and it does not depend on a variable.
+    pub(crate) fn as_literal(&self) -> Option<String> {
         let char = |token: &Token| match token {
             Token::Char(one) => Some(*one),
             _ => None,
@@ -95,22 +95,22 @@ impl Pattern {
         self.0.iter().map(char).collect()
     }
 
-    /// Whether it has a policy variable.
+    /// Returns true if it contains a policy variable.
     pub(crate) fn has_variables(&self) -> bool {
         let is = |token: &Token| matches!(token, Token::Variable(_));
         self.0.iter().any(is)
     }
 
-    /// Its parts between the first five `:`, of which an ARN has six; nothing of another text.
+    /// Splits an ARN pattern into its six segments. Returns `None` if it has fewer.
     pub(crate) fn segments(&self) -> Option<[Self; 6]> {
         let parts = self.0.splitn(6, |token| *token == Token::Char(':'));
         let parts: Vec<Self> = parts.map(|part| Self(part.to_vec())).collect();
         parts.try_into().ok()
     }
 
-    /// Whether `text` is one of those that it stands for; nothing if that depends on what only AWS knows.
-    pub(crate) fn matches(&self, text: &str, reach: Reach) -> Option<bool> {
-        let text = Self::text(text);
+    /// Returns whether it matches `text`, or `None` if that depends on something that only AWS knows.
+    pub(crate) fn matches(&self, text: &str, reach: StarReach) -> Option<bool> {
+        let text = Self::literal(text);
         if self.covers(&text, reach) {
             Some(true)
         } else if self.overlaps(&text) {
@@ -120,33 +120,33 @@ impl Pattern {
         }
     }
 
-    /// Whether it stands for every text that `narrow` stands for. If only a comparison of the two languages could tell
-    /// (`*?` and `?*`), the answer is no.
-    pub(crate) fn covers(&self, narrow: &Self, reach: Reach) -> bool {
+    /// Returns true if it matches every text that `narrow` matches. May return false for equivalent patterns, such as `*?`
+    /// and `?*`.
+    pub(crate) fn covers(&self, narrow: &Self, reach: StarReach) -> bool {
         let (wide, narrow) = (&self.0, &narrow.0);
         let ends_segment = |tokens: &[Token], at: usize| {
             matches!(tokens.get(at + 1), None | Some(Token::Char(':')))
         };
-        // `reached[at]`: whether what was read of `wide` takes the first `at` tokens of `narrow`.
+        // `reached[at]`: the tokens of `wide` so far match the first `at` tokens of `narrow`.
         let mut reached = vec![false; narrow.len() + 1];
         reached[0] = true;
-        for (place, token) in wide.iter().enumerate() {
-            let keeps = reach == Reach::Segment && !ends_segment(wide, place);
-            let takes = |at: usize| match (token, &narrow[at]) {
-                (Token::Any, _) if !keeps => true,
+        for (index, token) in wide.iter().enumerate() {
+            let stops_at_colon = reach == StarReach::WithinSegment && !ends_segment(wide, index);
+            let matches = |at: usize| match (token, &narrow[at]) {
+                (Token::Any, _) if !stops_at_colon => true,
                 (Token::Any, Token::Any) => !ends_segment(narrow, at),
                 (Token::Any, Token::Char(one)) => *one != ':',
                 (Token::Any | Token::One, Token::One) => true,
-                (Token::One, Token::Char(one)) => reach == Reach::Free || *one != ':',
+                (Token::One, Token::Char(one)) => reach == StarReach::Anywhere || *one != ':',
                 (one, other) => one == other,
             };
             if *token == Token::Any {
                 for at in 0..narrow.len() {
-                    reached[at + 1] = reached[at + 1] || (reached[at] && takes(at));
+                    reached[at + 1] = reached[at + 1] || (reached[at] && matches(at));
                 }
             } else {
                 for at in (0..narrow.len()).rev() {
-                    reached[at + 1] = reached[at] && takes(at);
+                    reached[at + 1] = reached[at] && matches(at);
                 }
                 reached[0] = false;
             }
@@ -157,11 +157,11 @@ impl Pattern {
         reached[narrow.len()]
     }
 
-    /// Whether there may be a text that both stand for.
+    /// Returns true if some text may match both.
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
         let (one, other) = (&self.0, &other.0);
         let is_run = |token: &Token| matches!(token, Token::Any | Token::Variable(_));
-        // `row[at]`: whether what is left of `one` has a text in common with what is left of `other` from `at`.
+        // `row[at]`: the rest of `one` and `other[at..]` may match the same text.
         let mut row: Vec<bool> = (0..=other.len())
             .map(|at| other[at..].iter().all(is_run))
             .collect();
@@ -182,7 +182,7 @@ impl Pattern {
     }
 }
 
-/// The names of the variables in a text, if it is read with variables.
+/// Returns the names of the policy variables in `text`.
 pub(crate) fn variables(text: &str) -> BTreeSet<String> {
     if !text.contains("${") {
         return BTreeSet::new();
@@ -198,15 +198,15 @@ pub(crate) fn variables(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// A variable in one form: case has no meaning in its key, and one in its default.
-fn variable(name: &str) -> String {
+/// Normalizes the name of a variable: its key is case-insensitive, its default value is not.
+fn normalized(name: &str) -> String {
     match name.split_once(',') {
         Some((key, default)) => format!("{},{default}", key.to_ascii_lowercase()),
         None => name.to_ascii_lowercase(),
     }
 }
 
-/// Whether it stands for more than itself.
+/// Returns true if `pattern` contains a wildcard.
 pub(crate) fn is_wild(pattern: &str) -> bool {
     pattern.contains(['*', '?'])
 }
@@ -216,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_pattern_stands_for() {
+    fn matching_text() {
         for (pattern, text) in [
             ("*", ""),
             ("s3:List*", "s3:ListAllMyBuckets"),
@@ -229,7 +229,7 @@ mod tests {
             ("a${*}", "a*"),
             ("${$}{x}", "${x}"),
         ] {
-            let matches = Pattern::glob(pattern).matches(text, Reach::Free);
+            let matches = Pattern::glob(pattern).matches(text, StarReach::Anywhere);
             assert_eq!(matches, Some(true), "{pattern} {text}");
         }
         for (pattern, text) in [
@@ -240,17 +240,23 @@ mod tests {
             ("a${*}", "ab"),
             ("a/${aws:username}", "b/c"),
         ] {
-            let matches = Pattern::glob(pattern).matches(text, Reach::Free);
+            let matches = Pattern::glob(pattern).matches(text, StarReach::Anywhere);
             assert_eq!(matches, Some(false), "{pattern} {text}");
         }
         for pattern in ["a/${aws:username}", "a/${", "${aws:PrincipalTag/t, 'b'}"] {
-            assert_eq!(Pattern::glob(pattern).matches("a/b", Reach::Free), None);
+            assert_eq!(
+                Pattern::glob(pattern).matches("a/b", StarReach::Anywhere),
+                None
+            );
         }
-        assert_eq!(Pattern::plain("a*").matches("ab", Reach::Free), Some(false));
+        assert_eq!(
+            Pattern::plain("a*").matches("ab", StarReach::Anywhere),
+            Some(false)
+        );
     }
 
     #[test]
-    fn what_a_pattern_covers() {
+    fn covering() {
         let covers = |wide: &str, narrow: &str, reach| {
             Pattern::glob(wide).covers(&Pattern::glob(narrow), reach)
         };
@@ -262,7 +268,7 @@ mod tests {
             ("a/${aws:username}*", "a/${AWS:UserName}/x"),
             ("*", "${aws:username}"),
         ] {
-            assert!(covers(wide, narrow, Reach::Free), "{wide} {narrow}");
+            assert!(covers(wide, narrow, StarReach::Anywhere), "{wide} {narrow}");
         }
         for (wide, narrow) in [
             ("a?", "a*"),
@@ -273,12 +279,15 @@ mod tests {
             ("${aws:username}", "bob"),
             ("${aws:PrincipalTag/t, 'a'}", "${aws:PrincipalTag/t, 'A'}"),
         ] {
-            assert!(!covers(wide, narrow, Reach::Free), "{wide} {narrow}");
+            assert!(
+                !covers(wide, narrow, StarReach::Anywhere),
+                "{wide} {narrow}"
+            );
         }
     }
 
     #[test]
-    fn a_star_within_a_segment_keeps_to_it() {
+    fn a_star_inside_a_segment_stops_at_its_end() {
         let covers = |wide: &str, narrow: &str, reach| {
             Pattern::glob(wide).covers(&Pattern::glob(narrow), reach)
         };
@@ -288,21 +297,27 @@ mod tests {
             ("a*c", "a*:c"),
             ("a?b", "a:b"),
         ] {
-            assert!(covers(wide, narrow, Reach::Free), "{wide} {narrow}");
-            assert!(!covers(wide, narrow, Reach::Segment), "{wide} {narrow}");
+            assert!(covers(wide, narrow, StarReach::Anywhere), "{wide} {narrow}");
+            assert!(
+                !covers(wide, narrow, StarReach::WithinSegment),
+                "{wide} {narrow}"
+            );
         }
         for (wide, narrow) in [("a:*:c", "a:b:b:c"), ("a:*", "a:b:c"), ("a:x*y", "a:xz*y")] {
-            assert!(covers(wide, narrow, Reach::Segment), "{wide} {narrow}");
+            assert!(
+                covers(wide, narrow, StarReach::WithinSegment),
+                "{wide} {narrow}"
+            );
         }
         let star = Pattern::glob("arn:aws:iam::*2:role/R");
         assert_eq!(
-            star.matches("arn:aws:iam::9:2:role/R", Reach::Segment),
+            star.matches("arn:aws:iam::9:2:role/R", StarReach::WithinSegment),
             None
         );
     }
 
     #[test]
-    fn which_patterns_overlap() {
+    fn overlapping() {
         let overlap = |one: &str, other: &str| Pattern::glob(one).overlaps(&Pattern::glob(other));
         for (one, other) in [
             ("a*", "*b"),

@@ -2,14 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use iam_policy::{Document, DocumentError, is_same_access, new_access};
 use operator_api::{DeployedRole, Part, Unreadable};
-
 use serde_json::json;
 
-use crate::{
-    policy::{Document, DocumentFault, broadening, is_same_access},
-    render::{RenderedRole, harmless_policy},
-};
+use crate::render::{RenderedRole, harmless_policy};
 
 /// What a role says, in the one form in which two can be compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,14 +56,14 @@ impl RoleSide {
             Part::Absent => {}
             Part::Unreadable(why) => return Part::Unreadable(why.clone()),
         }
-        let read = move || -> Result<Self, DocumentFault> {
+        let read = move || -> Result<Self, DocumentError> {
             let documents = documents
                 .iter()
                 .map(|document| Document::from_json(document));
             let documents = documents.collect::<Result<Vec<_>, _>>()?;
             Ok(Self {
                 trust: Document::from_json(&role.trust_policy)?,
-                permissions: Document::together(&documents),
+                permissions: Document::merge(&documents),
                 attached,
                 boundary: role
                     .permissions_boundary
@@ -86,8 +83,8 @@ impl RoleSide {
 
     /// What `new` allows and this does not, a sentence each.
     pub(super) fn broadened_by(&self, new: &Self) -> Vec<String> {
-        let trust = broadening(&self.trust, &new.trust);
-        let permissions = broadening(&self.permissions, &new.permissions);
+        let trust = new_access(&self.trust, &new.trust);
+        let permissions = new_access(&self.permissions, &new.permissions);
         let mut sentences: Vec<String> = trust
             .iter()
             .map(|one| format!("trust policy, {one}"))
@@ -124,8 +121,8 @@ impl RoleSide {
             boundary,
         } = self;
         let both = json!({
-            "trustPolicy": trust.clone().sorted(),
-            "permissions": permissions.clone().sorted(),
+            "trustPolicy": trust.clone().normalized(),
+            "permissions": permissions.clone().normalized(),
             "managedPoliciesOfAws": attached,
             "permissionsBoundary": boundary,
         });
@@ -194,7 +191,7 @@ mod tests {
         let sentences = narrow.broadened_by(&wide).join("\n");
         for part in [
             "external ID",
-            "every resource",
+            "all resources",
             "the permissions boundary team/Bound",
         ] {
             assert!(sentences.contains(part), "{part} in {sentences}");
@@ -231,7 +228,7 @@ mod tests {
         documents.extend(role.permissions.values());
         assert!(documents.len() > 1, "{}", documents.len());
         let as_deployed = RoleSide {
-            permissions: Document::together(documents),
+            permissions: Document::merge(documents),
             ..as_rendered.clone()
         };
         assert_ne!(as_deployed, as_rendered);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use contract::RoleArn;
+use iam_policy::{Caller, Context, Effect, Request, Set, Statement};
 use operator_api::{DeployedRole, Part};
 
 use super::{
@@ -13,11 +14,7 @@ use super::{
     report::{Cause, CauseId, Check, Id, Status},
     verdict::{self, Policies, Reason, Verdict},
 };
-use crate::{
-    environment::Environment,
-    policy::{self, Effect, Grants, Request, Set, Statement},
-    sys::workspace::Workspace,
-};
+use crate::{environment::Environment, policy::Grants, sys::workspace::Workspace};
 
 /// AWS's codes of credentials that are missing or not taken; every other code says nothing of them.
 const OF_CREDENTIALS: [&str; 7] = [
@@ -130,7 +127,7 @@ impl AdminSide {
                     let asked = Asked {
                         action: "sts:AssumeRole".to_owned(),
                         resource: target.to_string(),
-                        facts: facts_of(&statement),
+                        context: context_of(&statement),
                     };
                     self.assumes.insert(target.clone(), verdict(&asked));
                 }
@@ -254,8 +251,8 @@ fn lambda_trust(
     let request = Request {
         action: "sts:AssumeRole",
         resource: None,
-        caller: Some(policy::Caller::Service("lambda.amazonaws.com")),
-        facts: policy::Facts::default().with("aws:SourceAccount", Some(admin)),
+        caller: Some(Caller::Service("lambda.amazonaws.com")),
+        context: Context::default().with("aws:SourceAccount", Some(admin)),
     };
     let refused = matches!(
         facts.evidence.as_ref().and_then(|evidence| evidence.fault.as_ref()),
@@ -412,7 +409,7 @@ fn id_of(statement: &Statement) -> Id {
         ("xray", Id::TracePermission),
     ]
     .into_iter()
-    .find(|(service, _)| policy::is_for(&statement.actions, service))
+    .find(|(service, _)| statement.may_match_service(service))
     .map_or(Id::LogPermission, |(_, id)| id)
 }
 
@@ -420,7 +417,7 @@ fn id_of(statement: &Statement) -> Id {
 struct Asked {
     action: String,
     resource: String,
-    facts: policy::Facts,
+    context: Context,
 }
 
 impl Asked {
@@ -436,7 +433,7 @@ impl Asked {
             action: &self.action,
             resource: Some(&self.resource),
             caller: None,
-            facts: self.facts.clone(),
+            context: self.context.clone(),
         };
         policies.verdict(&[request])
     }
@@ -459,7 +456,7 @@ fn requests(statement: &Statement) -> Vec<Asked> {
                     Some(group) => format!("{group}:log-stream:any"),
                     None => resource.clone(),
                 },
-                facts: facts_of(statement),
+                context: context_of(statement),
             });
         }
     }
@@ -468,12 +465,12 @@ fn requests(statement: &Statement) -> Vec<Asked> {
 
 /// The conditions of what should be deployed, as facts: they hold where the stage is right. Whether it is, of its
 /// organization, nobody asks AWS: where STS refuses, that is among the causes.
-fn facts_of(statement: &Statement) -> policy::Facts {
-    let mut facts = policy::Facts::default();
+fn context_of(statement: &Statement) -> Context {
+    let mut context = Context::default();
     for condition in &statement.conditions {
-        facts = facts.with(&condition.key, condition.values.first().map(String::as_str));
+        context = context.with(&condition.key, condition.values.first().map(String::as_str));
     }
-    facts
+    context
 }
 
 fn permission(

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::policy::Statement;
+use iam_policy::Statement;
 
 /// All that was looked at.
 #[derive(Debug, Clone, Serialize)]

@@ -233,7 +233,8 @@ fn wrapped(text: &str, label: &str, indent: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{doctor::report::CauseId, policy::Statement};
+    use crate::doctor::report::CauseId;
+    use iam_policy::Statement;
 
     fn target(account: &str, status: Status) -> Check {
         let mut check = Check::ok(Id::Target, "listed 3 buckets");

@@ -9,6 +9,7 @@ use contract::{
     Access, AccountId, Accounts, ExternalId, Organization, Region, RoleArn, Selection, SessionName,
     Target,
 };
+use iam_policy::{Caller, Context, Request, Statement};
 use operator_api::DeployedRole;
 
 use super::{
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::{
     environment::Environment,
-    policy::{self, Caller, Grants, Request, RoleGrants, TargetAccounts, TargetRole},
+    policy::{Grants, RoleGrants, TargetAccounts, TargetRole},
 };
 
 /// What IAM needs at most to make a role known everywhere, and some more.
@@ -376,7 +377,7 @@ impl Side<'_> {
             action: "s3:ListAllMyBuckets",
             resource: Some(resource),
             caller: None,
-            facts: policy::Facts::default(),
+            context: Context::default(),
         });
         let listing = Policies::of(seen).verdict(&ways);
         match (trust, listing) {
@@ -396,7 +397,7 @@ impl Side<'_> {
     /// The request that the function makes of STS, as far as it is known.
     fn assume_request<'a>(&self, execution_role: &'a str) -> Request<'a> {
         let variables = &self.environment.variables;
-        let mut facts = policy::Facts::default()
+        let mut context = Context::default()
             .with("sts:ExternalId", self.external_id.map(ExternalId::as_str))
             .with(
                 "sts:RoleSessionName",
@@ -413,13 +414,13 @@ impl Side<'_> {
             .with("aws:SourceArn", None)
             .with("aws:SourceAccount", None);
         if let Some(id) = &variables.organization_id {
-            facts = facts.with("aws:PrincipalOrgID", Some(id.as_str()));
+            context = context.with("aws:PrincipalOrgID", Some(id.as_str()));
         }
         Request {
             action: "sts:AssumeRole",
             resource: None,
             caller: Some(Caller::Role(execution_role)),
-            facts,
+            context,
         }
     }
 
@@ -606,7 +607,7 @@ impl Side<'_> {
         &self,
         cause: Cause,
         place: String,
-        statement: impl Fn(&RoleGrants) -> Option<&policy::Statement>,
+        statement: impl Fn(&RoleGrants) -> Option<&Statement>,
     ) -> Cause {
         match self.grants.and_then(|grants| statement(&grants.role)) {
             Some(statement) => cause.mended_by(place, statement.clone()),

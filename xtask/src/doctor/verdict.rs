@@ -9,7 +9,7 @@ use operator_api::{DeployedRole, Part, Unreadable};
 
 use serde_json::Value;
 
-use crate::policy::{Answer, Document, Effect, Mismatch, Request, Set, Statement, evaluate};
+use iam_policy::{Decision, Document, Effect, Mismatch, Request, Set, Statement, evaluate};
 
 /// What policies say of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -205,22 +205,22 @@ pub(super) fn of_trust(policy: &Value, request: &Request<'_>) -> Verdict {
         }
     };
     match evaluate(&document, request) {
-        Answer::Yes => Verdict::Allowed,
-        Answer::CannotTell(what) => Verdict::Unclear(what),
-        Answer::Denied(statement) => Verdict::Refused(vec![Reason::Denied {
+        Decision::Allowed => Verdict::Allowed,
+        Decision::Unknown(what) => Verdict::Unclear(what),
+        Decision::ExplicitlyDenied(statement) => Verdict::Refused(vec![Reason::Denied {
             policy: "the trust policy".to_owned(),
             statement,
         }]),
-        Answer::No(misses) => {
+        Decision::ImplicitlyDenied(non_matches) => {
             // The statement that comes closest says best what is wrong.
-            let about = misses
+            let about = non_matches
                 .iter()
-                .filter(|miss| !miss.because.contains(&Mismatch::Action));
-            let Some(closest) = about.min_by_key(|miss| miss.because.len()) else {
+                .filter(|miss| !miss.mismatches.contains(&Mismatch::Action));
+            let Some(closest) = about.min_by_key(|miss| miss.mismatches.len()) else {
                 return Verdict::Refused(vec![Reason::NoStatement]);
             };
             let reasons = closest
-                .because
+                .mismatches
                 .iter()
                 .filter_map(|mismatch| reason(mismatch, &document));
             Verdict::Refused(some(reasons.collect()))
@@ -242,27 +242,27 @@ fn together(policies: &[Policy], requests: &[Request<'_>], unread: &BTreeSet<Str
         };
         for request in requests {
             match evaluate(&policy.denials, request) {
-                Answer::Denied(statement) => {
+                Decision::ExplicitlyDenied(statement) => {
                     return Verdict::Refused(vec![Reason::Denied {
                         policy: name.clone(),
                         statement,
                     }]);
                 }
-                Answer::CannotTell(what) => may_deny.extend(named(what)),
-                Answer::Yes | Answer::No(_) => {}
+                Decision::Unknown(what) => may_deny.extend(named(what)),
+                Decision::Allowed | Decision::ImplicitlyDenied(_) => {}
             }
             match evaluate(&policy.allows, request) {
-                Answer::Yes => allowed = true,
-                Answer::CannotTell(what) => may_allow.extend(named(what)),
-                Answer::No(misses) => {
-                    let nearly = misses.iter().filter(|miss| {
+                Decision::Allowed => allowed = true,
+                Decision::Unknown(what) => may_allow.extend(named(what)),
+                Decision::ImplicitlyDenied(non_matches) => {
+                    let nearly = non_matches.iter().filter(|miss| {
                         let is_condition = |one: &Mismatch| matches!(one, Mismatch::Condition(_));
-                        !miss.because.is_empty() && miss.because.iter().all(is_condition)
+                        !miss.mismatches.is_empty() && miss.mismatches.iter().all(is_condition)
                     });
-                    let mismatches = nearly.flat_map(|miss| &miss.because);
+                    let mismatches = nearly.flat_map(|miss| &miss.mismatches);
                     conditions.extend(mismatches.filter_map(|one| reason(one, &policy.allows)));
                 }
-                Answer::Denied(_) => {}
+                Decision::ExplicitlyDenied(_) => {}
             }
         }
     }
@@ -326,7 +326,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::policy::{Caller, Facts};
+    use iam_policy::{Caller, Context};
 
     const ROLE: &str = "arn:aws:iam::111111111111:role/Runs";
 
@@ -335,7 +335,7 @@ mod tests {
             action: "sts:AssumeRole",
             resource: None,
             caller: Some(Caller::Role(ROLE)),
-            facts: Facts::default().with("sts:ExternalId", Some("audit")),
+            context: Context::default().with("sts:ExternalId", Some("audit")),
         }
     }
 
@@ -404,7 +404,7 @@ mod tests {
             action: "s3:ListAllMyBuckets",
             resource: Some("*"),
             caller: None,
-            facts: Facts::default(),
+            context: Context::default(),
         };
         Policies::of(role).verdict(&[request])
     }

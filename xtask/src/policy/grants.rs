@@ -290,7 +290,7 @@ impl RoleGrants {
 
     /// All that it may do.
     pub(crate) fn all_permissions(&self) -> Document {
-        Document::together(self.permissions.values().chain(&self.managed_policies))
+        Document::merge(self.permissions.values().chain(&self.managed_policies))
     }
 }
 
@@ -314,7 +314,7 @@ fn execution_role(
 ) -> RoleGrants {
     let variables = &environment.variables;
     let trust = Statement::allow("LambdaInThisAccount", ["sts:AssumeRole"])
-        .by("Service", "lambda.amazonaws.com")
+        .for_principal("Service", "lambda.amazonaws.com")
         .when(
             "StringEquals",
             "aws:SourceAccount",
@@ -327,7 +327,7 @@ fn execution_role(
     RoleGrants {
         name: variables.lambda_execution_role.name().to_owned(),
         path: variables.lambda_execution_role.path(),
-        trust_policy: Document::of(vec![trust]),
+        trust_policy: Document::new(vec![trust]),
         permissions: BTreeMap::from([(
             POLICY_NAME.to_owned(),
             permissions(
@@ -339,7 +339,7 @@ fn execution_role(
         )]),
         managed_policies: managed
             .iter()
-            .map(|arns| Document::of(vec![assume(arns)]))
+            .map(|arns| Document::new(vec![assume(arns)]))
             .collect(),
         permissions_boundary: boundary(environment),
     }
@@ -383,7 +383,7 @@ fn permissions(
         let actions = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"];
         statements.push(Statement::allow("WriteTraces", actions).on(["*"]));
     }
-    Document::of(statements)
+    Document::new(statements)
 }
 
 fn assume(arns: impl IntoIterator<Item = impl Into<String>>) -> Statement {
@@ -437,11 +437,11 @@ fn read_role(
     let execution_role = environment.execution_role_arn().to_string();
     let statement = Statement::allow("ExecutionRole", ["sts:AssumeRole"]);
     let mut trust = match variables.trust {
-        Trust::Role => statement.by("AWS", &execution_role),
+        Trust::Role => statement.for_principal("AWS", &execution_role),
         Trust::Account => {
             let (partition, account) = (environment.partition(), &variables.admin_account_id);
             statement
-                .by("AWS", &format!("arn:{partition}:iam::{account}:root"))
+                .for_principal("AWS", &format!("arn:{partition}:iam::{account}:root"))
                 .when("ArnEquals", "aws:PrincipalArn", &execution_role)
         }
     };
@@ -454,10 +454,10 @@ fn read_role(
     RoleGrants {
         name: role.name().to_owned(),
         path: role.path(),
-        trust_policy: Document::of(vec![trust]),
+        trust_policy: Document::new(vec![trust]),
         permissions: BTreeMap::from([(
             POLICY_NAME.to_owned(),
-            Document::of(vec![list_buckets("ListBuckets")]),
+            Document::new(vec![list_buckets("ListBuckets")]),
         )]),
         managed_policies: Vec::new(),
         permissions_boundary: boundary(environment),
@@ -468,7 +468,7 @@ fn read_role(
 fn spread(arns: &[String], others: usize) -> Result<Assumes, GrantFault> {
     // In quotes, with a comma.
     let length = |arn: &String| arn.len() + 3;
-    let empty = Document::of(vec![assume(["", ""])]).to_text().len();
+    let empty = Document::new(vec![assume(["", ""])]).to_text().len();
     let mut rest = arns;
     let mut fill = |budget: usize, taken: usize| {
         let mut left = budget.saturating_sub(taken);
@@ -505,7 +505,7 @@ fn spread(arns: &[String], others: usize) -> Result<Assumes, GrantFault> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use iam_policy::{Answer, Caller, Facts, Request, Set, evaluate};
+    use iam_policy::{Caller, Context, Decision, Request, Set, evaluate};
 
     use super::{super::samples, *};
 
@@ -527,8 +527,8 @@ mod tests {
                     .external_id
                     .as_ref()
                     .map(contract::ExternalId::as_str);
-                let facts = |arn: &str, id: Option<&str>| {
-                    Facts::default()
+                let context = |arn: &str, id: Option<&str>| {
+                    Context::default()
                         .with("sts:ExternalId", id)
                         .with("aws:PrincipalArn", Some(arn))
                         .with("aws:PrincipalOrgID", Some("o-a1b2c3d4e5"))
@@ -538,16 +538,28 @@ mod tests {
                         action: "sts:assumerole",
                         resource: None,
                         caller: Some(Caller::Role(arn)),
-                        facts: facts(arn, id),
+                        context: context(arn, id),
                     };
                     evaluate(&target.role.trust_policy, &request)
                 };
-                assert_eq!(ask(&execution_role, id), Answer::Yes, "{}", sample.name);
+                assert_eq!(
+                    ask(&execution_role, id),
+                    Decision::Allowed,
+                    "{}",
+                    sample.name
+                );
                 let other = execution_role.replace("MyLambda", "Other");
-                assert!(matches!(ask(&other, id), Answer::No(_)), "{}", sample.name);
+                assert!(
+                    matches!(ask(&other, id), Decision::ImplicitlyDenied(_)),
+                    "{}",
+                    sample.name
+                );
                 if id.is_some() {
                     for wrong in [None, Some("wrong")] {
-                        assert!(matches!(ask(&execution_role, wrong), Answer::No(_)));
+                        assert!(matches!(
+                            ask(&execution_role, wrong),
+                            Decision::ImplicitlyDenied(_)
+                        ));
                     }
                 }
             }
@@ -555,15 +567,18 @@ mod tests {
                 action: "sts:AssumeRole",
                 resource: None,
                 caller: Some(Caller::Service("lambda.amazonaws.com")),
-                facts: Facts::default().with("aws:SourceAccount", Some("111111111111")),
+                context: Context::default().with("aws:SourceAccount", Some("111111111111")),
             };
             let trust = &sample.grants.execution_role.trust_policy;
-            assert_eq!(evaluate(trust, &lambda), Answer::Yes);
+            assert_eq!(evaluate(trust, &lambda), Decision::Allowed);
             let elsewhere = Request {
-                facts: Facts::default().with("aws:SourceAccount", Some("333333333333")),
+                context: Context::default().with("aws:SourceAccount", Some("333333333333")),
                 ..lambda
             };
-            assert!(matches!(evaluate(trust, &elsewhere), Answer::No(_)));
+            assert!(matches!(
+                evaluate(trust, &elsewhere),
+                Decision::ImplicitlyDenied(_)
+            ));
         }
     }
 

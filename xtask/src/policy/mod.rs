@@ -10,7 +10,3 @@ pub(crate) mod samples;
 pub(crate) use grants::{
     Assumes, Grants, RoleGrants, TargetAccounts, TargetRole, limit, log_group_arn,
 };
-pub(crate) use iam_policy::{
-    Answer, Broadening, Caller, Document, DocumentFault, Effect, Facts, Kind, Mismatch, Request,
-    Set, Statement, broadening, evaluate, is_for, is_same_access,
-};

@@ -6,11 +6,12 @@
 
 use std::collections::BTreeSet;
 
+use iam_policy::{Document, NewAccess, NewAccessKind, Set, new_access};
 use serde_json::{Value, json};
 
 use super::checked::{self, Problem};
 use crate::{
-    policy::{Broadening, Document, Kind, RoleGrants, Set, broadening, is_for, limit},
+    policy::{RoleGrants, limit},
     render::cloudformation,
 };
 
@@ -223,7 +224,7 @@ fn check_trust(text: &str, own: &Value, grants: &RoleGrants) -> Result<Document,
         limit::TRUST,
     )?;
     let trust = document(text, "AssumeRolePolicyDocument", rendered)?;
-    match broadening(&grants.trust_policy, &trust).first() {
+    match new_access(&grants.trust_policy, &trust).first() {
         None => Ok(trust),
         Some(found) => Err(too_broad(
             text,
@@ -244,8 +245,8 @@ fn check_permissions(
         .iter()
         .map(|policy| document(text, "PolicyDocument", policy))
         .collect::<Result<_, _>>()?;
-    let permissions = Document::together(&documents);
-    let found = broadening(&grants.all_permissions(), &permissions);
+    let permissions = Document::merge(&documents);
+    let found = new_access(&grants.all_permissions(), &permissions);
     let refused = found.into_iter().find(|found| match side {
         Side::Target => true,
         Side::Admin => concerns_identity(found),
@@ -264,11 +265,13 @@ fn check_permissions(
 
 /// Returns whether the access concerns STS or IAM, or may concern them because an action is computed. Such access can be used to
 /// obtain more.
-fn concerns_identity(found: &Broadening) -> bool {
+fn concerns_identity(found: &NewAccess) -> bool {
     match &found.statement.actions {
         Set::Except(_) => true,
         Set::Only(actions) if actions.iter().any(|one| one.contains(['$', '{'])) => true,
-        actions @ Set::Only(_) => is_for(actions, "sts") || is_for(actions, "iam"),
+        Set::Only(_) => ["sts", "iam"]
+            .iter()
+            .any(|service| found.statement.may_match_service(service)),
     }
 }
 
@@ -348,13 +351,13 @@ fn refuse_long(
     Err(problem(text, place, what, hint))
 }
 
-fn too_broad(text: &str, what: &str, found: &Broadening, hint: &'static str) -> Problem {
+fn too_broad(text: &str, what: &str, found: &NewAccess, hint: &'static str) -> Problem {
     let statement = || {
         let sid = found.statement.sid.as_deref()?;
         line_of(text, &format!("Sid: {sid}"))
     };
     let line = match found.kind {
-        Kind::DroppedCondition | Kind::DroppedExternalId => statement(),
+        NewAccessKind::DroppedCondition | NewAccessKind::DroppedExternalId => statement(),
         _ => line_of(text, &found.subject).or_else(statement),
     };
     Problem {

@@ -6,10 +6,11 @@
 use std::fmt::Write;
 
 use contract::{AccountId, Organization, SessionPolicy, TargetName, UnitId, Units};
+use iam_policy::{Document, Set};
 
 use crate::{
     environment::Environment,
-    policy::{Assumes, Document, Grants, RoleGrants, Set, TargetAccounts, TargetRole},
+    policy::{Assumes, Grants, RoleGrants, TargetAccounts, TargetRole},
 };
 
 /// The maximum number of boxes for Target accounts. More do not fit on a screen.
