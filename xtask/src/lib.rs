@@ -1,7 +1,7 @@
 //! Renders, builds and deploys the function, one stage at a time: `cargo xtask --help`.
 //!
-//! Data flows one way: variables file → `environment` → `render` → `build` → `deploy`. Each stage
-//! of it is a type that cannot be had without the one before, so that what was not checked cannot be deployed.
+//! Data flows one way: variables file → `environment` → `render` → `build` → `deploy`. Each step
+//! has a type that only the previous step creates, so nothing unchecked can be deployed.
 
 mod build;
 mod cli;
@@ -31,7 +31,7 @@ use std::process::ExitCode;
 use cli::{Cli, Command};
 use sys::{fault, workspace::Workspace};
 
-/// The whole program: reads this process's arguments, tells what went wrong, and gives the exit status.
+/// Runs the program: parses the arguments, reports an error, and returns the exit status.
 pub fn main() -> ExitCode {
     let Cli { workspace, command } = cli::parse();
     let outcome =

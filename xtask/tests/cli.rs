@@ -530,7 +530,7 @@ fn all_stages_means_all_of_them() {
         let refused = workspace.xtask(arguments);
         assert_eq!(refused.status.code(), Some(2), "{arguments:?}");
         let told = stderr(&refused);
-        assert!(told.contains("error: there is no stage in"), "{told}");
+        assert!(told.contains("error: No stages found in"), "{told}");
     }
     let workspace = workspace.with_stage("a", "").with_stage("b", "- x\n");
     let refused = workspace.xtask(&["render", "--all"]);

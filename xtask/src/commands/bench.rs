@@ -1,4 +1,4 @@
-//! Subcommand: measure the function beside Python and beside what the machine allows, or the generator itself.
+//! Subcommand: benchmark the function or the generator.
 
 use anyhow::Result;
 

@@ -8,7 +8,7 @@ use crate::{
     sys::{console, workspace::Workspace},
 };
 
-/// Prints the archive's SHA-256 as `sha256sum` does.
+/// Prints the archive's SHA-256 in the format of `sha256sum`.
 pub(crate) fn run(workspace: &Workspace, flags: &cli::OneStage) -> Result<()> {
     let environment = super::load(workspace, flags)?;
     let artifact = Artifact::build(workspace, &environment)?;

@@ -1,4 +1,4 @@
-//! Subcommand: validate the variables files, the template, and what is generated from the code.
+//! Subcommand: validate the variables files, the templates and the generated files.
 
 use anyhow::Result;
 
@@ -16,8 +16,7 @@ use crate::{
     },
 };
 
-/// Every fault of every stage is told in one go. Exit status 2 where an input is at fault, 1 where something generated
-/// is stale.
+/// Reports every problem of every stage. Exits with 2 if an input is invalid, and with 1 if a generated file is out of date.
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Check) -> Result<()> {
     let templates = Templates::load(workspace, &File::ALL)?;
     if flags.fix {
@@ -37,7 +36,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Check) -> Result<()> {
     let checked = parallel::map(environments, |environment| {
         let environment = environment?;
         templates.deployment(&environment)?;
-        // A stage may be valid and its roles be made in another way.
+        // A valid stage may have roles that are managed in another way.
         let grants = Grants::of(&environment);
         if let Ok(grants) = &grants {
             templates.roles(&environment, grants)?;
@@ -50,7 +49,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Check) -> Result<()> {
             Ok((environment, unmade)) => {
                 console::note(&format!("ok  {}", environment.source));
                 if let Some(why) = unmade {
-                    console::note(&format!("    note: `roles` can make none for it: {why}"));
+                    console::note(&format!("    note: `roles` cannot render its roles: {why}"));
                 }
             }
             Err(error) if fault::is_of_input(&error) => {

@@ -1,4 +1,4 @@
-//! Subcommand: the whole job on this machine, with no AWS account.
+//! Subcommand: run the demo on this machine, without an AWS account.
 
 use anyhow::Result;
 

@@ -1,4 +1,4 @@
-//! Subcommand: draw a stage's trust.
+//! Subcommand: draw a stage's trust relationships.
 
 use anyhow::Result;
 

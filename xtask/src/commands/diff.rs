@@ -1,4 +1,4 @@
-//! Subcommand: what a deploy would change.
+//! Subcommand: show what a deployment would change.
 
 use anyhow::Result;
 
@@ -9,7 +9,7 @@ use crate::{
     sys::{console, workspace::Workspace},
 };
 
-/// Packages the stage and compares; nothing is changed. Exit status 0 whatever the differences are.
+/// Packages the stage and compares it with what is deployed. Changes nothing, and exits with 0 whatever the differences are.
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Diff) -> Result<()> {
     let environment = super::load(workspace, &flags.stage)?;
     let caller = guard::require_admin(workspace, &environment)?;

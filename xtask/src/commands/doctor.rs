@@ -1,4 +1,4 @@
-//! Subcommand: what may be the matter with a stage.
+//! Subcommand: diagnose a stage.
 
 use anyhow::Result;
 
@@ -8,7 +8,7 @@ use crate::{
     sys::{console, fault::AlreadyTold, workspace::Workspace},
 };
 
-/// The report is the result, whatever it says; the exit status is 1 where something failed.
+/// Prints the report. Exits with 1 if a check failed.
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Doctor) -> Result<()> {
     let stage = super::named(workspace, &flags.stage)?;
     let reach = if flags.offline {

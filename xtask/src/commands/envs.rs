@@ -8,7 +8,7 @@ use crate::{
     sys::{console, workspace::Workspace},
 };
 
-/// A stage that is not valid is listed as such: this command shows what there is, and `check` judges it.
+/// Lists every stage, including invalid ones; `check` reports their problems.
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Envs) -> Result<()> {
     let rows = environment::load_all(workspace)?
         .into_iter()
@@ -21,9 +21,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Envs) -> Result<()> {
     };
     console::result(&text)?;
     if rows.iter().any(|row| !row.valid) {
-        console::note(
-            "hint: `cargo xtask check` says what is wrong with the stages that are not valid",
-        );
+        console::note("hint: run `cargo xtask check` to see the problems of the invalid stages");
     }
     Ok(())
 }

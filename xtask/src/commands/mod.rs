@@ -1,4 +1,4 @@
-//! The subcommands, one file each, with one `run` each.
+//! The subcommands: one file each, with a function `run`.
 
 pub(crate) mod bench;
 pub(crate) mod build;
@@ -30,18 +30,18 @@ use crate::{
     sys::{fault::InputFault, workspace::Workspace},
 };
 
-/// The stage that `--env` names. There is no default: whoever forgets it is told which stages there are.
+/// Loads the stage of `--env`. There is no default.
 ///
 /// # Errors
-/// No stage is named, there is no such stage, or its variables file has faults.
+/// `--env` is missing, the stage does not exist, or its variables file is invalid.
 fn load(workspace: &Workspace, flags: &OneStage) -> Result<Environment> {
     environment::load(workspace, &named(workspace, flags)?)
 }
 
-/// The name that `--env` gives, whether or not there is such a stage.
+/// The value of `--env`; the stage may not exist.
 ///
 /// # Errors
-/// It is missing.
+/// `--env` is missing; the error lists the stages.
 fn named(workspace: &Workspace, flags: &OneStage) -> Result<String> {
     if let Some(stage) = &flags.env {
         return Ok(stage.clone());
@@ -55,33 +55,32 @@ fn named(workspace: &Workspace, flags: &OneStage) -> Result<String> {
     Err(InputFault(message).into())
 }
 
-/// Every stage, each read and checked.
+/// Loads every stage.
 ///
 /// # Errors
-/// As for [`some_stages`].
+/// See [`some_stages`].
 fn load_all(workspace: &Workspace) -> Result<Vec<(String, Result<Environment>)>> {
     let stages = environment::load_all(workspace)?;
     require_some(workspace, &stages)?;
     Ok(stages)
 }
 
-/// The stages there are.
+/// The names of the stages.
 ///
 /// # Errors
-/// There is none.
+/// There are none.
 fn some_stages(workspace: &Workspace) -> Result<Vec<Stage>> {
     let stages = environment::stages(workspace)?;
     require_some(workspace, &stages)?;
     Ok(stages)
 }
 
-/// # Errors
-/// There is no stage: a command for every stage that did nothing would pass for one that found nothing wrong.
+/// Fails if there are no stages, so that a command for all stages does not succeed without doing anything.
 fn require_some<T>(workspace: &Workspace, stages: &[T]) -> Result<()> {
     if stages.is_empty() {
         let folder = workspace.shown(&workspace.environments());
         return Err(InputFault(format!(
-            "there is no stage in `{}`\nhint: create {folder}/variables.dev.yml; docs/getting-started.md has an example",
+            "No stages found in `{}`\nhint: create {folder}/variables.dev.yml; docs/getting-started.md has an example",
             workspace.environments().display()
         ))
         .into());

@@ -9,7 +9,7 @@ use crate::{
     sys::{fault, workspace::Workspace},
 };
 
-/// Every stage is rendered before the first file is written: a fault in one leaves all as they were.
+/// Renders every stage before it writes the first file, so that an error changes nothing.
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Render) -> Result<()> {
     let environments = if flags.all {
         load_all(workspace)?

@@ -27,7 +27,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Roles) -> Result<()> {
     }
 }
 
-/// What the roles should say, without CloudFormation: the templates may say less.
+/// Prints the expected policies without CloudFormation; the templates may grant less.
 fn print(grants: &Grants) -> Result<()> {
     let text = serde_json::to_string_pretty(grants)?;
     Ok(console::result(&format!("{text}\n"))?)

@@ -7,7 +7,7 @@ use crate::{
     tools,
 };
 
-/// Prints a row a tool: its name, its version, and the folder that holds it.
+/// Prints the name, version and directory of each tool.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let rows: Vec<[String; 3]> = tools::ensure_all(workspace)?
         .into_iter()

@@ -1,4 +1,4 @@
-//! Subcommand: every check and test the project has, the same that CI runs.
+//! Subcommand: run every check and test, like CI.
 
 use anyhow::Result;
 

@@ -1,8 +1,8 @@
-//! The whole job on this machine, with no AWS account.
+//! Shows a first deployment on this machine, without an AWS account.
 //!
-//! It does what a person would do for a first deployment, with the same commands, against an emulator on loopback that
-//! enforces IAM: roles on both sides, a few buckets, deploy, invoke. Then it takes the trust away and shows what the
-//! function says to that; and at last a stage of three accounts, of which one refuses.
+//! Runs the same commands as a user, against an emulator on loopback that enforces IAM: roles in both accounts, a few buckets,
+//! deploy, invoke. Then it removes the trust and shows the function's error, and deploys a stage with three accounts, one of
+//! which has no role.
 
 use anyhow::{Context, Result, bail, ensure};
 use contract::{AccountId, Accounts, Selection, Target};
@@ -23,11 +23,11 @@ use crate::{
     },
 };
 
-/// The stages that are shown: of one target, and of several.
+/// The stages of the demo: one with a single account, one with several.
 const ONE: &str = "dev";
 const MANY: &str = "fleet";
 
-/// The function's answers, and only those, go to standard output.
+/// Runs the demo. Only the function's responses go to standard output.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let one = environment::load(workspace, ONE)?;
     let many = environment::load(workspace, MANY)?;
@@ -45,7 +45,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     }
     .many_targets()?;
     drop(emulator);
-    console::note("\nDone. Everything that was started is stopped.");
+    console::note("\nDone. The emulator is stopped.");
     Ok(())
 }
 
@@ -56,21 +56,21 @@ struct Demo<'a> {
 }
 
 impl Demo<'_> {
-    /// The seed's form of a stage: one target.
+    /// A stage with a single account.
     fn one_target(&mut self) -> Result<()> {
         let targets = self.targets()?;
         let [target] = &targets[..] else {
             bail!(
-                "Stage `{ONE}` has {} targets, and the demo shows it with one",
+                "Stage `{ONE}` has {} targets; the demo needs one",
                 targets.len()
             );
         };
-        title("Both sides of the trust: a role in the Admin account, a role in the Target account");
+        title("Create the roles: one in the Admin account, one in the Target account");
         self.apply_role(Side::Admin, self.admin())?;
         self.apply_role(Side::Target, &target.account)?;
 
         title(
-            "Buckets in both accounts: the function is to list the Target's and none of the Admin's",
+            "Create buckets in both accounts: the function must list only those of the Target account",
         );
         self.make_buckets(self.admin(), &["admin-billing", "admin-terraform-state"])?;
         self.make_buckets(
@@ -78,32 +78,32 @@ impl Demo<'_> {
             &["target-assets", "target-backups", "target-logs"],
         )?;
 
-        title("Deploy, as to AWS");
+        title("Deploy");
         self.stage_command("deploy").args(["--yes"]).run()?;
 
-        title("Invoke the deployed function");
-        let answer = self.stage_command("invoke").capture()?;
-        expect_the_targets_buckets(&answer)?;
-        console::result(&answer)?;
+        title("Invoke the function");
+        let response = self.stage_command("invoke").capture()?;
+        expect_the_targets_buckets(&response)?;
+        console::result(&response)?;
 
-        title("And when the Target account takes its trust away");
-        self.take_the_trust_away(&target.account)?;
-        // The function still holds credentials of the Target account, for up to an hour. A new process has none.
+        title("Remove the trust in the Target account and invoke the function again");
+        self.remove_trust(&target.account)?;
+        // The function has cached credentials for the Target account, valid for up to an hour. A new process has none.
         self.emulator.end_functions()?;
-        self.expect_a_refusal()
+        self.expect_a_denial()
     }
 
-    /// Several targets, the last of which has made no role.
+    /// A stage with several accounts; the last one has no role.
     fn many_targets(&self) -> Result<()> {
         let targets = self.targets()?;
-        let Some((refusing, trusting)) = targets.split_last().filter(|(_, rest)| !rest.is_empty())
+        let Some((denying, trusting)) = targets.split_last().filter(|(_, rest)| !rest.is_empty())
         else {
-            bail!("Stage `{MANY}` has fewer targets than the demo needs: two");
+            bail!("Stage `{MANY}` needs at least two targets for the demo");
         };
         title(&format!(
-            "Many accounts in one call: {} targets, and account {} has made no role",
+            "List several accounts: {} targets; account {} has no role",
             targets.len(),
-            refusing.account
+            denying.account
         ));
         self.apply_role(Side::Admin, self.admin())?;
         for (index, target) in trusting.iter().enumerate() {
@@ -111,14 +111,14 @@ impl Demo<'_> {
             let name = format!("fleet-{index}-data");
             self.make_buckets(&target.account, &[&name])?;
         }
-        // The smoke invocation would say what the next one shows.
+        // The smoke invocation would print the same as the next command.
         self.stage_command("deploy")
             .args(["--yes", "--no-smoke"])
             .run()?;
-        let answer = self.stage_command("invoke").capture()?;
-        let told = expect_all_but_one(&answer, refusing)?;
-        console::result(&answer)?;
-        console::note(&told);
+        let response = self.stage_command("invoke").capture()?;
+        let table = expect_all_but_one(&response, denying)?;
+        console::result(&response)?;
+        console::note(&table);
         Ok(())
     }
 
@@ -132,14 +132,14 @@ impl Demo<'_> {
             Selection::Many(file) => match file.accounts() {
                 Accounts::Targets(targets) => Ok(targets.clone()),
                 Accounts::Organization(_) => bail!(
-                    "Stage `{}` names an organization, which the emulator does not have",
+                    "Stage `{}` lists an organization, which the emulator does not support",
                     self.environment.stage
                 ),
             },
         }
     }
 
-    /// This very program on the stage, in the Admin account: what a person would type.
+    /// This program, for the stage and the Admin account.
     fn stage_command(&self, command: &str) -> Program {
         self.as_account(self.xtask(command), self.admin())
     }
@@ -199,7 +199,7 @@ impl Demo<'_> {
         Ok(())
     }
 
-    fn take_the_trust_away(&self, target: &AccountId) -> Result<()> {
+    fn remove_trust(&self, target: &AccountId) -> Result<()> {
         let dist = self.workspace.dist(&self.environment.stage);
         let trusted = String::from_utf8(files::read(&dist.join(File::TargetRole.path()))?)?;
         let execution_role = self.environment.execution_role_arn();
@@ -215,14 +215,14 @@ impl Demo<'_> {
         self.apply(target, &stack, &template)
     }
 
-    fn expect_a_refusal(&self) -> Result<()> {
-        let refusal = self.stage_command("invoke").collect()?;
+    fn expect_a_denial(&self) -> Result<()> {
+        let denied = self.stage_command("invoke").collect()?;
         ensure!(
-            !refusal.status.success(),
-            "The function was not refused: {}",
-            refusal.stdout
+            !denied.status.success(),
+            "The request was not denied: {}",
+            denied.stdout
         );
-        console::note(refusal.stdout.trim_end());
+        console::note(denied.stdout.trim_end());
         Ok(())
     }
 }
@@ -231,20 +231,20 @@ fn title(text: &str) {
     console::note(&format!("\n== {text}"));
 }
 
-/// The body of an answer, which is a JSON text within it.
-fn body(answer: &str) -> Result<Value> {
+/// Parses the body of a response, a JSON string.
+fn body(response: &str) -> Result<Value> {
     let body = || -> Result<Value> {
-        let answer: Value = serde_json::from_str(answer)?;
+        let response: Value = serde_json::from_str(response)?;
         Ok(serde_json::from_str(
-            answer["body"].as_str().context("no body")?,
+            response["body"].as_str().context("no body")?,
         )?)
     };
-    body().with_context(|| format!("The function answered something else: {answer}"))
+    body().with_context(|| format!("Unexpected response: {response}"))
 }
 
-/// The demo shows what it claims, or fails.
-fn expect_the_targets_buckets(answer: &str) -> Result<()> {
-    let body = body(answer)?;
+/// Checks that the response lists the Target account's buckets only.
+fn expect_the_targets_buckets(response: &str) -> Result<()> {
+    let body = body(response)?;
     let names: Vec<&str> = body
         .as_array()
         .into_iter()
@@ -258,15 +258,15 @@ fn expect_the_targets_buckets(answer: &str) -> Result<()> {
     Ok(())
 }
 
-/// The accounts as lines for a person: all are listed but `refusing`.
-fn expect_all_but_one(answer: &str, refusing: &Target) -> Result<String> {
-    let body = body(answer)?;
+/// Checks that all accounts except `denying` are listed, and returns a table of them.
+fn expect_all_but_one(response: &str, denying: &Target) -> Result<String> {
+    let body = body(response)?;
     let accounts = body["accounts"].as_array().context("no accounts")?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut rows = Vec::new();
     for account in accounts {
         let id = text(&account["accountId"]);
-        let expected = if id == refusing.account.as_str() {
+        let expected = if id == denying.account.as_str() {
             "failed"
         } else {
             "ok"

@@ -1,10 +1,10 @@
-//! The emulator: ministack on a free port of the loopback interface, with TLS and with IAM enforced, for as long as an
-//! [`Emulator`] lives and not longer, however xtask ends.
+//! Runs the emulator: ministack on a free loopback port, with TLS and with IAM enforced. It ends when its [`Emulator`] is
+//! dropped or xtask ends, even if xtask is killed.
 //!
-//! It gets an empty environment, so that nothing of the person's AWS settings reaches it. Clients get
-//! [`Emulator::environment`], which names no endpoint but its own.
+//! The emulator starts with an empty environment, so it never sees the user's AWS settings. Clients use
+//! [`Emulator::environment`], whose only endpoint is the emulator's.
 //!
-//! Not here: what is put into it (accounts, roles, buckets).
+//! Not here: the accounts, roles and buckets in it.
 
 use std::{
     env, fs, io,
@@ -31,16 +31,16 @@ use crate::{
     tools::{self, Tool},
 };
 
-/// How long it may take to answer. It takes two seconds on two idle cores; a busy machine takes its time.
+/// How long to wait for the emulator. It starts in two seconds on two idle cores; a busy machine needs longer.
 const TIME_TO_START: Duration = Duration::from_secs(90);
 
-/// An environment variable: its value, or nothing where it has to be taken away.
+/// An environment variable and its value, or `None` to remove it.
 pub(crate) type Variable = (String, Option<String>);
 
-/// The emulator, running. Dropping it ends it with every function that it runs, and removes what it kept.
+/// A running emulator. Dropping it ends it and its functions, and removes its files.
 #[derive(Debug)]
 pub(crate) struct Emulator {
-    // In the order of their end: the processes, then the folder they write to.
+    // Dropped in this order: the processes first, then the directory they write to.
     process: Started,
     folder: TempDir,
     _undo: Pending,
@@ -48,27 +48,27 @@ pub(crate) struct Emulator {
 }
 
 impl Emulator {
-    /// Where it listens: `https://127.0.0.1:PORT`.
+    /// Its endpoint: `https://127.0.0.1:PORT`.
     pub(crate) fn endpoint(&self) -> String {
         format!("https://127.0.0.1:{}", self.port)
     }
 
-    /// The certificate authority that its clients have to trust, as PEM; made for this run.
+    /// The certificate authority that clients must trust, as PEM; generated for this run.
     pub(crate) fn ca_file(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
     }
 
-    /// What it and its functions print.
+    /// The log of the emulator and its functions.
     pub(crate) fn log_file(&self) -> PathBuf {
         log_file(self.folder.path())
     }
 
-    /// The folder that it keeps its things in, and that goes when it ends.
+    /// Its temporary directory, removed when it ends.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Ends the processes of the functions, and with them what they have cached: the next invocation is a cold one.
+    /// Ends the functions' processes and their caches: the next invocation is a cold start.
     ///
     /// # Errors
     /// The emulator has ended.
@@ -76,7 +76,7 @@ impl Emulator {
         self.process.tell("end the functions")
     }
 
-    /// Everything a client needs to talk to it as the root of `account`, and nothing that would lead to a real AWS.
+    /// The environment of a client that acts as the root user of `account`. It cannot reach AWS.
     pub(crate) fn environment(&self, account: &AccountId, region: &Region) -> Vec<Variable> {
         let present = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
         let mut variables = environment(&self.endpoint(), &self.ca_file(), present);
@@ -91,28 +91,28 @@ impl Emulator {
     }
 }
 
-/// Starts the emulator and waits until it answers.
+/// Starts the emulator and waits until it is ready.
 ///
 /// # Errors
-/// ministack is not installed and cannot be, or it does not start; the error has the end of its log.
+/// ministack cannot be installed or started; the error contains the end of its log.
 pub(crate) fn start(workspace: &Workspace) -> Result<Emulator> {
     let ministack = tools::ensure(workspace, Tool::Ministack)?;
     let launcher = workspace.tool_locks().join("ministack").join("launch.py");
     let step = Step::begin("Starting the emulator");
 
-    // Below `target`, as the functions run from here: a temporary folder of the system may forbid that.
+    // In `target`, because functions run from here and the system's temporary directory may be mounted `noexec`.
     let home = workspace.target().join("emulator");
     files::make_folder(&home)?;
     let (folder, undo) = interrupt::start(|| {
         let folder = tempfile::tempdir_in(&home)
-            .with_context(|| format!("Failed to make a folder in `{}`", home.display()))?;
+            .with_context(|| format!("Failed to create a directory in `{}`", home.display()))?;
         let undo = Undo::RemoveFolder(folder.path().to_owned());
         Ok((folder, undo))
     })?;
     let log = fs::File::create(log_file(folder.path()))
         .with_context(|| format!("Failed to write in `{}`", folder.path().display()))?;
     let mut process = Program::new(&ministack.runtime)
-        // Isolated: neither the person's Python settings nor the script's folder are looked into.
+        // Isolated mode: ignores the user's Python settings and the script's directory.
         .args(["-I"])
         .args([&launcher, folder.path()])
         .bare()
@@ -131,19 +131,17 @@ pub(crate) fn start(workspace: &Workspace) -> Result<Emulator> {
     Ok(emulator)
 }
 
-/// Subcommand `emulator`: starts it, prints one line of JSON when it is ready, and runs until standard input ends or a
-/// signal comes.
+/// Starts the emulator, prints one line of JSON when it is ready, and runs until standard input closes or a signal arrives.
 ///
-/// The line is an object: `endpoint`, `caFile`, `logFile`, `pid`, and `environment`, an object of the variables that a
-/// client needs, `null` for one that has to be taken away. `AWS_ACCESS_KEY_ID` in it is to be replaced by the account that
-/// the client is to be, a 12-digit number.
+/// The line is an object with `endpoint`, `caFile`, `logFile`, `pid` and `environment`, the variables that a client needs (`null`
+/// for variables to remove). Set `AWS_ACCESS_KEY_ID` to the 12-digit account ID to act as that account.
 ///
 /// # Errors
-/// As [`start`]; or the emulator ended by itself.
+/// See [`start`]; or the emulator ended unexpectedly.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let account = "000000000000"
         .parse()
-        .context("Failed to make an account")?;
+        .context("Failed to create an account ID")?;
     let mut emulator = start(workspace)?;
     let line = json!({
         "endpoint": emulator.endpoint(),
@@ -172,7 +170,7 @@ fn log_file(folder: &Path) -> PathBuf {
     folder.join("emulator.log")
 }
 
-/// What the launcher writes once the emulator answers.
+/// The file that the launcher writes when the emulator is ready.
 #[derive(Debug, Deserialize)]
 struct Ready {
     port: u16,
@@ -192,7 +190,7 @@ fn wait_until_ready(process: &mut Started, folder: &Path) -> Result<u16> {
         }
         if Instant::now() > deadline {
             bail!(
-                "The emulator did not answer within {} s\n{}",
+                "The emulator was not ready within {} s\n{}",
                 TIME_TO_START.as_secs(),
                 end_of_log(folder)
             );
@@ -202,7 +200,10 @@ fn wait_until_ready(process: &mut Started, folder: &Path) -> Result<u16> {
 }
 
 fn ended_by_itself(status: ExitStatus, folder: &Path) -> String {
-    format!("The emulator ended ({status})\n{}", end_of_log(folder))
+    format!(
+        "The emulator ended unexpectedly ({status})\n{}",
+        end_of_log(folder)
+    )
 }
 
 fn end_of_log(folder: &Path) -> String {
@@ -210,7 +211,7 @@ fn end_of_log(folder: &Path) -> String {
     tools::tail(&String::from_utf8_lossy(&log), 30)
 }
 
-/// The variables of every client, whoever it is; `present` are the names in the environment that it would inherit.
+/// The variables that are the same for every client; `present` are the names in the environment that it would inherit.
 fn environment(
     endpoint: &str,
     ca_file: &Path,
@@ -225,14 +226,14 @@ fn environment(
         ("AWS_ENDPOINT_URL", endpoint),
         ("AWS_SECRET_ACCESS_KEY", "test"),
         ("AWS_EC2_METADATA_DISABLED", "true"),
-        // Empty: no profile of the person's is read.
+        // Empty, so that no profile of the user is read.
         ("AWS_CONFIG_FILE", "/dev/null"),
         ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
         ("SSL_CERT_FILE", &ca_file),
         ("AWS_CA_BUNDLE", &ca_file),
         ("NODE_EXTRA_CA_CERTS", &ca_file),
         ("NO_PROXY", "127.0.0.1"),
-        // Milliseconds between two looks at a deployment's progress; the Framework's default is 5000.
+        // The interval of the deployment's progress checks, in milliseconds; the Serverless Framework's default is 5000.
         ("SLS_AWS_MONITORING_FREQUENCY", "250"),
     ] {
         set(&mut variables, name, value.to_owned());
@@ -240,8 +241,8 @@ fn environment(
     variables
 }
 
-/// Whether a variable could make a client talk to somebody else, or as somebody else: every setting of an AWS client, the
-/// proxies, and further certificates to trust.
+/// Returns whether a variable could make a client use another endpoint or other credentials: AWS settings, proxies, and additional
+/// trusted certificates.
 fn leads_elsewhere(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     upper.starts_with("AWS_")

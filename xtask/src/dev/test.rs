@@ -1,4 +1,4 @@
-//! Every check and test the project has, the same that CI runs.
+//! Runs every check and test of the project, like CI.
 
 use std::env;
 
@@ -13,7 +13,7 @@ use crate::{
     tools,
 };
 
-/// From the quickest to the slowest; the first that fails ends the run.
+/// Runs the checks, fastest first, and stops at the first failure.
 pub(crate) fn run(workspace: &Workspace, quick: bool) -> Result<()> {
     let cargo = |arguments: &[&str]| local(workspace, cargo()).args(arguments);
     cargo(&["fmt", "--all", "--check"]).run()?;
@@ -32,13 +32,13 @@ pub(crate) fn run(workspace: &Workspace, quick: bool) -> Result<()> {
     xtask(workspace)?.args(["check"]).run()?;
     cargo(&["test", "--locked"]).run_for_results()?;
     if quick {
-        console::note("left out, for `--quick`: the benchmark and the end-to-end tests");
+        console::note("Skipped with `--quick`: the benchmark and the end-to-end tests");
         return Ok(());
     }
     tools::ensure_all(workspace)?;
-    // Fails on requests, connections and sizes; the times are told, and judged by nobody.
+    // Checks numbers of requests and connections, and sizes. Times are printed but not checked.
     xtask(workspace)?.args(["bench", "--quick"]).run()?;
-    // Last, so that the output ends with a test runner's closing lines.
+    // Last, so that the output ends with the test runner's closing lines.
     cargo(&[
         "test",
         "--locked",
@@ -64,8 +64,8 @@ fn xtask(workspace: &Workspace) -> Result<Program> {
     Ok(local(workspace, this))
 }
 
-/// No test may reach AWS: no setting of an AWS client is handed on, as to any [`Program`], the endpoint is one that nobody
-/// answers, and the credentials are nobody's. The tests that need more bring their own.
+/// Ensures that no test can reach AWS: AWS settings are not passed on, nothing listens at the endpoint, and the credentials are
+/// invalid. Tests that need more set their own.
 fn local(workspace: &Workspace, program: Program) -> Program {
     program
         .env("AWS_ACCESS_KEY_ID", "none")
@@ -75,7 +75,7 @@ fn local(workspace: &Workspace, program: Program) -> Program {
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .env("AWS_CONFIG_FILE", "/nonexistent")
         .env("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
-        // Cargo would take a relative one from the workspace's root.
+        // Cargo would resolve a relative path from the workspace's root.
         .env("CARGO_TARGET_DIR", workspace.target())
         .in_folder(workspace.root())
 }

@@ -1,10 +1,10 @@
-//! The pinned tools: what each is for, and how it is installed and run.
+//! Installs and runs the pinned tools.
 //!
-//! Each is installed from its lock files (`xtask/tools/NAME`) into `target/tools/NAME/KEY` and nowhere else; the key is a
-//! hash of the lock files, so that a moved pin is a new folder and an old one goes on working. A stamp is written last: a
-//! folder without one is half an installation, and is made anew.
+//! Each tool is installed from its lock files (`xtask/tools/NAME`) into `target/tools/NAME/KEY`. The key is a hash of the lock
+//! files, so a changed pin gets a new directory. A stamp is written last: a directory without one is incomplete and is installed
+//! again.
 //!
-//! Not here: what the tools are told to do.
+//! Not here: the tools' arguments.
 
 mod npm;
 mod pypi;
@@ -28,15 +28,15 @@ use crate::sys::{
     workspace::Workspace,
 };
 
-/// Changed when the way of installing changes, so that what was installed the old way is not taken for the new.
+/// The version of the installation procedure. Changing it reinstalls every tool.
 const RECIPE: &str = "1";
 
 /// A tool with a pinned version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tool {
-    /// The maintained open fork of Serverless v3.
+    /// The maintained open-source fork of Serverless v3.
     Osls,
-    /// The last Serverless that needs no account.
+    /// The last Serverless release that needs no account.
     Serverless3,
     /// The release build, with zig as its linker.
     CargoLambda,
@@ -46,17 +46,17 @@ pub(crate) enum Tool {
     CfnLint,
     /// The spell checker.
     Typos,
-    /// Lambda's runtime for Python, with boto3: what the benchmark holds the function against.
+    /// Lambda's runtime for Python, with boto3, for comparison in the benchmark.
     Awslambdaric,
 }
 
-/// Where a tool comes from, and what of it is started.
+/// The registry of a tool, and the program that is started.
 #[derive(Debug)]
 enum Registry {
     /// A script of the npm package, run by node.
     Npm {
         script: &'static str,
-        /// The releases of node that it takes: from these minors of their majors on, and everything after the last.
+        /// The supported Node.js releases: the first minor of each supported major; majors after the last are supported too.
         nodes: &'static [(u32, u32)],
     },
     /// A program in the virtual environment of the Python package.
@@ -75,10 +75,10 @@ impl Tool {
         Self::Awslambdaric,
     ];
 
-    /// Those that a stage is built, packaged and deployed with; the others are for work on this project.
+    /// The tools that build, package and deploy a stage; the others are for developing this project.
     pub(crate) const FOR_PACKAGES: [Self; 3] = [Self::Osls, Self::CargoLambda, Self::CfnLint];
 
-    /// Its package's name, and the name of the folder with its lock files.
+    /// The name of its package, and of the directory with its lock files.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Osls => "osls",
@@ -104,7 +104,7 @@ impl Tool {
             Self::CargoLambda => Registry::PyPi {
                 program: "cargo-lambda",
             },
-            // Run by xtask/tools/ministack/launch.py and by crates/bench, not by programs of their own.
+            // Started by xtask/tools/ministack/launch.py and by crates/bench.
             Self::Ministack | Self::Awslambdaric => Registry::PyPi { program: "python" },
             Self::CfnLint => Registry::PyPi {
                 program: "cfn-lint",
@@ -113,9 +113,9 @@ impl Tool {
         }
     }
 
-    /// The Python it is to run on, where there is one.
+    /// The preferred Python, if any.
     fn preferred_python(self) -> Option<&'static str> {
-        // The release that the benchmark's figures are of.
+        // The release that the published benchmark uses.
         (self == Self::Awslambdaric).then_some("python3.11")
     }
 
@@ -127,21 +127,21 @@ impl Tool {
     }
 }
 
-/// A tool that is there.
+/// An installed tool.
 #[derive(Debug)]
 pub(crate) struct Installed {
-    /// Which.
+    /// The tool.
     pub(crate) tool: Tool,
-    /// Its release, as the lock files pin it.
+    /// Its pinned version.
     pub(crate) version: String,
-    /// The folder that holds all of it.
+    /// The directory of the installation.
     pub(crate) folder: PathBuf,
-    /// What runs it: node, or the virtual environment's Python.
+    /// Its interpreter: node, or the virtual environment's Python.
     pub(crate) runtime: PathBuf,
 }
 
 impl Installed {
-    /// The tool, ready to be given arguments; needs nothing of `PATH`.
+    /// The tool without arguments; does not depend on `PATH`.
     pub(crate) fn program(&self) -> Program {
         let program = match self.tool.registry() {
             Registry::Npm { script, .. } => {
@@ -155,50 +155,50 @@ impl Installed {
     }
 }
 
-/// The tool, installed if it was not.
+/// Returns a tool, and installs it if necessary.
 ///
 /// # Errors
-/// What it needs (Python, node, npm, a network) is missing; the error says how to mend that.
+/// A prerequisite (Python, Node.js, npm, a network) is missing; the error says how to fix that.
 pub(crate) fn ensure(workspace: &Workspace, tool: Tool) -> Result<Installed> {
-    let place = Place::of(workspace, tool)?;
-    if let Some(installed) = place.look()? {
+    let installation = Installation::of(workspace, tool)?;
+    if let Some(installed) = installation.look()? {
         return Ok(installed);
     }
-    let lock = files::lock(&place.lock, || {
+    let lock = files::lock(&installation.lock, || {
         console::note(&format!(
-            "Waiting for another xtask, which is installing {}",
+            "Waiting for another process that is installing {}",
             tool.name()
         ));
     })?;
-    if let Some(installed) = place.look()? {
+    if let Some(installed) = installation.look()? {
         return Ok(installed);
     }
-    place.install(&lock)
+    installation.install(&lock)
 }
 
 /// The Serverless Framework, without arguments.
 ///
 /// # Errors
-/// As [`ensure`].
+/// See [`ensure`].
 pub(crate) fn osls(workspace: &Workspace) -> Result<Program> {
     Ok(ensure(workspace, Tool::Osls)?
         .program()
-        // A page of text on Node.js 20, which the pinned release takes for good.
+        // Suppresses a long warning about Node.js 20, which the pinned release supports.
         .env("AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED", "true")
         .env("SLS_SCHEMA_CACHE_BASE_DIR", cache(workspace, "osls")))
 }
 
-/// cargo-lambda up to its subcommand: `cargo-lambda lambda`. It starts the `cargo` of `PATH`, and its own zig.
+/// cargo-lambda with its first argument: `cargo-lambda lambda`. It runs the `cargo` in `PATH`, and its own zig.
 ///
 /// # Errors
-/// As [`ensure`].
+/// See [`ensure`].
 pub(crate) fn cargo_lambda(workspace: &Workspace) -> Result<Program> {
     let installed = ensure(workspace, Tool::CargoLambda)?;
     Ok(installed
         .program()
         .called("cargo")
         .args(["lambda"])
-        // It asks this Python for its zig (`python -m ziglang`), before it looks into `PATH`.
+        // The Python whose zig is used (`python -m ziglang`), in preference to `PATH`.
         .env("CARGO_ZIGBUILD_PYTHON_PATH", &installed.runtime)
         .without_env("CARGO_ZIGBUILD_ZIG_PATH")
         .env(
@@ -213,7 +213,7 @@ pub(crate) fn cargo_lambda(workspace: &Workspace) -> Result<Program> {
 /// cfn-lint, without arguments.
 ///
 /// # Errors
-/// As [`ensure`].
+/// See [`ensure`].
 pub(crate) fn cfn_lint(workspace: &Workspace) -> Result<Program> {
     Ok(ensure(workspace, Tool::CfnLint)?.program())
 }
@@ -221,25 +221,25 @@ pub(crate) fn cfn_lint(workspace: &Workspace) -> Result<Program> {
 /// The spell checker, without arguments.
 ///
 /// # Errors
-/// As [`ensure`].
+/// See [`ensure`].
 pub(crate) fn typos(workspace: &Workspace) -> Result<Program> {
     Ok(ensure(workspace, Tool::Typos)?.program())
 }
 
-/// Every tool that a package is made with, installed if it was not.
+/// Installs the tools that a package needs, if necessary.
 ///
 /// # Errors
-/// As [`ensure`].
+/// See [`ensure`].
 pub(crate) fn ensure_for_packages(workspace: &Workspace) -> Result<()> {
     Tool::FOR_PACKAGES
         .into_iter()
         .try_for_each(|tool| ensure(workspace, tool).map(drop))
 }
 
-/// Every tool, installed if it was not.
+/// Returns every tool, and installs missing ones.
 ///
 /// # Errors
-/// As [`ensure`].
+/// See [`ensure`].
 pub(crate) fn ensure_all(workspace: &Workspace) -> Result<Vec<Installed>> {
     Tool::ALL
         .into_iter()
@@ -247,20 +247,20 @@ pub(crate) fn ensure_all(workspace: &Workspace) -> Result<Vec<Installed>> {
         .collect()
 }
 
-/// A tool's release as the lock files pin it, and whether it is installed. Nothing is installed here.
+/// A tool's pinned version, and whether it is installed. Installs nothing.
 ///
 /// # Errors
-/// The lock files cannot be read, or what runs the tool is missing or too old.
+/// The lock files cannot be read, or the tool's interpreter is missing or too old.
 pub(crate) fn look(workspace: &Workspace, tool: Tool) -> Result<(String, bool)> {
-    let place = Place::of(workspace, tool)?;
-    let installed = place.look()?.is_some();
-    Ok((place.version, installed))
+    let installation = Installation::of(workspace, tool)?;
+    let installed = installation.look()?.is_some();
+    Ok((installation.version, installed))
 }
 
-/// The version of the node in `PATH`, which is new enough for the Framework.
+/// The version of the node in `PATH`, if it is new enough for osls.
 ///
 /// # Errors
-/// There is none, or it is too old; the error says how to mend that.
+/// Node.js is missing or too old; the error says how to fix that.
 pub(crate) fn node() -> Result<String> {
     let node = npm::find_node()?;
     if let Registry::Npm { nodes, .. } = Tool::Osls.registry() {
@@ -269,10 +269,10 @@ pub(crate) fn node() -> Result<String> {
     Ok(npm::version(&node)?.trim_start_matches('v').to_owned())
 }
 
-/// The version of the Python in `PATH` that the tools are installed with.
+/// The version of the Python in `PATH` that installs the tools.
 ///
 /// # Errors
-/// There is none, or it is too old, or comes without `venv`; the error says how to mend that.
+/// Python is missing, too old, or has no `venv`; the error says how to fix that.
 pub(crate) fn python() -> Result<String> {
     let python = pypi::find_python(None)?;
     let version = "import platform; print(platform.python_version())";
@@ -280,29 +280,29 @@ pub(crate) fn python() -> Result<String> {
     Ok(program.quiet().capture()?.trim().to_owned())
 }
 
-/// A folder for what a tool keeps between its runs.
+/// The directory of a tool's cache.
 fn cache(workspace: &Workspace, name: &str) -> PathBuf {
     workspace.tools().join("cache").join(name)
 }
 
-/// Where an installation belongs, and what it is made from.
+/// The directory and the lock files of an installation.
 #[derive(Debug)]
-struct Place {
+struct Installation {
     tool: Tool,
     version: String,
-    /// The folder of the lock files.
+    /// The directory of the lock files.
     pins: PathBuf,
     folder: PathBuf,
     lock: PathBuf,
 }
 
-/// What a finished installation says of itself.
+/// Written when an installation is complete.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Stamp {
     runtime: Runtime,
 }
 
-/// The file that runs a tool, well enough known to tell when it was replaced without starting it.
+/// A tool's interpreter, with enough information to detect a replacement without starting it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Runtime {
     path: PathBuf,
@@ -311,7 +311,7 @@ struct Runtime {
 
 impl Runtime {
     fn of(path: &Path) -> Option<Self> {
-        // With links resolved: a newer Python in the old one's place is another file.
+        // Links are resolved, so a newer Python in the same place is a different file.
         let path = path.canonicalize().ok()?;
         let modified = path.metadata().and_then(|metadata| metadata.modified());
         let since_epoch = modified.ok()?.duration_since(UNIX_EPOCH).ok()?;
@@ -322,7 +322,7 @@ impl Runtime {
     }
 }
 
-impl Place {
+impl Installation {
     fn of(workspace: &Workspace, tool: Tool) -> Result<Self> {
         let pins = workspace.tool_locks().join(tool.name());
         let mut contents = Vec::new();
@@ -348,7 +348,7 @@ impl Place {
         self.folder.join("installed.json")
     }
 
-    /// The installation, where there is a whole one that still works.
+    /// Returns the installation if it is complete and its interpreter has not changed.
     fn look(&self) -> Result<Option<Installed>> {
         let stamp: Option<Stamp> = files::read_if_there(&self.stamp_file())?
             .and_then(|bytes| serde_json::from_slice(&bytes).ok());
@@ -358,7 +358,7 @@ impl Place {
         let runtime = match self.tool.registry() {
             Registry::PyPi { .. } => {
                 let python = pypi::python_in(&self.folder);
-                // Another Python in its place has other packages.
+                // Another Python does not have the packages.
                 if Runtime::of(&python) != Some(stamp.runtime) {
                     return Ok(None);
                 }
@@ -366,7 +366,7 @@ impl Place {
             }
             Registry::Npm { nodes, .. } => {
                 let node = npm::find_node()?;
-                // The packages are the same for every node: another one has only to be new enough.
+                // npm packages do not depend on the node, so another node only has to be new enough.
                 if Runtime::of(&node) != Some(stamp.runtime) {
                     npm::check_node(&node, self.tool, nodes)?;
                     self.write_stamp(&node)?;
@@ -407,7 +407,7 @@ impl Place {
 
     fn write_stamp(&self, runtime: &Path) -> Result<()> {
         let runtime = Runtime::of(runtime)
-            .with_context(|| format!("Failed to look at `{}`", runtime.display()))?;
+            .with_context(|| format!("Failed to read the metadata of `{}`", runtime.display()))?;
         let stamp = serde_json::to_vec(&Stamp { runtime }).context("Failed to write a stamp")?;
         files::write(&self.stamp_file(), &stamp)
     }
@@ -422,7 +422,7 @@ impl Place {
     }
 }
 
-/// The key of an installation: changes with every byte that decides what is installed.
+/// The key of an installation: a hash of the procedure and the lock files.
 fn key(contents: &[(&str, Vec<u8>)]) -> String {
     let mut hash = Hash::new();
     hash.update(RECIPE);
@@ -450,7 +450,7 @@ fn pinned_version(name: &str, text: &str) -> Option<String> {
     })
 }
 
-/// What an installer printed, as an error: its last lines, with the way to mend what is seen to be the matter.
+/// Returns an error with the last lines of a failed installer, and a hint if the cause is known.
 fn expect_installed(program: &Program, output: &Collected) -> Result<()> {
     if output.status.success() {
         return Ok(());
@@ -480,7 +480,7 @@ fn hint(output: &str) -> Option<&'static str> {
     ];
     if output.contains("DO NOT MATCH THE HASHES") || output.contains("EINTEGRITY") {
         return Some(
-            "the registry serves another file than the one that the lock file names; nothing of it was installed",
+            "the registry's file does not match the hash in the lock file; nothing was installed",
         );
     }
     if output.contains("ENOSPC") || output.contains("No space left on device") {
@@ -488,12 +488,12 @@ fn hint(output: &str) -> Option<&'static str> {
     }
     if OFFLINE.iter().any(|sign| output.contains(sign)) {
         return Some(
-            "the package registry was not reached: it takes a network, or a mirror (`PIP_INDEX_URL`, \
-             `npm_config_registry`) or proxy (`HTTPS_PROXY`) of yours",
+            "the package registry cannot be reached; check the network, or set a mirror (`PIP_INDEX_URL`, \
+             `npm_config_registry`) or a proxy (`HTTPS_PROXY`)",
         );
     }
     output.contains("No matching distribution found").then_some(
-        "there is no package for this Python on this machine: CPython 3.10 to 3.13 on Linux and macOS have them",
+        "there is no package for this Python on this platform; use CPython 3.10 to 3.13 on Linux or macOS",
     )
 }
 

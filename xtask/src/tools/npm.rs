@@ -1,4 +1,4 @@
-//! Tools from the npm registry: each a folder with its own `node_modules`, run by the node of `PATH`.
+//! Tools from the npm registry, each with its own `node_modules`, run by the node in `PATH`.
 
 use std::{
     fs::File,
@@ -13,45 +13,48 @@ use crate::sys::{
     process::{Program, find_program},
 };
 
-/// What decides what is installed.
+/// The lock files.
 pub(super) const LOCK_FILES: [&str; 3] = ["package.json", "package-lock.json", ".npmrc"];
 
-/// The node in `PATH`.
+/// Finds node in `PATH`.
 ///
 /// # Errors
-/// There is none.
+/// It is missing.
 pub(super) fn find_node() -> Result<PathBuf> {
     find_program("node").context(
-        "There is no `node` in `PATH`\n\
-         hint: install Node.js 24, or 22.13 or 20.19 and newer: `brew install node` (macOS), nodejs.org or a version \
-         manager (elsewhere; Debian 12's own is too old)",
+        "`node` is not in `PATH`\n\
+         hint: install Node.js 24 or newer, 22.13 or newer, or 20.19 or newer: `brew install node` (macOS), nodejs.org or a \
+         version manager (Debian 12's package is too old)",
     )
 }
 
-/// The npm in `PATH`.
+/// Finds npm in `PATH`.
 ///
 /// # Errors
-/// There is none.
+/// It is missing.
 pub(super) fn find_npm() -> Result<PathBuf> {
     find_program("npm").context(
-        "There is no `npm` in `PATH`\n\
-         hint: it comes with Node.js; Debian and Ubuntu have it apart: `apt install npm`",
+        "`npm` is not in `PATH`\n\
+         hint: npm is part of Node.js; on Debian and Ubuntu, run `apt install npm`",
     )
 }
 
-/// Whether the node at `node` is new enough for `tool`.
+/// Checks that `node` is new enough for `tool`.
 ///
 /// # Errors
-/// It is not.
+/// It is too old.
 pub(super) fn check_node(node: &Path, tool: Tool, lines: &[(u32, u32)]) -> Result<()> {
     let printed = version(node)?;
-    let version: Version = printed
-        .parse()
-        .map_err(|()| anyhow!("`{}` printed no version: `{printed}`", node.display()))?;
+    let version: Version = printed.parse().map_err(|()| {
+        anyhow!(
+            "`{} --version` printed `{printed}`, which is not a version",
+            node.display()
+        )
+    })?;
     if !is_supported(version, lines) {
         bail!(
-            "{} needs Node.js {}, and the `node` in `PATH` is {printed}\n\
-             hint: install a newer one, or put it first in `PATH`",
+            "{} needs Node.js {}; the `node` in `PATH` is {printed}\n\
+             hint: install a newer one, and put it first in `PATH`",
             tool.name(),
             shown(lines)
         );
@@ -59,7 +62,7 @@ pub(super) fn check_node(node: &Path, tool: Tool, lines: &[(u32, u32)]) -> Resul
     Ok(())
 }
 
-/// What the node at `node` calls its version: `v24.1.0`.
+/// The version that `node` prints, such as `v24.1.0`.
 ///
 /// # Errors
 /// It cannot be started.
@@ -68,7 +71,7 @@ pub(super) fn version(node: &Path) -> Result<String> {
     Ok(output.stdout.trim().to_owned())
 }
 
-/// Each line is a major and the first of its minors that will do; everything after the last line will do as well.
+/// Returns whether a version is supported. Each entry is a major and its first supported minor; later majors are supported too.
 pub(super) fn is_supported(version: Version, lines: &[(u32, u32)]) -> bool {
     let after_the_last = lines.last().is_some_and(|last| version.major > last.0);
     let in_a_line = |line: &(u32, u32)| version.major == line.0 && version.minor >= line.1;
@@ -86,10 +89,10 @@ fn shown(lines: &[(u32, u32)]) -> String {
     shown.join(", ")
 }
 
-/// Installs what `pins` says into `folder`; no package's own code runs.
+/// Installs the packages of `pins` into `folder`. No package code runs.
 ///
 /// # Errors
-/// A package could not be had.
+/// A package cannot be downloaded or does not match its hash.
 pub(super) fn install(npm: &Path, pins: &Path, folder: &Path, lock: &File) -> Result<()> {
     for name in LOCK_FILES {
         files::write(&folder.join(name), &files::read(&pins.join(name))?)?;

@@ -1,4 +1,4 @@
-//! Tools from the Python Package Index: each in a virtual environment of its own, made where it stays, as it cannot be moved.
+//! Tools from the Python Package Index, each in its own virtual environment.
 
 use std::{
     fs::File,
@@ -10,16 +10,16 @@ use anyhow::{Context, Result, bail};
 use super::{expect_installed, version::Version};
 use crate::sys::process::{Program, find_program};
 
-/// What decides what is installed.
+/// The lock files.
 pub(super) const LOCK_FILES: [&str; 1] = ["requirements.txt"];
 
-/// The oldest Python that the lock files hold for.
+/// The oldest Python that the lock files support.
 const OLDEST: Version = Version {
     major: 3,
     minor: 10,
 };
 
-/// Names to try: the usual one first, then newer ones beside an old one (macOS brings 3.9).
+/// The names to try. macOS ships Python 3.9 as `python3`, so newer ones may have a versioned name.
 const NAMES: [&str; 6] = [
     "python3",
     "python3.14",
@@ -29,12 +29,12 @@ const NAMES: [&str; 6] = [
     "python3.10",
 ];
 
-/// The Python of the virtual environment in `folder`.
+/// The Python of a virtual environment.
 pub(super) fn python_in(folder: &Path) -> PathBuf {
     folder.join("bin").join("python")
 }
 
-/// Keeps the person's own Python settings and packages away from the program.
+/// Removes the user's Python settings and packages from the program's environment.
 pub(super) fn isolated(program: Program) -> Program {
     [
         "PYTHONHOME",
@@ -48,74 +48,74 @@ pub(super) fn isolated(program: Program) -> Program {
     .env("PYTHONNOUSERSITE", "1")
 }
 
-/// A Python in `PATH` that can make a virtual environment: the `preferred` one where it can.
+/// Finds a Python in `PATH` that can create a virtual environment, `preferred` first.
 ///
 /// # Errors
-/// There is none, or it is too old, or comes without `venv`.
+/// Python is missing, too old, or has no `venv`.
 pub(super) fn find_python(preferred: Option<&str>) -> Result<PathBuf> {
-    let mut problem = Problem::Missing;
+    let mut problem = Unsuitable::Missing;
     let names = preferred.into_iter().chain(NAMES);
     for python in names.filter_map(find_program) {
         match examine(&python)? {
             None => return Ok(python),
-            Some(found) if problem == Problem::Missing => problem = found,
+            Some(found) if problem == Unsuitable::Missing => problem = found,
             Some(_) => {}
         }
     }
     match problem {
-        Problem::Missing => bail!(
-            "There is no Python 3 in `PATH`, and {OLDEST} or newer is needed\n\
+        Unsuitable::Missing => bail!(
+            "Python {OLDEST} or newer is not in `PATH`\n\
              hint: `apt install python3 python3-venv` (Debian, Ubuntu), `dnf install python3` (Fedora), \
              `brew install python` (macOS)"
         ),
-        Problem::TooOld(version) => bail!(
-            "The `python3` in `PATH` is {version}, and {OLDEST} or newer is needed\n\
-             hint: install a newer one; `python3.13` down to `python3.10` in `PATH` are found as well"
+        Unsuitable::TooOld(version) => bail!(
+            "Python {OLDEST} or newer is needed; the `python3` in `PATH` is {version}\n\
+             hint: install a newer one; `python3.10` to `python3.14` in `PATH` are found too"
         ),
-        Problem::NoVenv => bail!(
-            "The `python3` in `PATH` cannot make virtual environments: its `venv` or `ensurepip` is missing\n\
+        Unsuitable::NoVenv => bail!(
+            "The `python3` in `PATH` cannot create virtual environments: `venv` or `ensurepip` is missing\n\
              hint: `apt install python3-venv` (Debian, Ubuntu)"
         ),
     }
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Problem {
+enum Unsuitable {
     Missing,
     TooOld(Version),
     NoVenv,
 }
 
-fn examine(python: &Path) -> Result<Option<Problem>> {
+fn examine(python: &Path) -> Result<Option<Unsuitable>> {
     const QUESTION: &str = "import sys, importlib.util as u\n\
         print('%d.%d' % sys.version_info[:2], bool(u.find_spec('venv') and u.find_spec('ensurepip')))";
     let output = isolated(Program::new(python))
         .args(["-c", QUESTION])
         .quiet()
         .collect()?;
-    // A name that answers with a failure is no Python: a version manager's placeholder for one that is not installed.
+    // A version manager's placeholder for a Python that is not installed fails.
     let mut words = output.stdout.split_whitespace();
     let version: Option<Version> = words.next().and_then(|version| version.parse().ok());
     Ok(match (version, words.next()) {
-        (Some(version), _) if version < OLDEST => Some(Problem::TooOld(version)),
+        (Some(version), _) if version < OLDEST => Some(Unsuitable::TooOld(version)),
         (Some(_), Some("True")) => None,
-        (Some(_), _) => Some(Problem::NoVenv),
-        (None, _) => Some(Problem::Missing),
+        (Some(_), _) => Some(Unsuitable::NoVenv),
+        (None, _) => Some(Unsuitable::Missing),
     })
 }
 
-/// Makes the virtual environment in `folder` and installs what `pins` says into it, wheels with the right hashes only: no
-/// package's own code runs. Returns its Python.
+/// Creates a virtual environment in `folder`, installs the packages of `pins`, and returns its Python. Accepts only wheels with
+/// the pinned hashes, so no package code runs.
 ///
 /// # Errors
-/// A package could not be had.
+/// A package cannot be downloaded or does not match its hash.
 pub(super) fn install(base: &Path, pins: &Path, folder: &Path, lock: &File) -> Result<PathBuf> {
     let environment = isolated(Program::new(base))
         .args(["-m", "venv"])
         .args([folder])
         .quiet();
     let output = environment.collect_under(lock)?;
-    expect_installed(&environment, &output).context("Failed to make a virtual environment")?;
+    expect_installed(&environment, &output).context("Failed to create a virtual environment")?;
 
     let python = python_in(folder);
     let packages = [

@@ -1,8 +1,8 @@
-//! Versions as programs print them.
+//! Versions of programs.
 
 use std::{fmt, str::FromStr};
 
-/// The first two numbers of a version: enough to tell whether a program is new enough.
+/// A major and minor version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Version {
     pub(super) major: u32,
@@ -12,7 +12,7 @@ pub(super) struct Version {
 impl FromStr for Version {
     type Err = ();
 
-    /// Takes `v20.20.2` as well as `3.13.0rc1`.
+    /// Accepts versions such as `v20.20.2` and `3.13.0rc1`.
     fn from_str(text: &str) -> Result<Self, ()> {
         let text = text.trim();
         let mut numbers = text.strip_prefix('v').unwrap_or(text).split('.');
