@@ -11,13 +11,12 @@ use std::{
 use anyhow::{Result, bail, ensure};
 use contract::AccountId;
 use operator_api::Part;
-use serde_json::json;
 
 use crate::{
     environment::Environment,
     inspect::{
-        operator::{Operator, Query},
-        response::{Account, Answer, Outcome, Refusal},
+        operator::{MAX_INVOCATIONS, Operator, Query},
+        response::{AccountFailure, AccountOutcome, AccountResult, Response},
         session::Session,
     },
     sys::{
@@ -25,9 +24,6 @@ use crate::{
         workspace::Workspace,
     },
 };
-
-/// How many calls one after the other are made at most: a call reaches thousands of accounts.
-const MOST_CALLS: usize = 100;
 
 /// How many of the accounts that failed are told of.
 const MOST_TOLD: usize = 10;
@@ -241,16 +237,22 @@ fn call(workspace: &Workspace, environment: &Environment, session: &Session) -> 
     let function = environment.function_name();
     let operator = Operator::of_caller(workspace, session)?;
     let mut summary = Summary::default();
-    let mut event = json!({});
-    for _ in 0..MOST_CALLS {
-        let answer = operator.invoke(&function, &event.to_string())?;
-        match note(Answer::read(&answer)?, &mut summary)? {
-            Next::Failed(text) => return Ok(Smoke::Failed(text)),
-            Next::Done => return Ok(Smoke::Answered(summary)),
-            Next::Resume(token) => event = json!({ "resume": token }),
-        }
-    }
-    bail!("The function still had accounts to list after {MOST_CALLS} calls")
+    let mut failure = None;
+    let is_complete = operator.invoke_to_end(&function, |invocation| {
+        Ok(match note(Response::read(invocation)?, &mut summary)? {
+            Next::Failed(text) => {
+                failure = Some(text);
+                None
+            }
+            Next::Done => None,
+            Next::Resume(token) => Some(token),
+        })
+    })?;
+    ensure!(
+        is_complete,
+        "The function still had accounts to list after {MAX_INVOCATIONS} invocations"
+    );
+    Ok(failure.map_or(Smoke::Answered(summary), Smoke::Failed))
 }
 
 /// What to do after a call.
@@ -261,29 +263,29 @@ enum Next {
     Resume(String),
 }
 
-/// Adds an answer to the summary.
-fn note(answer: Answer, summary: &mut Summary) -> Result<Next> {
-    let many = match answer {
-        Answer::Failed(error) => return Ok(Next::Failed(error.to_string())),
-        Answer::One(buckets) => {
+/// Adds a response to the summary.
+fn note(response: Response, summary: &mut Summary) -> Result<Next> {
+    let many = match response {
+        Response::Failed(error) => return Ok(Next::Failed(error.to_string())),
+        Response::Single(buckets) => {
             summary.listed += 1;
             summary.buckets += buckets;
             return Ok(Next::Done);
         }
-        Answer::Many(many) => many,
+        Response::Many(many) => many,
     };
     let mut skipped = 0;
     for account in &many.accounts {
         match &account.outcome {
-            Outcome::Ok { buckets } => {
+            AccountOutcome::Ok { buckets } => {
                 summary.listed += 1;
                 summary.buckets += buckets.len();
             }
-            Outcome::Failed(refusal) => {
-                let told = failure(account, refusal);
-                summary.failed.push((account.id.clone(), told));
+            AccountOutcome::Failed(why) => {
+                let text = failure(account, why);
+                summary.failed.push((account.id.clone(), text));
             }
-            Outcome::Skipped => skipped += 1,
+            AccountOutcome::Skipped => skipped += 1,
         }
     }
     ensure!(
@@ -293,13 +295,13 @@ fn note(answer: Answer, summary: &mut Summary) -> Result<Next> {
     Ok(many.resume.map_or(Next::Done, Next::Resume))
 }
 
-fn failure(account: &Account, refusal: &Refusal) -> String {
+fn failure(account: &AccountResult, failure: &AccountFailure) -> String {
     let mut text = account.id.to_string();
     if let Some(name) = &account.name {
         let _ = write!(text, " ({name})");
     }
-    let _ = write!(text, ": {}", refusal.message);
-    if let Some(hint) = &refusal.hint {
+    let _ = write!(text, ": {}", failure.message);
+    if let Some(hint) = &failure.hint {
         let _ = write!(text, "\n  hint: {hint}");
     }
     text
@@ -308,7 +310,7 @@ fn failure(account: &Account, refusal: &Refusal) -> String {
 #[cfg(test)]
 mod tests {
     use operator_api::Invocation;
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -318,7 +320,7 @@ mod tests {
             function_error: None,
             payload: json!({ "statusCode": 200, "body": body.to_string() }),
         };
-        super::note(Answer::read(&invocation).unwrap(), summary)
+        super::note(Response::read(&invocation).unwrap(), summary)
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use contract::{AccountId, Target};
 use operator_api::Invocation;
 
-use crate::inspect::response::{self as answer, Account, Answer, FunctionError};
+use crate::inspect::response::{AccountOutcome, AccountResult, FunctionError, Response};
 
 /// What invocations showed.
 #[derive(Debug, Clone, Default)]
@@ -115,19 +115,19 @@ impl Evidence {
     /// Takes note of an invocation of a function whose one target is `one`, or which has many. Gives the token that goes
     /// on, where there is one.
     pub(super) fn note(&mut self, invocation: &Invocation, one: Option<&Target>) -> Option<String> {
-        match (Answer::read(invocation), one) {
-            (Ok(Answer::Failed(error)), _) => self.note_error(error, one),
-            (Ok(Answer::One(buckets)), Some(target)) => {
+        match (Response::read(invocation), one) {
+            (Ok(Response::Failed(error)), _) => self.note_error(error, one),
+            (Ok(Response::Single(buckets)), Some(target)) => {
                 let outcome = Outcome::Listed(buckets);
                 self.targets.insert(target.account.clone(), outcome);
             }
-            (Ok(Answer::Many(many)), None) => {
+            (Ok(Response::Many(many)), None) => {
                 for account in many.accounts {
                     self.note_account(account);
                 }
                 return many.resume;
             }
-            (Err(_) | Ok(Answer::One(_) | Answer::Many(_)), _) => {
+            (Err(_) | Ok(Response::Single(_) | Response::Many(_)), _) => {
                 self.fault = Some(Fault::Function {
                     error_type: "another answer".to_owned(),
                     message: first_line(&invocation.payload.to_string()),
@@ -179,17 +179,17 @@ impl Evidence {
         }
     }
 
-    fn note_account(&mut self, account: Account) {
+    fn note_account(&mut self, account: AccountResult) {
         let outcome = match account.outcome {
-            answer::Outcome::Ok { buckets } => Outcome::Listed(buckets.len()),
-            answer::Outcome::Failed(refusal) => Outcome::Failed(Failure::new(
-                &refusal.error_type,
-                refusal.phase.as_deref(),
-                refusal.code.as_deref(),
-                &refusal.message,
+            AccountOutcome::Ok { buckets } => Outcome::Listed(buckets.len()),
+            AccountOutcome::Failed(failure) => Outcome::Failed(Failure::new(
+                &failure.error_type,
+                failure.phase.as_deref(),
+                failure.code.as_deref(),
+                &failure.message,
             )),
             // The next call tells.
-            answer::Outcome::Skipped => return,
+            AccountOutcome::Skipped => return,
         };
         self.targets.insert(account.id, outcome);
     }

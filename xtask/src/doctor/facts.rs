@@ -20,9 +20,6 @@ use crate::{
     },
 };
 
-/// How many calls a function may take to tell of all its accounts.
-const MOST_CALLS: usize = 100;
-
 /// What is deployed, seen from one or several accounts.
 #[derive(Debug, Clone)]
 pub(super) struct Facts {
@@ -133,18 +130,13 @@ fn call(operator: &Operator<'_>, environment: &Environment) -> Evidence {
         Selection::Many(_) => None,
     };
     let mut evidence = Evidence::default();
-    let mut event = serde_json::json!({});
-    for _ in 0..MOST_CALLS {
-        let name = environment.function_name();
-        match operator.invoke(&name, &event.to_string()) {
-            Ok(invocation) => match evidence.note(&invocation, one) {
-                Some(resume) => event = serde_json::json!({ "resume": resume }),
-                None => break,
-            },
-            Err(error) => return Evidence::not_called(&format!("{error:#}")),
-        }
+    let called = operator.invoke_to_end(&environment.function_name(), |invocation| {
+        Ok(evidence.note(invocation, one))
+    });
+    match called {
+        Ok(_) => evidence,
+        Err(error) => Evidence::not_called(&format!("{error:#}")),
     }
-    evidence
 }
 
 impl Facts {

@@ -11,11 +11,15 @@ use anyhow::{Context, Result, bail};
 use contract::{Region, RoleName};
 use operator_api::{ChangeSetArn, Invocation, Planned, Snapshot};
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::json;
 
 use crate::{
     inspect::session::Session,
     sys::{console::Step, files, process::Program, workspace::Workspace},
 };
+
+/// The maximum number of invocations that a function may need for all its accounts.
+pub(crate) const MAX_INVOCATIONS: usize = 100;
 
 /// The operator, built, with a region and credentials.
 #[derive(Debug)]
@@ -136,8 +140,28 @@ impl<'a> Operator<'a> {
     ///
     /// # Errors
     /// The function does not exist, or Lambda rejects the request or cannot be reached.
-    pub(crate) fn invoke(&self, function: &str, event: &str) -> Result<Invocation> {
+    fn invoke(&self, function: &str, event: &str) -> Result<Invocation> {
         self.request("invoke", &["--function", function, "--event", event])
+    }
+
+    /// Invokes `function` until no accounts are left, but at most [`MAX_INVOCATIONS`] times. `note` gets each invocation and
+    /// returns its resume token. The result is whether all accounts were processed.
+    ///
+    /// # Errors
+    /// An invocation or `note` fails.
+    pub(crate) fn invoke_to_end(
+        &self,
+        function: &str,
+        mut note: impl FnMut(&Invocation) -> Result<Option<String>>,
+    ) -> Result<bool> {
+        let mut event = json!({});
+        for _ in 0..MAX_INVOCATIONS {
+            match note(&self.invoke(function, &event.to_string())?)? {
+                Some(token) => event = json!({ "resume": token }),
+                None => return Ok(true),
+            }
+        }
+        Ok(false)
     }
 
     /// Copies an S3 object into `file`.

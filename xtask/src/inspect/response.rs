@@ -1,4 +1,4 @@
-//! What the function answers, as types: the one place of this side that knows its form.
+//! Parses the response of the deployed function.
 
 use std::fmt;
 
@@ -8,25 +8,25 @@ use operator_api::Invocation;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 
-/// The answer to a call.
+/// The response to an invocation.
 #[derive(Debug)]
-pub(crate) enum Answer {
-    /// The function failed as a whole.
+pub(crate) enum Response {
+    /// The invocation failed as a whole.
     Failed(FunctionError),
-    /// The one target of the seed's form was listed: so many buckets.
-    One(usize),
-    /// What became of each of many targets.
-    Many(Many),
+    /// The number of buckets, of a stage in single-account form.
+    Single(usize),
+    /// One result per account, of a stage with many targets.
+    Many(AccountResults),
 }
 
-/// An error of the function, or of Lambda in its place.
+/// An error of the function, or of Lambda on its behalf.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct FunctionError {
-    /// What kind of error. Lambda itself does not always say.
+    /// The kind of error; Lambda itself sometimes omits it.
     #[serde(default = "unhandled")]
     pub(crate) error_type: String,
-    /// What happened, for a person.
+    /// The error message.
     #[serde(default)]
     pub(crate) error_message: String,
 }
@@ -41,65 +41,65 @@ impl fmt::Display for FunctionError {
     }
 }
 
-/// The answer of a stage with many targets.
+/// The response of a stage with many targets.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Many {
-    /// The accounts of the call, in their order.
-    pub(crate) accounts: Vec<Account>,
-    /// What the next event carries to go on with the accounts that were skipped.
+pub(crate) struct AccountResults {
+    /// The results, in the order of the accounts.
+    pub(crate) accounts: Vec<AccountResult>,
+    /// The resume token for the next event, if accounts were skipped.
     pub(crate) resume: Option<String>,
 }
 
-/// An account in an answer.
+/// The result of one account.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Account {
-    /// Its id.
+pub(crate) struct AccountResult {
+    /// The account's ID.
     #[serde(rename = "accountId")]
     pub(crate) id: AccountId,
-    /// Its name in the variables file.
+    /// The account's name in the variables file.
     pub(crate) name: Option<String>,
-    /// What became of it.
+    /// Whether the account was listed.
     #[serde(flatten)]
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: AccountOutcome,
 }
 
-/// What became of an account.
+/// The outcome of one account.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "status", rename_all = "lowercase")]
-pub(crate) enum Outcome {
-    /// It was listed.
+pub(crate) enum AccountOutcome {
+    /// The account was listed.
     Ok {
-        /// One each, whatever is told of it.
+        /// One entry per bucket, whatever its detail.
         buckets: Vec<IgnoredAny>,
     },
-    /// It was not.
-    Failed(Refusal),
-    /// Another call is to list it.
+    /// The account could not be listed.
+    Failed(AccountFailure),
+    /// The next invocation lists the account.
     Skipped,
 }
 
-/// Why an account was not listed.
+/// The reason why an account could not be listed.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Refusal {
+pub(crate) struct AccountFailure {
     /// `assume` or `list`.
     pub(crate) phase: Option<String>,
-    /// What kind of failure.
+    /// The kind of failure.
     #[serde(default)]
     pub(crate) error_type: String,
-    /// AWS's own code.
+    /// AWS's error code.
     pub(crate) code: Option<String>,
-    /// What happened, for a person.
+    /// The error message.
     pub(crate) message: String,
-    /// How to mend it.
+    /// How to fix it, if that is known.
     pub(crate) hint: Option<String>,
 }
 
-impl Answer {
-    /// The answer of an invocation.
+impl Response {
+    /// Parses the response to an invocation.
     ///
     /// # Errors
-    /// The function answered something else: it is another one, or another version of this one.
+    /// The response has another form: this is another function, or another version of this one.
     pub(crate) fn read(invocation: &Invocation) -> Result<Self> {
         let payload = &invocation.payload;
         if invocation.function_error.is_some() {
@@ -109,16 +109,16 @@ impl Answer {
             });
             return Ok(Self::Failed(error));
         }
-        Self::of(payload)
-            .with_context(|| format!("The function answered something else: {payload}"))
+        Self::of_payload(payload)
+            .with_context(|| format!("The function returned an unexpected response: {payload}"))
     }
 
-    fn of(payload: &Value) -> Result<Self> {
+    fn of_payload(payload: &Value) -> Result<Self> {
         let body = payload["body"].as_str().context("It has no body")?;
         let body: Value = serde_json::from_str(body)?;
         Ok(match body.as_array() {
-            Some(buckets) => Self::One(buckets.len()),
-            None => Self::Many(Many::deserialize(&body)?),
+            Some(buckets) => Self::Single(buckets.len()),
+            None => Self::Many(AccountResults::deserialize(&body)?),
         })
     }
 }
@@ -129,22 +129,22 @@ mod tests {
 
     use super::*;
 
-    fn read(function_error: Option<&str>, payload: Value) -> Result<Answer> {
-        Answer::read(&Invocation {
+    fn read(function_error: Option<&str>, payload: Value) -> Result<Response> {
+        Response::read(&Invocation {
             status_code: 200,
             function_error: function_error.map(ToOwned::to_owned),
             payload,
         })
     }
 
-    fn body(body: &Value) -> Result<Answer> {
+    fn body(body: &Value) -> Result<Response> {
         read(None, json!({ "statusCode": 200, "body": body.to_string() }))
     }
 
     #[test]
-    fn the_answers_of_both_forms() {
-        assert!(matches!(body(&json!(["a", "b"])), Ok(Answer::One(2))));
-        let Answer::Many(many) = body(&json!({"complete": false, "resume": "on", "accounts": [
+    fn both_forms_are_parsed() {
+        assert!(matches!(body(&json!(["a", "b"])), Ok(Response::Single(2))));
+        let Response::Many(many) = body(&json!({"complete": false, "resume": "on", "accounts": [
             {"accountId": "000000000001", "status": "ok", "buckets": ["a", {"name": "b"}], "durationMs": 4},
             {"accountId": "000000000002", "name": "Audit", "status": "failed", "phase": "assume",
              "errorType": "AssumeRoleDenied", "code": "AccessDenied", "message": "denied", "hint": "look",
@@ -157,21 +157,21 @@ mod tests {
         let [listed, failed, skipped] = many.accounts.as_slice() else {
             panic!("there are three");
         };
-        assert!(matches!(&listed.outcome, Outcome::Ok { buckets } if buckets.len() == 2));
+        assert!(matches!(&listed.outcome, AccountOutcome::Ok { buckets } if buckets.len() == 2));
         assert_eq!(failed.name.as_deref(), Some("Audit"));
-        let Outcome::Failed(refusal) = &failed.outcome else {
+        let AccountOutcome::Failed(failure) = &failed.outcome else {
             panic!("it failed");
         };
-        assert_eq!(refusal.error_type, "AssumeRoleDenied");
-        assert_eq!(refusal.code.as_deref(), Some("AccessDenied"));
-        assert_eq!(refusal.phase.as_deref(), Some("assume"));
-        assert_eq!(refusal.hint.as_deref(), Some("look"));
-        assert!(matches!(skipped.outcome, Outcome::Skipped));
+        assert_eq!(failure.error_type, "AssumeRoleDenied");
+        assert_eq!(failure.code.as_deref(), Some("AccessDenied"));
+        assert_eq!(failure.phase.as_deref(), Some("assume"));
+        assert_eq!(failure.hint.as_deref(), Some("look"));
+        assert!(matches!(skipped.outcome, AccountOutcome::Skipped));
     }
 
     #[test]
-    fn an_error_is_told_whoever_words_it() {
-        for (payload, told) in [
+    fn errors_of_the_function_and_of_lambda_are_parsed() {
+        for (payload, expected) in [
             (
                 json!({"errorType": "AssumeRoleDenied", "errorMessage": "no"}),
                 "AssumeRoleDenied: no",
@@ -182,15 +182,15 @@ mod tests {
             ),
             (json!("oops"), "Unhandled: \"oops\""),
         ] {
-            let Ok(Answer::Failed(error)) = read(Some("Unhandled"), payload) else {
+            let Ok(Response::Failed(error)) = read(Some("Unhandled"), payload) else {
                 panic!("it failed");
             };
-            assert_eq!(error.to_string(), told);
+            assert_eq!(error.to_string(), expected);
         }
     }
 
     #[test]
-    fn nothing_else_passes_for_an_answer() {
+    fn other_responses_are_rejected() {
         for payload in [
             json!(null),
             json!({}),
@@ -202,7 +202,7 @@ mod tests {
         ] {
             let error = read(None, payload.clone()).unwrap_err();
             assert!(
-                error.to_string().contains("something else"),
+                error.to_string().contains("unexpected response"),
                 "{payload}: {error}"
             );
         }

@@ -1,10 +1,9 @@
-//! The caller's credentials: resolved by `crates/operator`, once, and handed on as session keys.
+//! The caller's credentials: `crates/operator` resolves them once, and the keys are passed to every program that needs them.
 //!
-//! The Serverless Framework chooses credentials by other rules than the SDK, in another folder. It gets the very keys that
-//! STS was asked about instead, as does whatever else acts as the caller. Keys that end soon are resolved anew, and have to
-//! be for the same account.
+//! The Serverless Framework would choose credentials by other rules than the SDK and in another directory, so it gets the
+//! keys that STS verified. Keys that expire soon are resolved again and must belong to the same account.
 //!
-//! Keys are in memory and in the environments of the programs that need them; they are never shown, nor written to a file.
+//! Keys exist only in memory and in the environments of those programs; they are never printed or written to a file.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -17,26 +16,26 @@ use operator_api::{Credentials, Identity, Keys};
 
 use crate::sys::{console, process::Program};
 
-/// How long keys have to last when a program is started with them. CloudFormation seldom takes longer for this stack.
+/// The minimum validity of keys when a program starts. CloudFormation seldom takes longer for this stack.
 const MIN_LIFETIME: Duration = Duration::from_mins(15);
 
-/// The caller, with keys.
+/// The caller and its keys.
 #[derive(Debug)]
 pub(crate) struct Session {
-    /// Resolves the keys.
+    /// The command that resolves the keys.
     resolve: Program,
     region: Region,
     identity: Identity,
-    /// Where AWS is, if the caller's environment or profile says so.
+    /// The endpoint of every service, if the environment or the profile sets one.
     endpoint_url: Option<String>,
     keys: Mutex<Keys>,
 }
 
 impl Session {
-    /// Asks STS in `region` who the caller is. `resolve` is the operator's command that gives the credentials.
+    /// Resolves the credentials with `resolve`, the operator's `credentials` command in `region`.
     ///
     /// # Errors
-    /// There are no credentials, or STS does not answer or rejects them.
+    /// There are no credentials, or STS rejects them or cannot be reached.
     pub(crate) fn open(resolve: Program, region: &Region) -> Result<Self> {
         let Credentials {
             identity,
@@ -53,25 +52,25 @@ impl Session {
         })
     }
 
-    /// Who the caller is.
+    /// The caller's identity.
     pub(crate) fn identity(&self) -> &Identity {
         &self.identity
     }
 
-    /// Where AWS is asked.
+    /// The region of the requests.
     pub(crate) fn region(&self) -> &Region {
         &self.region
     }
 
-    /// The endpoint of every service, if the caller has set one.
+    /// The endpoint of every service, if one is set.
     pub(crate) fn endpoint_url(&self) -> Option<&str> {
         self.endpoint_url.as_deref()
     }
 
-    /// Has `program` act with the caller's keys.
+    /// Passes the caller's keys to `program`.
     ///
     /// # Errors
-    /// They end soon, and there are no others, or those are for another account.
+    /// The keys expire soon, and there are no newer ones or they belong to another account.
     pub(crate) fn give_to(&self, program: Program) -> Result<Program> {
         let keys = self.keys()?;
         Ok(program.envs([
@@ -91,12 +90,12 @@ impl Session {
         ensure!(
             before == now,
             "Your credentials were for account {before} and are now for account {now}\n\
-             hint: use credentials for account {before} until the command is done"
+             hint: use credentials for account {before} until the command has finished"
         );
         *keys = resolved.keys;
         if !is_valid_for(&keys, MIN_LIFETIME) {
             console::note(&format!(
-                "warning: your credentials expire within {} minutes: what takes longer fails halfway",
+                "warning: your credentials expire within {} minutes: commands that take longer fail halfway",
                 MIN_LIFETIME.as_secs() / 60
             ));
         }
@@ -112,7 +111,7 @@ fn is_valid_for(keys: &Keys, duration: Duration) -> bool {
 }
 
 fn credentials(resolve: &Program) -> Result<Credentials> {
-    // The output has secrets in it: an error must not show it, as serde_json's own may.
+    // The output contains secrets, which the message of serde_json could show.
     serde_json::from_str(&resolve.capture()?)
         .ok()
         .context("The operator printed something other than credentials")
@@ -122,7 +121,7 @@ fn credentials(resolve: &Program) -> Result<Credentials> {
 mod tests {
     use super::*;
 
-    /// An operator whose keys, `$count` of them by now, end after `seconds`.
+    /// An operator whose n-th keys are for `accounts` and expire after `seconds`.
     fn operator(folder: &std::path::Path, accounts: [&str; 2], seconds: u64) -> Program {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let ends = now.as_secs() + seconds;
@@ -148,11 +147,11 @@ mod tests {
     const ACCOUNT: &str = "111111111111";
 
     #[test]
-    fn keys_are_resolved_once_unless_they_end_soon() {
+    fn keys_are_resolved_once_unless_they_expire_soon() {
         let region = Region::us_east_1();
         for (seconds, expected) in [
             (3600, ["AKIA1", "AKIA1"]),
-            // As long as they last, the first are used; these do not.
+            // These expire too soon and are resolved again.
             (60, ["AKIA2", "AKIA3"]),
         ] {
             let folder = tempfile::tempdir().unwrap();
@@ -177,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_none_is_not_shown() {
+    fn unexpected_output_is_not_shown() {
         let resolve = Program::new("/bin/echo").args(["hidden"]).quiet();
         let error = Session::open(resolve, &Region::us_east_1()).unwrap_err();
         assert!(!format!("{error:#} {error:?}").contains("hidden"));
