@@ -5,10 +5,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use aws_sdk_lambda::{
-    Client,
-    types::{Architecture, EnvironmentResponse, LastUpdateStatus, Runtime, State},
-};
+use aws_sdk_lambda::{Client, types::EnvironmentResponse};
 use operator_api::{DeployedFunction, Part};
 
 use super::part;
@@ -33,17 +30,12 @@ pub(crate) async fn read(client: &Client, name: &str) -> Result<DeployedFunction
         arn,
         version: function.version,
         role: function.role,
-        runtime: function
-            .runtime
-            .as_ref()
-            .map(Runtime::as_str)
-            .map(str::to_owned),
+        runtime: function.runtime.as_ref().map(ToString::to_string),
         architectures: function
             .architectures
-            .unwrap_or_default()
             .iter()
-            .map(Architecture::as_str)
-            .map(str::to_owned)
+            .flatten()
+            .map(ToString::to_string)
             .collect(),
         timeout: function.timeout,
         memory_size: function.memory_size,
@@ -55,17 +47,12 @@ pub(crate) async fn read(client: &Client, name: &str) -> Result<DeployedFunction
             .collect(),
         code_sha256: function.code_sha256,
         last_modified: function.last_modified,
-        state: function
-            .state
-            .as_ref()
-            .map(State::as_str)
-            .map(str::to_owned),
+        state: function.state.as_ref().map(ToString::to_string),
         state_reason: function.state_reason,
         last_update_status: function
             .last_update_status
             .as_ref()
-            .map(LastUpdateStatus::as_str)
-            .map(str::to_owned),
+            .map(ToString::to_string),
         environment: environment(function.environment),
         tags,
     })
