@@ -39,7 +39,7 @@ pub enum ApplyAction {
 pub struct Planned {
     /// The stack's name.
     pub stack: String,
-    /// Whether the stack would be created or updated.
+    /// The kind of change to the stack.
     pub kind: PlanKind,
     /// The argument for `--execute` or `--discard`; `None` if there is nothing to change.
     pub change_set: Option<ChangeSetArn>,
@@ -109,7 +109,7 @@ pub struct Change {
     pub physical_id: Option<String>,
     /// The resource type, such as `AWS::IAM::Role`.
     pub r#type: String,
-    /// Whether a modified resource is replaced by a new one: `True`, `False` or `Conditional`.
+    /// Replacement of a modified resource by a new one: `True`, `False` or `Conditional`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replacement: Option<String>,
     /// The properties that change.

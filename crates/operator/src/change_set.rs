@@ -142,7 +142,7 @@ impl ChangeSet {
         Ok(())
     }
 
-    /// Whether the stack has another change set.
+    /// Returns whether the stack has another change set.
     async fn has_siblings(&self, client: &Client) -> Result<bool> {
         let mut pages = client
             .list_change_sets()

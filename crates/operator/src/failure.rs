@@ -27,7 +27,7 @@ impl AwsFailure {
         &self.code
     }
 
-    /// Whether AWS reports that the resource does not exist.
+    /// Returns whether AWS reports that the resource does not exist.
     pub(crate) fn is_absent(&self) -> bool {
         matches!(
             self.code.as_str(),

@@ -57,7 +57,7 @@ impl Stack {
         .await
     }
 
-    /// Whether the last operation has ended, successfully or not.
+    /// Returns whether the last operation has ended, successfully or not.
     pub(crate) fn is_settled(&self) -> bool {
         !self.status.as_str().ends_with("_IN_PROGRESS")
     }

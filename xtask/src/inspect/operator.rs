@@ -258,7 +258,7 @@ fn read<T: DeserializeOwned>(output: &str) -> Result<T> {
     })
 }
 
-/// Whether `plan` creates a role with this name: a new one, or one that replaces a role with another name.
+/// Returns whether `plan` creates a role with this name: a new one, or one that replaces a role with another name.
 pub(crate) fn creates_role(plan: &Planned, name: &RoleName) -> bool {
     plan.changes.iter().any(|change| {
         let is_new = change.action == "Add"
@@ -296,8 +296,8 @@ fn program(workspace: &Workspace) -> Result<Program> {
         .quiet())
 }
 
-/// Whether `executable` is newer than its sources, which cargo lists beside it. Only cargo knows for sure; this decides
-/// whether to announce a build.
+/// Returns whether `executable` is newer than its sources, which cargo lists beside it. It only decides whether to announce a
+/// build: cargo knows for sure.
 fn is_built(executable: &Path) -> bool {
     let modified = |path: &Path| path.metadata().and_then(|metadata| metadata.modified());
     let (Ok(built), Ok(rule)) = (

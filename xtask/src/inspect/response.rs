@@ -58,7 +58,7 @@ pub(crate) struct AccountResult {
     pub(crate) id: AccountId,
     /// The account's name in the variables file.
     pub(crate) name: Option<String>,
-    /// Whether the account was listed.
+    /// The outcome: listed, failed or skipped.
     #[serde(flatten)]
     pub(crate) outcome: AccountOutcome,
 }

@@ -103,7 +103,7 @@ impl Session {
     }
 }
 
-/// Whether the keys are valid for at least `duration`, as far as their expiry is known.
+/// Returns whether the keys are valid for at least `duration`, as far as their expiry is known.
 fn is_valid_for(keys: &Keys, duration: Duration) -> bool {
     keys.expires.is_none_or(|seconds| {
         UNIX_EPOCH + Duration::from_secs(seconds) > SystemTime::now() + duration
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     /// An operator whose n-th keys are for `accounts` and expire after `seconds`.
-    fn operator(folder: &std::path::Path, accounts: [&str; 2], seconds: u64) -> Program {
+    fn operator(directory: &std::path::Path, accounts: [&str; 2], seconds: u64) -> Program {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let ends = now.as_secs() + seconds;
         let script = format!(
@@ -133,7 +133,7 @@ mod tests {
         );
         Program::new("/bin/sh")
             .args(["-c", &script])
-            .in_folder(folder)
+            .in_folder(directory)
             .quiet()
     }
 
@@ -154,8 +154,8 @@ mod tests {
             // These expire too soon and are resolved again.
             (60, ["AKIA2", "AKIA3"]),
         ] {
-            let folder = tempfile::tempdir().unwrap();
-            let resolve = operator(folder.path(), [ACCOUNT; 2], seconds);
+            let directory = tempfile::tempdir().unwrap();
+            let resolve = operator(directory.path(), [ACCOUNT; 2], seconds);
             let session = Session::open(resolve, &region).unwrap();
             assert_eq!([key_id(&session), key_id(&session)], expected);
         }
@@ -163,8 +163,8 @@ mod tests {
 
     #[test]
     fn refreshed_keys_for_another_account_are_rejected() {
-        let folder = tempfile::tempdir().unwrap();
-        let resolve = operator(folder.path(), [ACCOUNT, "222222222222"], 60);
+        let directory = tempfile::tempdir().unwrap();
+        let resolve = operator(directory.path(), [ACCOUNT, "222222222222"], 60);
         let session = Session::open(resolve, &Region::us_east_1()).unwrap();
         let error = session.give_to(Program::new("env")).unwrap_err();
         assert!(

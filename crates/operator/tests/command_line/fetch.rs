@@ -29,8 +29,8 @@ fn fetch(aws: &FakeAws, to: &Path) -> Output {
 
 #[test]
 fn an_object_is_copied_into_the_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let to = folder.path().join("handler.zip");
+    let directory = tempfile::tempdir().unwrap();
+    let to = directory.path().join("handler.zip");
     let aws = FakeAws::start(|_, _| Response::ok("an archive"));
     assert_eq!(crate::json(&fetch(&aws, &to)), json!({"size": 10}));
     assert_eq!(fs::read(&to).unwrap(), b"an archive");
@@ -41,8 +41,8 @@ fn an_object_is_copied_into_the_file() {
 
 #[test]
 fn a_denied_object_leaves_the_file_unchanged() {
-    let folder = tempfile::tempdir().unwrap();
-    let to = folder.path().join("handler.zip");
+    let directory = tempfile::tempdir().unwrap();
+    let to = directory.path().join("handler.zip");
     fs::write(&to, "before").unwrap();
     let aws = FakeAws::start(|_, _| Response::s3_error("AccessDenied", "Access Denied"));
     let errors = failure(&fetch(&aws, &to), 1);

@@ -192,8 +192,8 @@ fn a_program_gets_the_keys_that_sts_verified() {
             "<Arn>arn:aws:iam::011111111111:user/me</Arn><UserId>AIDA</UserId><Account>011111111111</Account>",
         )
     });
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("credentials");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("credentials");
     #[expect(
         clippy::disallowed_methods,
         reason = "tests have files of their own"
