@@ -57,7 +57,7 @@ pub fn json() -> String {
 /// The table of the keys in docs/variables.md, in the order of their definition.
 pub fn markdown_table() -> String {
     let mut lines = vec![
-        "| key | default | values | what it is |".to_owned(),
+        "| key | default | values | meaning |".to_owned(),
         "|---|---|---|---|".to_owned(),
     ];
     lines.extend(rows("", Variables::keys()));
