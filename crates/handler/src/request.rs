@@ -1,4 +1,4 @@
-//! What a call is for: the filter of its event, and where an earlier call left off.
+//! The request of an invocation: what to list, and where an earlier invocation stopped.
 
 use std::collections::BTreeSet;
 
@@ -6,51 +6,54 @@ use contract::{AccountId, InvalidValue};
 
 use crate::prefix_checksum::PassedAccounts;
 
-/// What a call is asked to do, in terms of the stage's accounts.
+/// The request of an invocation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Request {
-    /// What is listed, and how much of it is told.
+    /// What to list.
     pub(crate) filter: Filter,
-    /// Where an earlier call left off.
+    /// Where an earlier invocation stopped.
     pub(crate) resume: Option<Position>,
 }
 
-/// What is listed, and how much of it is told: the same in every call of a chain.
+/// What to list; the same for all invocations that continue each other.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Filter {
-    /// These accounts alone, at least one; all of the stage's where there is nothing.
+    /// At least one account, or `None` for all accounts of the stage.
     pub(crate) accounts: Option<BTreeSet<AccountId>>,
-    /// Buckets alone whose names begin so; never empty.
+    /// The prefix of the bucket names; never empty.
     pub(crate) prefix: Option<String>,
-    /// Whether region and date of creation are told as well.
+    /// Return the region and creation date of each bucket, too.
     pub(crate) detail: bool,
 }
 
-/// A place in the accounts of a call.
+/// A position in the accounts of a stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Position {
     /// The account to continue with.
     pub(crate) from: AccountId,
-    /// The accounts of a list before it. An organization has none: its accounts are in the order of their IDs, and come and
-    /// go.
+    /// The accounts before it in a list. `None` for an organization, whose accounts come and go and are ordered by ID.
     pub(crate) passed: Option<PassedAccounts>,
 }
 
-/// Whether a bucket's name can begin so: at most 255 letters, digits, and `.`, `_` and `-`, as the oldest buckets of
-/// `us-east-1` may still have them (S3 user guide, "General purpose bucket naming rules"). Empty is any name.
+/// Checks that a bucket name can start with `text`: at most 255 letters, digits, `.`, `_` and `-`, which the oldest buckets
+/// of `us-east-1` may still have (S3 user guide, "General purpose bucket naming rules"). Every name starts with an empty
+/// prefix.
 ///
-/// S3 itself would answer that there is no such bucket, which reads as if there were none.
+/// S3 would return an empty list for an invalid prefix, as if there were no such bucket.
+///
+/// # Errors
+/// No bucket name can start with `text`.
 pub(crate) fn check_prefix(text: &str) -> Result<(), InvalidValue> {
-    const LONGEST: usize = 255;
+    const MAX_LENGTH: usize = 255;
     let invalid = |problem: String| Err(InvalidValue::new("bucket prefix", text, problem));
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     match text.chars().find(|&c| !is_allowed(c)) {
         Some(other) => invalid(format!(
-            "contains `{}`, and the name of a bucket has letters, digits and . _ - alone",
+            "contains `{}`; bucket names have only letters, digits and . _ -",
             other.escape_debug()
         )),
-        None if text.len() > LONGEST => invalid(format!(
-            "has {} characters, and no bucket's name has more than {LONGEST}",
+        None if text.len() > MAX_LENGTH => invalid(format!(
+            "has {} characters; bucket names have at most {MAX_LENGTH}",
             text.len()
         )),
         None => Ok(()),
@@ -62,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prefixes_that_a_name_can_have() {
+    fn a_prefix_is_checked_as_a_name_is() {
         let longest = "x".repeat(255);
         for prefix in ["", "a", "Logs_2026.", "-", &longest] {
             assert_eq!(check_prefix(prefix), Ok(()), "{prefix}");

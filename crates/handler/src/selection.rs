@@ -102,9 +102,9 @@ fn all_of(targets: &[Target]) -> PassedAccounts {
 fn changed(from: &AccountId) -> InvalidEvent {
     InvalidEvent::new(
         format!(
-            "`resume` goes on with account {from}, and the stage's accounts up to that one are not what they were when the token was given"
+            "`resume` continues with account {from}, but the accounts of the stage before it have changed"
         ),
-        Some("the stage was deployed again in between: leave `resume` out to begin anew"),
+        Some("the stage was deployed again; omit `resume` to start again"),
     )
 }
 
@@ -123,19 +123,19 @@ fn unknown_accounts(unknown: &[&AccountId], source: AccountSource<'_>) -> Invali
         more => format!(" and {more} more"),
     };
     let hint = match source {
-        AccountSource::List => "an event can leave accounts of the stage out, and add none to them",
+        AccountSource::List => "an event can only select accounts that the stage contains",
         AccountSource::Organization(Organization { exclude, .. })
             if unknown.iter().any(|&one| exclude.contains(one)) =>
         {
-            "the stage excludes accounts by `exclude`, which wins"
+            "the stage excludes some of them with `exclude`"
         }
         AccountSource::Organization(_) => {
-            "an account may be closed or suspended, or lie in none of the stage's organizational units"
+            "check that the account is active and in one of the stage's organizational units, not closed or suspended"
         }
     };
     InvalidEvent::new(
         format!(
-            "`accounts`: {noun} {}{more} {verb} not among those that this stage lists",
+            "`accounts`: {noun} {}{more} {verb} not in this stage",
             named.join(", ")
         ),
         Some(hint),
@@ -218,7 +218,10 @@ mod tests {
     fn what_the_stage_does_not_have_is_an_error() {
         let message = |result: Result<Selected, InvalidEvent>| result.unwrap_err().to_string();
         let one = message(list(&["1"], &request(Some(&["1", "9"]), None)));
-        assert!(one.contains("account 000000000009 is not among"), "{one}");
+        assert!(
+            one.contains("account 000000000009 is not in this stage"),
+            "{one}"
+        );
         let many: Vec<String> = (10..30).map(|number| number.to_string()).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         let many = message(list(&["1"], &request(Some(&many), None)));

@@ -19,7 +19,7 @@ const VERSION: u32 = 3;
 /// Why a text is no token of this function; continues "`resume` …".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidToken {
-    #[error("is not a token that this function gave")]
+    #[error("is not a token of this function")]
     Garbage,
     #[error("is a token of another version of the function")]
     Version,

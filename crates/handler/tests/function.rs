@@ -117,7 +117,7 @@ async fn an_event_that_is_not_json_is_invalid_and_ends_nothing() {
         let outcome = function.invoke(event).await;
         assert_eq!(outcome.error_type().unwrap(), "InvalidEvent");
         let message = outcome.json()["errorMessage"].to_string();
-        assert!(message.contains("is not JSON"), "{message}");
+        assert!(message.contains("invalid JSON"), "{message}");
     }
     let outcome = function.invoke("").await;
     assert_eq!(outcome.json()["body"], r#"["a"]"#);
@@ -150,9 +150,12 @@ async fn an_event_narrows_the_one_target_too() {
     for (event, part) in [
         (
             r#"{"accounts": ["333333333333"]}"#,
-            "account 333333333333 is not among those",
+            "account 333333333333 is not in this stage",
         ),
-        (r#"{"accounts": "222222222222"}"#, "`accounts` is a text"),
+        (
+            r#"{"accounts": "222222222222"}"#,
+            "`accounts`: expected a list of account IDs, got a string",
+        ),
         (r#"{"resume": "e30="}"#, "`resume`"),
     ] {
         let outcome = function.invoke(event).await;
