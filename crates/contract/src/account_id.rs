@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn other_lengths_and_characters_are_refused() {
+    fn other_lengths_and_characters_are_rejected() {
         for text in [
             "",
             "1",

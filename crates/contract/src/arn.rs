@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_role_arn_is_refused() {
+    fn what_is_no_role_arn_is_rejected() {
         for text in [
             "",
             "MyS3ReadRole",

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use crate::{
     InvalidValue,
-    invalid::{is_name_character, refuse_other_characters, refuse_other_lengths},
+    invalid::{check_characters, check_length, is_name_character},
     string_type::string_type,
 };
 
@@ -24,10 +24,8 @@ impl FromStr for ExternalId {
     /// Another length or character.
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let allowed = |character| is_name_character(character) || matches!(character, ':' | '/');
-        refuse_other_lengths(text, 2, 1224)
-            .and_then(|()| {
-                refuse_other_characters(text, allowed, "letters, digits and _ + = , . @ : / -")
-            })
+        check_length(text, 2, 1224)
+            .and_then(|()| check_characters(text, allowed, "letters, digits and _ + = , . @ : / -"))
             .map_err(|problem| InvalidValue::new("external ID", text, problem))?;
         Ok(Self(text.to_owned()))
     }

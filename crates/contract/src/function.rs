@@ -1,4 +1,4 @@
-//! The function's configuration: what the generator writes and the function reads.
+//! The function's configuration, which the generator writes and the function reads.
 
 use std::{collections::BTreeMap, str::FromStr};
 
@@ -9,19 +9,19 @@ use crate::{
 
 /// The names of the function's environment variables.
 pub mod variable {
-    /// The account to list: 12 digits. Required, unless there is a `targets.json`.
+    /// The account to list: 12 digits. Required without a `targets.json`.
     pub const TARGET_ACCOUNT_ID: &str = "TARGET_ACCOUNT_ID";
-    /// The role to assume there: `NAME` or `path/NAME`. Required, unless there is a `targets.json`.
+    /// The role to assume there: `NAME` or `path/NAME`. Required without a `targets.json`.
     pub const S3_READ_ROLE: &str = "S3_READ_ROLE";
-    /// The external ID that the role's trust policy asks for. Optional.
+    /// The external ID that the role's trust policy requires. Optional.
     pub const EXTERNAL_ID: &str = "EXTERNAL_ID";
-    /// Whether sessions are narrowed to listing buckets: `on` (the default) or `off`. Optional.
+    /// `on` (the default) limits sessions to listing buckets, `off` does not. Optional.
     pub const SESSION_POLICY: &str = "SESSION_POLICY";
-    /// How much to log: trace, debug, info, warn or error. Optional; Lambda's own `AWS_LAMBDA_LOG_LEVEL`, where its
-    /// logging configuration sets it, wins.
+    /// The log level: trace, debug, info, warn or error. Optional; `AWS_LAMBDA_LOG_LEVEL`, which Lambda's logging
+    /// configuration sets, takes precedence.
     pub const LOG_LEVEL: &str = "LOG_LEVEL";
 
-    /// All of them.
+    /// All names.
     pub const ALL: [&str; 5] = [
         TARGET_ACCOUNT_ID,
         S3_READ_ROLE,
@@ -30,72 +30,73 @@ pub mod variable {
         LOG_LEVEL,
     ];
 
-    /// Those that name the one target of the seed's form.
+    /// The names that describe the target of the single-account form.
     pub const TARGET: [&str; 3] = [TARGET_ACCOUNT_ID, S3_READ_ROLE, EXTERNAL_ID];
 }
 
-/// What the function is told: by its environment and, of many targets, by the file beside it.
+/// The function's configuration: environment variables and, for more than one account, `targets.json`.
 ///
-/// [`read`](Self::read) is the inverse of [`to_environment`](Self::to_environment) and
-/// [`targets_file`](Self::targets_file) together.
+/// [`read`](Self::read) is the inverse of [`to_environment`](Self::to_environment) with
+/// [`targets_file`](Self::targets_file).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunctionConfiguration {
-    /// Which accounts to list.
+    /// The accounts to list.
     pub selection: Selection,
-    /// Whether sessions are narrowed.
+    /// The limit of every session.
     pub session_policy: SessionPolicy,
-    /// How much to log, where the stage says so.
+    /// The log level, if the stage sets one.
     pub log_level: Option<LogLevel>,
 }
 
 /// The two forms of a stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
-    /// One target by a role, named by environment variables, which carry neither its name nor a region; the answer is
-    /// the plain list of its buckets.
+    /// One target with a role, in environment variables, which have neither its name nor a region. The response is the
+    /// plain list of its buckets.
     One(Target),
-    /// The targets of `targets.json`; the answer tells of each.
+    /// The accounts of `targets.json`. The response has an entry for each.
     Many(TargetsFile),
 }
 
-/// What is missing or cannot be in the function's configuration.
+/// A missing or invalid value in the function's configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigurationFault {
+pub enum ConfigurationProblem {
     /// A required variable is not set.
     #[error("environment variable {0} is not set")]
     Missing(&'static str),
-    /// A variable's value does not have its form.
+    /// A variable has an invalid value.
     #[error("environment variable {variable}: {source}")]
     Invalid {
         /// The variable.
         variable: &'static str,
-        /// What is wrong with its value.
+        /// The problem with its value.
         source: InvalidValue,
     },
-    /// A variable names a target although there is a file of targets.
-    #[error("environment variable {0} is set, and there is a {file} as well", file = TargetsFile::NAME)]
+    /// A variable describes a target, but there is also a `targets.json`.
+    #[error("environment variable {0} is set, but there is also a {file}", file = TargetsFile::NAME)]
     Both(&'static str),
-    /// The file of targets has a fault.
+    /// `targets.json` exists, but reading it fails.
+    #[error("failed to read {file}: {0}", file = TargetsFile::NAME)]
+    Unreadable(String),
+    /// `targets.json` is invalid.
     #[error(transparent)]
-    Targets(#[from] TargetsFileError),
+    TargetsFile(#[from] TargetsFileError),
 }
 
-impl ConfigurationFault {
-    /// How to mend it, where that is known.
+impl ConfigurationProblem {
+    /// How to fix it, if known.
     pub fn hint(&self) -> Option<&str> {
         match self {
-            Self::Missing(_) => None,
+            Self::Missing(_) | Self::Unreadable(_) => None,
             Self::Invalid { source, .. } => source.hint(),
-            Self::Both(_) => {
-                Some("the accounts stand in one of the two: deploy again, or remove the variable")
-            }
-            Self::Targets(error) => Some(error.hint()),
+            Self::Both(_) => Some("deploy again, or remove the variable"),
+            Self::TargetsFile(error) => Some(error.hint()),
         }
     }
 }
 
 impl FunctionConfiguration {
-    /// The environment variables that carry this configuration, by name.
+    /// The environment variables for this configuration, by name.
     pub fn to_environment(&self) -> BTreeMap<&'static str, String> {
         let Self {
             selection,
@@ -121,7 +122,7 @@ impl FunctionConfiguration {
         .collect()
     }
 
-    /// The file that carries the targets, where there are many.
+    /// The `targets.json` for this configuration, if there are many targets.
     pub fn targets_file(&self) -> Option<&TargetsFile> {
         match &self.selection {
             Selection::One(_) => None,
@@ -129,20 +130,19 @@ impl FunctionConfiguration {
         }
     }
 
-    /// Reads the configuration: variables through `lookup`, which gives a variable's value, and the text of
-    /// `targets.json`, where there is one.
+    /// Reads the configuration from variables, whose values `lookup` returns, and the text of `targets.json`, if any.
     ///
-    /// An empty value of an optional variable counts as not set: that is how the Lambda console leaves a cleared one.
+    /// An optional variable with an empty value counts as not set: the Lambda console leaves cleared variables empty.
     ///
     /// # Errors
-    /// Every fault, not the first alone.
+    /// All problems, but only the first one in `targets.json`.
     pub fn read(
         lookup: impl Fn(&str) -> Option<String>,
         targets: Option<&str>,
-    ) -> Result<Self, Vec<ConfigurationFault>> {
+    ) -> Result<Self, Vec<ConfigurationProblem>> {
         let mut reader = Reader {
             lookup,
-            faults: Vec::new(),
+            problems: Vec::new(),
         };
         let selection = match targets {
             None => reader.one(),
@@ -153,19 +153,19 @@ impl FunctionConfiguration {
             .unwrap_or_default();
         let log_level = reader.optional(variable::LOG_LEVEL);
         match selection {
-            Some(selection) if reader.faults.is_empty() => Ok(Self {
+            Some(selection) if reader.problems.is_empty() => Ok(Self {
                 selection,
                 session_policy,
                 log_level,
             }),
-            _ => Err(reader.faults),
+            _ => Err(reader.problems),
         }
     }
 }
 
 struct Reader<F> {
     lookup: F,
-    faults: Vec<ConfigurationFault>,
+    problems: Vec<ConfigurationProblem>,
 }
 
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
@@ -187,23 +187,23 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     fn many(&mut self, text: &str) -> Option<Selection> {
         for name in variable::TARGET {
             if (self.lookup)(name).is_some_and(|value| !value.is_empty()) {
-                self.faults.push(ConfigurationFault::Both(name));
+                self.problems.push(ConfigurationProblem::Both(name));
             }
         }
         let file = TargetsFile::from_json(text)
-            .map_err(|error| self.faults.push(error.into()))
+            .map_err(|error| self.problems.push(error.into()))
             .ok()?;
-        self.refuse_other_partitions(&file);
+        self.reject_other_partitions(&file);
         Some(Selection::Many(file))
     }
 
-    /// Lambda sets `AWS_REGION`; the generator checks the same where it reads the variables file.
-    fn refuse_other_partitions(&mut self, file: &TargetsFile) {
+    /// Lambda sets `AWS_REGION`. The generator makes the same check in the variables file.
+    fn reject_other_partitions(&mut self, file: &TargetsFile) {
         let own = (self.lookup)("AWS_REGION").and_then(|region| region.parse::<Region>().ok());
         let (Some(own), Accounts::Targets(targets)) = (own, file.accounts()) else {
             return;
         };
-        let faults = targets.iter().enumerate().filter_map(|(index, target)| {
+        let problems = targets.iter().enumerate().filter_map(|(index, target)| {
             let region = target.region.as_ref()?;
             (region.partition() != own.partition()).then(|| {
                 let problem = format!(
@@ -215,14 +215,14 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
                 TargetsFileError::at(&format!("targets[{index}].region"), problem).into()
             })
         });
-        self.faults.extend(faults);
+        self.problems.extend(problems);
     }
 
     fn required<T: FromStr<Err = InvalidValue>>(&mut self, variable: &'static str) -> Option<T> {
         if let Some(text) = (self.lookup)(variable) {
             self.parse(variable, &text)
         } else {
-            self.faults.push(ConfigurationFault::Missing(variable));
+            self.problems.push(ConfigurationProblem::Missing(variable));
             None
         }
     }
@@ -239,8 +239,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     ) -> Option<T> {
         text.parse()
             .map_err(|source| {
-                self.faults
-                    .push(ConfigurationFault::Invalid { variable, source });
+                self.problems
+                    .push(ConfigurationProblem::Invalid { variable, source });
             })
             .ok()
     }
@@ -258,7 +258,9 @@ mod tests {
         }
     }
 
-    fn read(variables: &[(&str, &str)]) -> Result<FunctionConfiguration, Vec<ConfigurationFault>> {
+    fn read(
+        variables: &[(&str, &str)],
+    ) -> Result<FunctionConfiguration, Vec<ConfigurationProblem>> {
         FunctionConfiguration::read(lookup(variables), None)
     }
 
@@ -274,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn the_two_variables_of_the_seed_are_enough() {
+    fn two_variables_are_enough() {
         let configuration = read(&[
             ("TARGET_ACCOUNT_ID", "022222222222"),
             ("S3_READ_ROLE", "team/MyS3ReadRole"),
@@ -319,20 +321,20 @@ mod tests {
             ("EXTERNAL_ID", "audit"),
         ];
         let file = targets().to_json();
-        let faults = FunctionConfiguration::read(lookup(&variables), Some(&file)).unwrap_err();
+        let problems = FunctionConfiguration::read(lookup(&variables), Some(&file)).unwrap_err();
         assert_eq!(
-            faults,
+            problems,
             [
-                ConfigurationFault::Both("TARGET_ACCOUNT_ID"),
-                ConfigurationFault::Both("EXTERNAL_ID")
+                ConfigurationProblem::Both("TARGET_ACCOUNT_ID"),
+                ConfigurationProblem::Both("EXTERNAL_ID")
             ]
         );
-        let faults = FunctionConfiguration::read(lookup(&variables), Some("{}")).unwrap_err();
-        assert_eq!(faults.len(), 3, "{faults:#?}");
+        let problems = FunctionConfiguration::read(lookup(&variables), Some("{}")).unwrap_err();
+        assert_eq!(problems.len(), 3, "{problems:#?}");
     }
 
     #[test]
-    fn a_region_of_another_partition_than_the_functions_is_refused() {
+    fn a_region_of_another_partition_than_the_functions_is_rejected() {
         let in_region = |region: &str| {
             let target = Target {
                 region: Some(region.parse().unwrap()),
@@ -344,23 +346,23 @@ mod tests {
             FunctionConfiguration::read(lookup(&variables), Some(&file.to_json()))
         };
         assert!(in_region("us-east-1").is_ok());
-        let faults = in_region("cn-north-1").unwrap_err();
+        let problems = in_region("cn-north-1").unwrap_err();
         assert_eq!(
-            faults[0].to_string(),
+            problems[0].to_string(),
             "targets.json: targets[0].region: cn-north-1 is in partition aws-cn, but the function runs in eu-central-1, in \
              partition aws; credentials are valid in one partition only"
         );
     }
 
     #[test]
-    fn every_fault_is_reported() {
-        let faults = read(&[
+    fn every_problem_is_reported() {
+        let problems = read(&[
             ("TARGET_ACCOUNT_ID", "12"),
             ("EXTERNAL_ID", "x"),
             ("LOG_LEVEL", "loud"),
         ])
         .unwrap_err();
-        let text: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert_eq!(text.len(), 4, "{text:#?}");
         assert!(text[1].contains("S3_READ_ROLE is not set"), "{text:#?}");
     }

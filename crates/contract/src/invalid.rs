@@ -1,11 +1,11 @@
-//! The one error of a value that is not what it should be.
+//! The error of an invalid value.
 
 use std::fmt;
 
-/// A value from outside that does not have the form of its type.
+/// A value from outside that is invalid for its type.
 ///
-/// Displays as `account id `12345` has 5 characters, not 12 digits`: lower case, no final period, so that it can stand
-/// inside a longer message. The value is shown with control characters escaped and cut after 80 characters.
+/// Displays as `account ID `12345` has 5 digits, not 12`: lower case and without a period, to be part of a longer message.
+/// Control characters in the value are escaped, and it is cut after 80 characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidValue {
     what: &'static str,
@@ -15,7 +15,7 @@ pub struct InvalidValue {
 }
 
 impl InvalidValue {
-    /// A fault of `value`, which was to be a `what` (`"account id"`); `problem` continues the sentence.
+    /// A problem with `value`, which should be a `what` (`"account ID"`); `problem` continues the sentence.
     pub fn new(what: &'static str, value: &str, problem: impl Into<String>) -> Self {
         Self {
             what,
@@ -25,24 +25,24 @@ impl InvalidValue {
         }
     }
 
-    /// Adds how to mend it: a whole sentence without a final period.
+    /// Adds how to fix it: an imperative or a sentence, without a final period.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// What the value was to be, such as `account id`.
+    /// The expected kind of value, such as `account ID`.
     pub fn what(&self) -> &'static str {
         self.what
     }
 
-    /// What is wrong with the value; continues "the account id …".
+    /// The problem with the value; continues "the account ID …".
     pub fn problem(&self) -> &str {
         &self.problem
     }
 
-    /// How to mend it, where that is known.
+    /// How to fix it, if known.
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
     }
@@ -57,20 +57,20 @@ impl fmt::Display for InvalidValue {
 impl std::error::Error for InvalidValue {}
 
 fn shorten(value: &str) -> String {
-    const LONGEST: usize = 80;
+    const MAX_LENGTH: usize = 80;
     let mut shown: String = value
         .chars()
-        .take(LONGEST)
+        .take(MAX_LENGTH)
         .flat_map(char::escape_debug)
         .collect();
-    if value.chars().nth(LONGEST).is_some() {
+    if value.chars().nth(MAX_LENGTH).is_some() {
         shown.push('…');
     }
     shown
 }
 
-/// The first character of `value` that `allowed` refuses, as a problem to report: `contains ` `, which is not one of …`.
-pub(crate) fn refuse_other_characters(
+/// Rejects a `value` with a character that is not `allowed`; `named` lists the allowed characters in words.
+pub(crate) fn check_characters(
     value: &str,
     allowed: fn(char) -> bool,
     named: &str,
@@ -89,17 +89,17 @@ pub(crate) fn is_name_character(character: char) -> bool {
     character.is_ascii_alphanumeric() || "_+=,.@-".contains(character)
 }
 
-/// How [`is_name_character`] is told to a person.
+/// [`is_name_character`] in words.
 pub(crate) const NAME_CHARACTERS: &str = "letters, digits and _ + = , . @ -";
 
-/// The length of `value` in characters must lie in `least..=most`.
-pub(crate) fn refuse_other_lengths(value: &str, least: usize, most: usize) -> Result<(), String> {
+/// Rejects a `value` whose length in characters is not in `min..=max`.
+pub(crate) fn check_length(value: &str, min: usize, max: usize) -> Result<(), String> {
     let length = value.chars().count();
     if length == 0 {
         Err("is empty".to_owned())
-    } else if length < least || length > most {
+    } else if length < min || length > max {
         Err(format!(
-            "has {length} characters; allowed are {least} to {most}"
+            "has {length} characters; allowed are {min} to {max}"
         ))
     } else {
         Ok(())

@@ -1,13 +1,13 @@
-//! The words that the function and its generator share.
+//! The types that the function and its generator share.
 //!
-//! Everything that crosses a boundary (a variables file, an environment variable, an answer of AWS) becomes one of
-//! these types at the door, or an [`InvalidValue`] that says what was wrong and how to mend it. Inside, nothing is
-//! checked twice. Each type carries its limits and the page they come from.
+//! Every value from outside (a variables file, an environment variable, a response from AWS) is parsed into one of these
+//! types or into an [`InvalidValue`], which names the problem and the fix. Nothing is checked again after that. Each type
+//! documents its limits and their source.
 //!
-//! [`FunctionConfiguration`] (environment variables, one target) and [`TargetsFile`] (a file, many) are the one
-//! definition of what the generator writes and the function reads, so that the two cannot drift apart.
+//! [`FunctionConfiguration`] (environment variables, one target) and [`TargetsFile`] (a file, many targets) define once
+//! what the generator writes and the function reads.
 //!
-//! What is *not* here: the AWS SDK, files, YAML, the network. This crate is compiled into both halves and stays small.
+//! The AWS SDK, files, YAML and the network do not belong here: this crate is compiled into both programs and stays small.
 
 mod account_id;
 mod arn;
@@ -32,7 +32,7 @@ pub use account_id::AccountId;
 pub use arn::{RoleArn, account_of_arn};
 pub use concurrency::Concurrency;
 pub use external_id::ExternalId;
-pub use function::{ConfigurationFault, FunctionConfiguration, Selection, variable};
+pub use function::{ConfigurationProblem, FunctionConfiguration, Selection, variable};
 pub use invalid::InvalidValue;
 pub use log_level::LogLevel;
 pub use organization::{Organization, OrganizationId, UnitId, Units};

@@ -1,9 +1,8 @@
-//! Text from outside that is shown to a person.
+//! Escapes text from outside before it is shown.
 
 use std::borrow::Cow;
 
-/// `text` with each character that cannot be seen, or that could move the cursor or reorder what is shown, as an escape
-/// such as `\u{202e}`.
+/// Escapes the characters of `text` that are invisible, move the cursor or reorder text, such as `\u{202e}`.
 ///
 /// These are the control and format characters, separators other than the space, and code points without a character
 /// (Unicode categories Cc, Cf, Zl, Zp, Zs, Co and Cn). Letters and marks of every script stay as they are.
@@ -37,7 +36,7 @@ fn is_printable(character: char) -> bool {
     if character.is_ascii() {
         return !character.is_ascii_control();
     }
-    // The standard library's table of what `Debug` prints. A string's marks are escaped only where they come first.
+    // Uses the table of `Debug` in the standard library, which escapes combining marks only at the start of a string.
     let mut buffer = [b'x'; 5];
     character.encode_utf8(&mut buffer[1..]);
     std::str::from_utf8(&buffer[..=character.len_utf8()])

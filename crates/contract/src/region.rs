@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_region_is_refused() {
+    fn what_is_no_region_is_rejected() {
         for text in [
             "",
             "us-east",

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use crate::{
     InvalidValue,
-    invalid::{NAME_CHARACTERS, is_name_character, refuse_other_characters, refuse_other_lengths},
+    invalid::{NAME_CHARACTERS, check_characters, check_length, is_name_character},
     string_type::string_type,
 };
 
@@ -77,9 +77,9 @@ impl FromStr for RoleName {
             .flat_map(|path| path.split('/'))
             .chain([name])
         {
-            refuse_other_characters(part, is_name_character, NAME_CHARACTERS).map_err(error)?;
+            check_characters(part, is_name_character, NAME_CHARACTERS).map_err(error)?;
         }
-        refuse_other_lengths(name, 1, 64).map_err(|problem| {
+        check_length(name, 1, 64).map_err(|problem| {
             if path.is_some() {
                 error(format!("has a name that {problem}"))
             } else {
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_iam_refuses_is_refused() {
+    fn what_iam_refuses_is_rejected() {
         let long = "x".repeat(65);
         let deep = format!("{}/Name", "x".repeat(511));
         for text in [
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn an_arn_is_refused_with_the_name_to_write() {
+    fn an_arn_is_rejected_with_the_name_to_write() {
         let error = "arn:aws:iam::222222222222:role/team/Reader"
             .parse::<RoleName>()
             .unwrap_err();

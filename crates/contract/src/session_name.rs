@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use crate::{
     InvalidValue,
-    invalid::{NAME_CHARACTERS, is_name_character, refuse_other_characters, refuse_other_lengths},
+    invalid::{NAME_CHARACTERS, check_characters, check_length, is_name_character},
     string_type::string_type,
 };
 
@@ -29,8 +29,8 @@ impl FromStr for SessionName {
     /// # Errors
     /// Another length or character.
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        refuse_other_lengths(text, 2, 64)
-            .and_then(|()| refuse_other_characters(text, is_name_character, NAME_CHARACTERS))
+        check_length(text, 2, 64)
+            .and_then(|()| check_characters(text, is_name_character, NAME_CHARACTERS))
             .map_err(|problem| InvalidValue::new("session name", text, problem))?;
         Ok(Self(text.to_owned()))
     }

@@ -1,15 +1,14 @@
-//! What every type that is a checked string has in common.
+//! The common implementations of validated strings.
 
-/// Gives a newtype over `String` with a `FromStr` its `Display`, `as_str` and serde both ways; with the feature
-/// `schema`, also its place in the JSON Schema, from its `PATTERN`.
+/// Implements `Display`, `as_str`, `Serialize` and `Deserialize` for a newtype over `String` that implements `FromStr`.
+/// With the feature `schema`, also implements `JsonSchema` from its `PATTERN`.
 macro_rules! string_type {
     ($type:ident, pattern: $pattern:literal) => {
         impl $type {
-            /// The form as a regular expression, for the JSON Schema and for editors; [`FromStr`](std::str::FromStr)
-            /// decides.
+            /// A regular expression for the JSON Schema and for editors. [`FromStr`](std::str::FromStr) may be stricter.
             pub const PATTERN: &'static str = $pattern;
 
-            /// The text as it was given.
+            /// The original text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }

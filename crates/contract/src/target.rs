@@ -2,35 +2,35 @@
 
 use crate::{AccountId, ExternalId, Partition, Region, RoleArn, RoleName, TargetName};
 
-/// An account to list, and how to get in.
+/// An account to list, and the access to it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Target {
     /// The account that owns the buckets.
     pub account: AccountId,
-    /// What a person calls it.
+    /// Its name in responses and logs.
     pub name: Option<TargetName>,
-    /// Which credentials list it.
+    /// The credentials to list it with.
     pub access: Access,
-    /// The region whose STS and S3 are asked for this target, where it is not the stage's; in the stage's partition.
+    /// The region of STS and S3 for this target, if it differs from the stage's; in the stage's partition.
     pub region: Option<Region>,
 }
 
-/// Which credentials list an account.
+/// The credentials to list an account with.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Access {
     /// A session of a role in that account.
     Role {
-        /// The role to assume, which may list the buckets.
+        /// The role to assume, which is allowed to list the buckets.
         role: RoleName,
-        /// The external ID that the role's trust policy asks for, if it does.
+        /// The external ID that the role's trust policy requires, if any.
         external_id: Option<ExternalId>,
     },
-    /// The function's own: its execution role's, in the Admin account itself.
+    /// The function's own, from its execution role, in the Admin account.
     Own,
 }
 
 impl Target {
-    /// An account to list by a role in it.
+    /// An account to list with a role in it.
     pub fn by_role(account: AccountId, role: RoleName) -> Self {
         Self {
             account,
@@ -53,7 +53,7 @@ impl Target {
         }
     }
 
-    /// The same target, whose role is assumed with an external ID. The function's own credentials need none.
+    /// Adds an external ID to assume the role with. Has no effect without a role.
     #[must_use]
     pub fn with_external_id(mut self, id: ExternalId) -> Self {
         if let Access::Role { external_id, .. } = &mut self.access {
@@ -62,7 +62,7 @@ impl Target {
         self
     }
 
-    /// The role to assume, where one is.
+    /// The role to assume, if any.
     pub fn role(&self) -> Option<&RoleName> {
         match &self.access {
             Access::Role { role, .. } => Some(role),
@@ -70,7 +70,7 @@ impl Target {
         }
     }
 
-    /// The external ID to assume it with, where there is one.
+    /// The external ID to assume the role with, if any.
     pub fn external_id(&self) -> Option<&ExternalId> {
         match &self.access {
             Access::Role { external_id, .. } => external_id.as_ref(),
@@ -78,7 +78,7 @@ impl Target {
         }
     }
 
-    /// The ARN of the role to assume, where one is. The partition is the caller's: no role is assumed across partitions.
+    /// The ARN of the role to assume, if any. `partition` is the caller's: roles cannot be assumed across partitions.
     pub fn role_arn(&self, partition: Partition) -> Option<RoleArn> {
         Some(RoleArn {
             partition,

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::{InvalidValue, invalid::refuse_other_lengths, string_type::string_type};
+use crate::{InvalidValue, invalid::check_length, string_type::string_type};
 
 /// The name that a person gives a target, for answers and logs; AWS never sees it.
 ///
@@ -21,7 +21,7 @@ impl FromStr for TargetName {
     /// # Errors
     /// Another length or character, or a space at either end.
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        refuse_other_lengths(text, 1, 128)
+        check_length(text, 1, 128)
             .and_then(|()| match text.chars().find(|&c| !is_allowed(c)) {
                 Some(character) => Err(format!(
                     "contains `{}`; allowed are letters, digits, spaces and ASCII punctuation but quotes, backslashes and braces",
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_mean_something_elsewhere_is_refused() {
+    fn what_would_mean_something_elsewhere_is_rejected() {
         for text in [
             "",
             " a",

@@ -1,14 +1,14 @@
-//! The SDK's configuration, from the variables that Lambda sets.
+//! Configures the SDK from the variables that Lambda sets.
 //!
 //! Lambda hands a function its execution role's credentials and its region in environment variables (Lambda developer
-//! guide, "Defined runtime environment variables"), so nothing else is looked at: no profile, no metadata service. For
-//! emulators, VPC endpoints and FIPS the variables of the AWS SDKs and Tools reference guide work as they do elsewhere:
+//! guide, "Defined runtime environment variables"), so profiles and metadata services are not read. For emulators, VPC
+//! endpoints and FIPS, these variables work as documented in the AWS SDKs and Tools reference guide:
 //! `AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_STS`, `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL_ORGANIZATIONS`,
-//! `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`, `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`. Other roots of trust than those compiled
-//! in are named by `SSL_CERT_FILE` and `SSL_CERT_DIR` (OpenSSL), or, where neither is set, by `AWS_CA_BUNDLE`.
+//! `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`, `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`.
+//! `SSL_CERT_FILE` and `SSL_CERT_DIR` (OpenSSL) or, if neither is set, `AWS_CA_BUNDLE` replace the compiled-in roots.
 //!
-//! Two things are other than elsewhere. An endpoint without TLS would show a session's token to the network, so that it
-//! must be on loopback, or `ALLOW_HTTP_ENDPOINT` be `true`. And proxies are not supported: one that is set is reported.
+//! There are two differences. An endpoint without TLS must be on loopback, unless `ALLOW_HTTP_ENDPOINT` is `true`, because
+//! the network could read a session's token. Proxies are not supported; a configured one is logged.
 
 use std::{collections::HashMap, env::split_paths, net::IpAddr, path::PathBuf, str::FromStr};
 
@@ -18,11 +18,11 @@ use aws_types::{
     SdkConfig,
     service_config::{LoadServiceConfig, ServiceConfigKey},
 };
-use contract::{ConfigurationFault, InvalidValue, Region};
+use contract::{ConfigurationProblem, InvalidValue, Region};
 use cross_account::Roots;
 
 const ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
-/// Those of single services, by the services' ids, as the SDK names them.
+/// The variables for single services, by the SDK's service ID.
 const SERVICE_ENDPOINT_URLS: [(&str, &str); 3] = [
     ("STS", "AWS_ENDPOINT_URL_STS"),
     ("S3", "AWS_ENDPOINT_URL_S3"),
@@ -33,21 +33,21 @@ const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
 const SSL_CERT_DIR: &str = "SSL_CERT_DIR";
 const AWS_CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 
-/// What the SDK needs to know.
+/// Builds the SDK's configuration.
 ///
 /// # Errors
-/// Every fault: a region or credentials that are missing, as they are when this runs outside of Lambda; certificates that
-/// cannot be read; or an endpoint that is no URL, or without TLS.
+/// All problems: the region or credentials are missing, as outside Lambda; certificates cannot be read; or an endpoint is
+/// not a URL or has no TLS.
 pub(crate) fn from_environment(
     lookup: impl Fn(&str) -> Option<String>,
-) -> Result<SdkConfig, Vec<ConfigurationFault>> {
+) -> Result<SdkConfig, Vec<ConfigurationProblem>> {
     let required = |variable: &'static str| {
         lookup(variable)
             .filter(|value| !value.is_empty())
-            .ok_or(ConfigurationFault::Missing(variable))
+            .ok_or(ConfigurationProblem::Missing(variable))
     };
     let region = required("AWS_REGION").and_then(|text| {
-        Region::from_str(&text).map_err(|source| ConfigurationFault::Invalid {
+        Region::from_str(&text).map_err(|source| ConfigurationProblem::Invalid {
             variable: "AWS_REGION",
             source,
         })
@@ -62,14 +62,14 @@ pub(crate) fn from_environment(
                 (region, key_id, secret, roots, endpoints)
             }
             (region, key_id, secret, roots, endpoints) => {
-                let faults = [region.err(), key_id.err(), secret.err(), roots.err()];
-                let mut faults: Vec<_> = faults.into_iter().flatten().collect();
-                faults.extend(endpoints.err().unwrap_or_default());
-                return Err(faults);
+                let problems = [region.err(), key_id.err(), secret.err(), roots.err()];
+                let mut problems: Vec<_> = problems.into_iter().flatten().collect();
+                problems.extend(endpoints.err().unwrap_or_default());
+                return Err(problems);
             }
         };
     let token = lookup("AWS_SESSION_TOKEN").filter(|token| !token.is_empty());
-    // They outlive the process: Lambda gives each environment its own, and ends it before they expire.
+    // Without expiry: Lambda ends an execution environment before its credentials expire.
     let credentials = Credentials::new(key_id, secret, token, None, "Environment");
 
     let is_on = |variable: &str| is_on(&lookup, variable);
@@ -85,7 +85,7 @@ pub(crate) fn from_environment(
     Ok(builder.build())
 }
 
-/// The proxy that a variable names, in vain.
+/// The variable that configures a proxy, if any.
 pub(crate) fn unsupported_proxy(lookup: impl Fn(&str) -> Option<String>) -> Option<&'static str> {
     let variables = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
     variables
@@ -97,31 +97,31 @@ fn is_on(lookup: impl Fn(&str) -> Option<String>, variable: &str) -> bool {
     lookup(variable).is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
-/// Whom to trust.
-fn roots(lookup: impl Fn(&str) -> Option<String>) -> Result<Roots, ConfigurationFault> {
+/// TLS trust anchors.
+fn roots(lookup: impl Fn(&str) -> Option<String>) -> Result<Roots, ConfigurationProblem> {
     let paths = |variable| -> Vec<PathBuf> {
         lookup(variable)
             .filter(|value| !value.is_empty())
             .map(|value| match variable {
-                // A list, as PATH is; a separator at an end is common, and names nothing.
+                // A list like PATH, in which separators at the ends are common.
                 SSL_CERT_DIR => split_paths(&value)
-                    .filter(|folder| !folder.as_os_str().is_empty())
+                    .filter(|directory| !directory.as_os_str().is_empty())
                     .collect(),
                 _ => vec![value.into()],
             })
             .unwrap_or_default()
     };
-    let (file, folders) = (paths(SSL_CERT_FILE), paths(SSL_CERT_DIR));
-    let (variable, files) = match (file.is_empty(), folders.is_empty()) {
+    let (file, directories) = (paths(SSL_CERT_FILE), paths(SSL_CERT_DIR));
+    let (variable, files) = match (file.is_empty(), directories.is_empty()) {
         (false, _) => (SSL_CERT_FILE, file),
         (true, false) => (SSL_CERT_DIR, file),
         (true, true) => (AWS_CA_BUNDLE, paths(AWS_CA_BUNDLE)),
     };
-    if files.is_empty() && folders.is_empty() {
+    if files.is_empty() && directories.is_empty() {
         return Ok(Roots::default());
     }
-    Roots::read(&files, &folders).map_err(|error| {
-        // Both may be set; the path tells whose it is.
+    Roots::read(&files, &directories).map_err(|error| {
+        // If both are set, the path belongs to one of them.
         let variable = if files.iter().any(|file| file == error.path()) {
             variable
         } else {
@@ -129,28 +129,28 @@ fn roots(lookup: impl Fn(&str) -> Option<String>) -> Result<Roots, Configuration
         };
         let path = error.path().to_string_lossy();
         let problem = format!("cannot be used: {}", error.problem());
-        ConfigurationFault::Invalid {
+        ConfigurationProblem::Invalid {
             variable,
             source: InvalidValue::new("certificates", &path, problem),
         }
     })
 }
 
-/// The endpoints that are not AWS's own.
+/// Custom endpoints.
 #[derive(Debug, Default)]
 struct Endpoints {
-    /// That of all services.
+    /// The endpoint of all services.
     all: Option<String>,
-    /// Those of single ones, by their ids.
+    /// The endpoints of single services, by service ID.
     services: HashMap<&'static str, String>,
 }
 
 impl Endpoints {
     fn from_environment(
         lookup: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, Vec<ConfigurationFault>> {
+    ) -> Result<Self, Vec<ConfigurationProblem>> {
         let mut endpoints = Self::default();
-        let mut faults = Vec::new();
+        let mut problems = Vec::new();
         if is_on(&lookup, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") {
             return Ok(endpoints);
         }
@@ -160,7 +160,7 @@ impl Endpoints {
             match check_endpoint(&url, allows_http) {
                 Ok(()) => Some(url),
                 Err(source) => {
-                    faults.push(ConfigurationFault::Invalid { variable, source });
+                    problems.push(ConfigurationProblem::Invalid { variable, source });
                     None
                 }
             }
@@ -171,10 +171,10 @@ impl Endpoints {
                 .services
                 .extend(url(variable).map(|url| (service, url)));
         }
-        if faults.is_empty() {
+        if problems.is_empty() {
             Ok(endpoints)
         } else {
-            Err(faults)
+            Err(problems)
         }
     }
 }
@@ -186,15 +186,15 @@ fn check_endpoint(url: &str, allows_http: bool) -> Result<(), InvalidValue> {
         Some("https") => Ok(()),
         Some("http") if allows_http || uri.host().is_some_and(is_loopback) => Ok(()),
         Some("http") => Err(
-            invalid("has no TLS, and would show the session's token to the network").with_hint(
-                "use `https://`, or set ALLOW_HTTP_ENDPOINT to `true` if nobody else can read the traffic",
+            invalid("has no TLS; the network could read the session token").with_hint(
+                "use `https://`, or set ALLOW_HTTP_ENDPOINT to `true` if the network is trusted",
             ),
         ),
-        _ => Err(invalid("does not begin with `https://` or `http://`")),
+        _ => Err(invalid("does not start with `https://` or `http://`")),
     }
 }
 
-/// Whether `host`, as a URL has it, is this machine.
+/// Returns true if `host`, the host of a URL, is this machine.
 fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")
@@ -221,7 +221,7 @@ mod tests {
         ("AWS_SESSION_TOKEN", "session-token-example"),
     ];
 
-    fn read(more: &[(&str, &str)]) -> Result<SdkConfig, Vec<ConfigurationFault>> {
+    fn read(more: &[(&str, &str)]) -> Result<SdkConfig, Vec<ConfigurationProblem>> {
         let variables: HashMap<&str, &str> = LAMBDA.iter().chain(more).copied().collect();
         from_environment(|name| variables.get(name).map(|&value| value.to_owned()))
     }
@@ -246,11 +246,14 @@ mod tests {
     }
 
     #[test]
-    fn every_missing_variable_is_a_fault() {
-        let faults = from_environment(|_| None).unwrap_err();
-        assert_eq!(faults.len(), 3, "{faults:?}");
-        let faults = read(&[("AWS_REGION", "moon-east-1")]).unwrap_err();
-        assert!(faults[0].to_string().contains("AWS_REGION"), "{faults:?}");
+    fn every_missing_variable_is_reported() {
+        let problems = from_environment(|_| None).unwrap_err();
+        assert_eq!(problems.len(), 3, "{problems:?}");
+        let problems = read(&[("AWS_REGION", "moon-east-1")]).unwrap_err();
+        assert!(
+            problems[0].to_string().contains("AWS_REGION"),
+            "{problems:?}"
+        );
     }
 
     #[test]
@@ -275,7 +278,7 @@ mod tests {
 
     #[test]
     fn an_endpoint_without_tls_is_on_loopback_or_allowed() {
-        let fault = |variables: &[(&str, &str)]| read(variables).unwrap_err()[0].to_string();
+        let problem = |variables: &[(&str, &str)]| read(variables).unwrap_err()[0].to_string();
         for url in [
             "http://127.0.0.1:4566",
             "http://127.1.2.3",
@@ -295,12 +298,12 @@ mod tests {
             "http://[2001:db8::1]",
         ] {
             for variable in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_ORGANIZATIONS"] {
-                let fault = fault(&[(variable, url)]);
+                let problem = problem(&[(variable, url)]);
                 assert!(
-                    fault.starts_with(&format!("environment variable {variable}: endpoint `")),
-                    "{fault}"
+                    problem.starts_with(&format!("environment variable {variable}: endpoint `")),
+                    "{problem}"
                 );
-                assert!(fault.contains("has no TLS"), "{fault}");
+                assert!(problem.contains("has no TLS"), "{problem}");
                 assert!(read(&[(variable, url), ("ALLOW_HTTP_ENDPOINT", "true")]).is_ok());
                 assert!(read(&[(variable, url), ("ALLOW_HTTP_ENDPOINT", "false")]).is_err());
                 assert!(
@@ -313,13 +316,13 @@ mod tests {
             }
         }
         assert!(
-            fault(&[("AWS_ENDPOINT_URL_S3", "not a url")]).ends_with("`not a url` is not a URL")
+            problem(&[("AWS_ENDPOINT_URL_S3", "not a url")]).ends_with("`not a url` is not a URL")
         );
         for url in ["localhost:4566", "ftp://127.0.0.1"] {
-            let fault = fault(&[("AWS_ENDPOINT_URL_S3", url)]);
+            let problem = problem(&[("AWS_ENDPOINT_URL_S3", url)]);
             assert!(
-                fault.ends_with("does not begin with `https://` or `http://`"),
-                "{fault}"
+                problem.ends_with("does not start with `https://` or `http://`"),
+                "{problem}"
             );
         }
         let both = [
@@ -340,32 +343,32 @@ mod tests {
     }
 
     #[test]
-    fn certificates_that_cannot_be_read_are_a_fault_of_the_variable_that_names_them() {
-        let fault = |variables: &[(&str, &str)]| read(variables).unwrap_err()[0].to_string();
+    fn unreadable_certificates_are_reported_with_their_variable() {
+        let problem = |variables: &[(&str, &str)]| read(variables).unwrap_err()[0].to_string();
         assert_eq!(
-            fault(&[("AWS_CA_BUNDLE", "Cargo.toml")]),
+            problem(&[("AWS_CA_BUNDLE", "Cargo.toml")]),
             "environment variable AWS_CA_BUNDLE: certificates `Cargo.toml` cannot be used: there is no usable \
              certificate in it"
         );
-        let missing = fault(&[("SSL_CERT_FILE", "/nonexistent/ca.pem")]);
+        let missing = problem(&[("SSL_CERT_FILE", "/nonexistent/ca.pem")]);
         assert!(
             missing.contains("SSL_CERT_FILE: certificates `/nonexistent/ca.pem`"),
             "{missing}"
         );
         assert!(missing.contains("No such file"), "{missing}");
-        let folder = fault(&[("SSL_CERT_DIR", "/nonexistent:src")]);
+        let directory = problem(&[("SSL_CERT_DIR", "/nonexistent:src")]);
         assert!(
-            folder.contains("SSL_CERT_DIR: certificates `/nonexistent`"),
-            "{folder}"
+            directory.contains("SSL_CERT_DIR: certificates `/nonexistent`"),
+            "{directory}"
         );
-        // It stands back where one of the others is set, and an empty one counts as not set.
+        // The other variables take precedence, and an empty one counts as not set.
         let both = [
             ("AWS_CA_BUNDLE", "/nonexistent/bundle.pem"),
             ("SSL_CERT_FILE", "Cargo.toml"),
         ];
-        assert!(fault(&both).contains("SSL_CERT_FILE"));
+        assert!(problem(&both).contains("SSL_CERT_FILE"));
         assert!(
-            fault(&[("SSL_CERT_DIR", ":/nonexistent:")]).contains("certificates `/nonexistent`")
+            problem(&[("SSL_CERT_DIR", ":/nonexistent:")]).contains("certificates `/nonexistent`")
         );
         assert!(
             read(&[

@@ -1,7 +1,7 @@
-//! The function itself: one call, from the event and the deadline to the answer. Knows nothing of Lambda.
+//! Handles an invocation, from the event and the deadline to the response. Knows nothing about Lambda.
 //!
-//! A stage has one of two forms: one target, whose buckets are the answer; or many, of which the answer tells what became
-//! of each ([`fleet`](crate::fleet)).
+//! A stage has one of two forms. With one target, the response is the list of its buckets. With many targets, it has an
+//! entry for each ([`fleet`](crate::fleet)).
 
 use std::{
     fs::File,
@@ -11,7 +11,7 @@ use std::{
 };
 
 use contract::{
-    AccountId, ConfigurationFault, FunctionConfiguration, Selection, Target, TargetsFile,
+    AccountId, ConfigurationProblem, FunctionConfiguration, Selection, Target, TargetsFile,
 };
 use cross_account::{Clients, Failure, Listing, Timings};
 use serde::Serialize;
@@ -22,7 +22,7 @@ use crate::{
     error::InvocationError,
     event::{self, InvalidEvent},
     fleet::{FleetHandler, Invocation},
-    init_error::{Fault, Faults, InitError},
+    init_error::{InitError, InvalidConfiguration},
     metrics::Metrics,
     milliseconds, panics,
     report::{Report, Summary},
@@ -31,10 +31,10 @@ use crate::{
     selection::{self, AccountSource},
 };
 
-/// What is built once, before the first event, and serves every call.
+/// The function, built once before the first event.
 #[derive(Debug)]
 pub(crate) struct Function {
-    /// As Lambda knows it; empty outside of Lambda.
+    /// Its name in Lambda; empty outside Lambda.
     name: String,
     clients: Clients,
     mode: Mode,
@@ -46,7 +46,7 @@ enum Mode {
     Fleet(FleetHandler),
 }
 
-/// What a call answers. Serialises as what is sent.
+/// The response of an invocation, as it is serialized.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(crate) enum Response {
@@ -55,11 +55,11 @@ pub(crate) enum Response {
 }
 
 impl Function {
-    /// Reads the configuration, variables through `lookup` and the file of targets from the folder that the function was
-    /// unpacked in, and builds the clients. Sends nothing.
+    /// Reads the configuration (variables from `lookup`, the targets file from the directory of the function's code) and
+    /// builds the clients. Sends no request.
     ///
     /// # Errors
-    /// Every fault of the configuration together.
+    /// All problems of the configuration together.
     pub(crate) fn from_environment(
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, InitError> {
@@ -75,20 +75,18 @@ impl Function {
                 },
             }),
             (configuration, aws) => {
-                let aws = aws.err().into_iter().flatten().map(Fault::from);
-                let mut faults = configuration.err().unwrap_or_default();
-                faults.extend(aws);
-                Err(Faults(faults).into())
+                let mut problems = configuration.err().unwrap_or_default();
+                problems.extend(aws.err().into_iter().flatten());
+                Err(InvalidConfiguration(problems).into())
             }
         }
     }
 
-    /// Does what `event`, a JSON text, asks for, or fails before `deadline`. `account` is the one that the function is
-    /// deployed in, where that is known. Writes a few lines to the log, and one of
-    /// metrics.
+    /// Handles `event`, a JSON text, before `deadline`. `account` is the account that the function is deployed in, if known.
+    /// Writes log lines and one line of metrics.
     ///
     /// # Errors
-    /// A panic is one of them, so that it, too, has a stable `errorType`.
+    /// The invocation failed. A panic is an error, too, and so has a stable `errorType`.
     pub(crate) async fn call(
         &self,
         event: &str,
@@ -97,8 +95,8 @@ impl Function {
     ) -> Result<Response, InvocationError> {
         let started = Instant::now();
         let mut metrics = Metrics::default();
-        // Boxed: the SDK's futures are some 25 KB, and would be moved about.
-        let outcome = panics::caught(Box::pin(self.answer(
+        // Boxed, because the SDK's futures have some 25 KB, too much to move.
+        let outcome = panics::caught(Box::pin(self.handle(
             event,
             deadline,
             account,
@@ -113,7 +111,7 @@ impl Function {
         outcome
     }
 
-    async fn answer(
+    async fn handle(
         &self,
         event: &str,
         deadline: Instant,
@@ -168,7 +166,7 @@ impl Function {
         )
         .await?;
         let count = buckets.len();
-        let answer = response::of(buckets, filter.detail)?;
+        let list = response::of(buckets, filter.detail)?;
         *metrics = Metrics {
             summary: Summary {
                 targets: 1,
@@ -180,7 +178,7 @@ impl Function {
             list: timings.list,
         };
         log_success(target, count, &timings, started.elapsed());
-        Ok(Response::List(answer))
+        Ok(Response::List(list))
     }
 
     fn log_failure(&self, error: &InvocationError, duration: Duration) {
@@ -223,49 +221,49 @@ fn log_success(target: &Target, buckets: usize, timings: &Timings, duration: Dur
 
 fn resume_of_one() -> InvalidEvent {
     InvalidEvent::new(
-        "`resume` is there, and this stage lists one account, in one call",
+        "`resume` is not supported by a stage with one account, which needs one invocation",
         None,
     )
 }
 
-/// How many bytes the pages under way may take: a quarter of the function's memory. Half of the smallest function, 128 MB, is
-/// for what else there is: the program, the answer, which is held as buckets and once more as text, and what the first
-/// account in line may take beyond.
+/// The memory in bytes for pages in flight: a quarter of the function's memory. Half of the smallest function, 128 MB, is for
+/// everything else: the program, the response, which is held as buckets and again as text, and the first account in line,
+/// which may exceed the limit.
 fn memory(lookup: impl Fn(&str) -> Option<String>) -> usize {
-    const SMALLEST: usize = 128;
+    const MIN_MEGABYTES: usize = 128;
     let megabytes = lookup("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|size| size.parse().ok());
     megabytes
-        .unwrap_or(SMALLEST)
+        .unwrap_or(MIN_MEGABYTES)
         .saturating_mul(1024 * 1024 / 4)
 }
 
-/// What the function is told by its environment and, of many targets, by the file beside it.
+/// Reads the configuration from the environment and, if it exists, the targets file.
 fn configuration(
     lookup: impl Fn(&str) -> Option<String>,
-) -> Result<FunctionConfiguration, Vec<Fault>> {
-    let from = |faults: Vec<ConfigurationFault>| faults.into_iter().map(Fault::from);
+) -> Result<FunctionConfiguration, Vec<ConfigurationProblem>> {
     match targets_file(&lookup) {
-        Ok(text) => FunctionConfiguration::read(lookup, text.as_deref())
-            .map_err(|faults| from(faults).collect()),
+        Ok(text) => FunctionConfiguration::read(lookup, text.as_deref()),
         Err(error) => {
-            let mut faults = vec![Fault::Unreadable(error)];
-            // A target by variables is not missing: there is a file, whatever is in it.
+            let mut problems = vec![ConfigurationProblem::Unreadable(error.to_string())];
             let others = FunctionConfiguration::read(lookup, None).err();
-            let others = from(others.unwrap_or_default());
-            faults.extend(others.filter(|fault| {
-                !matches!(fault, Fault::Configuration(ConfigurationFault::Missing(_)))
-            }));
-            Err(faults)
+            // No variable for the target is missing, because the file exists.
+            problems.extend(
+                others
+                    .into_iter()
+                    .flatten()
+                    .filter(|problem| !matches!(problem, ConfigurationProblem::Missing(_))),
+            );
+            Err(problems)
         }
     }
 }
 
-/// The text of the file of targets, where there is one.
+/// The text of the targets file, if it exists.
 fn targets_file(lookup: impl Fn(&str) -> Option<String>) -> io::Result<Option<String>> {
-    let Some(folder) = lookup("LAMBDA_TASK_ROOT").filter(|folder| !folder.is_empty()) else {
+    let Some(directory) = lookup("LAMBDA_TASK_ROOT").filter(|path| !path.is_empty()) else {
         return Ok(None);
     };
-    match File::open(Path::new(&folder).join(TargetsFile::NAME)).and_then(io::read_to_string) {
+    match File::open(Path::new(&directory).join(TargetsFile::NAME)).and_then(io::read_to_string) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -302,7 +300,7 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_needs_no_lambda() {
+    async fn an_invocation_works_without_lambda() {
         let aws = FakeAws::builder()
             .account("222222222222", Account::new().named_buckets(["a"]))
             .start()
@@ -324,8 +322,8 @@ pub(crate) mod tests {
 
     const UNIT: &str = "ou-ab12-00000001";
 
-    /// The function of an organization with two accounts, the second of which takes a second to list, in simulated time;
-    /// to walk it takes so long.
+    /// A function for an organization with two accounts, in simulated time. The organization takes `walk` to read, and the
+    /// second account a second to list.
     fn of_organization(walk: Duration) -> Function {
         let organization = fake_aws::Organization::new()
             .unit(UNIT, fake_aws::Organization::ROOT)
@@ -399,7 +397,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn faults_of_both_halves_are_told_together() {
+    fn problems_of_variables_and_clients_are_reported_together() {
         let error = Function::from_environment(|_| None).unwrap_err();
         let message = error.to_string();
         for variable in ["TARGET_ACCOUNT_ID", "S3_READ_ROLE", "AWS_REGION"] {

@@ -1,8 +1,8 @@
-//! Why the function could not start, and how Lambda learns of it.
+//! Reports errors at start to Lambda.
 //!
-//! `lambda_runtime` 1.5 posts to `/runtime/init/error` only under `SnapStart`. Without the post the caller would see
-//! `Runtime.ExitError` and nothing else, so it is made here: one small request over a plain connection, which is all
-//! that the runtime API needs (Lambda developer guide, "Using the Lambda runtime API for custom runtimes").
+//! `lambda_runtime` 1.5 posts to `/runtime/init/error` only under `SnapStart`. Without the post, the caller would see only
+//! `Runtime.ExitError`. So this module posts it: one small request over a plain connection, which is all that the runtime
+//! API needs (Lambda developer guide, "Using the Lambda runtime API for custom runtimes").
 
 use std::{
     fmt,
@@ -11,57 +11,37 @@ use std::{
     time::Duration,
 };
 
-use contract::{ConfigurationFault, TargetsFile};
+use contract::ConfigurationProblem;
 use cross_account::ConfigurationError;
 use serde::Serialize;
 
-/// Why the function could not start.
+/// An error that keeps the function from starting.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InitError {
-    /// Something in the environment is missing or wrong.
-    #[error("{0}")]
-    Faults(#[from] Faults),
-    /// The clients cannot be built from it.
-    #[error("The function is not configured: {0}")]
+    /// A value in the configuration is missing or invalid.
+    #[error(transparent)]
+    InvalidConfiguration(#[from] InvalidConfiguration),
+    /// The configuration does not allow AWS clients to be built.
+    #[error("Invalid configuration: {0}")]
     Clients(#[from] ConfigurationError),
-    /// The runtime API answered a request for an event with something else.
-    #[error("The function stopped: the Lambda runtime API gave it no event: {0}")]
+    /// The runtime API responded to a request for an event with something else.
+    #[error("The function stopped: the Lambda runtime API returned no event: {0}")]
     NoEvent(String),
-    /// The asynchronous runtime could not start, or the conversation with Lambda broke.
+    /// The asynchronous runtime did not start, or the connection to Lambda failed.
     #[error("The function stopped: {0}")]
     Stopped(Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Every fault of the configuration.
+/// All problems of the configuration.
 #[derive(Debug, thiserror::Error)]
-pub(crate) struct Faults(pub(crate) Vec<Fault>);
+pub(crate) struct InvalidConfiguration(pub(crate) Vec<ConfigurationProblem>);
 
-/// A fault of the configuration.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Fault {
-    /// Of what it says.
-    #[error(transparent)]
-    Configuration(#[from] ConfigurationFault),
-    /// The file of targets is there, and cannot be read.
-    #[error("{file} cannot be read: {0}", file = TargetsFile::NAME)]
-    Unreadable(#[source] io::Error),
-}
-
-impl Fault {
-    fn hint(&self) -> Option<&str> {
-        match self {
-            Self::Configuration(fault) => fault.hint(),
-            Self::Unreadable(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for Faults {
+impl fmt::Display for InvalidConfiguration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("The function is not configured:")?;
-        for fault in &self.0 {
-            write!(f, "\n- {fault}")?;
-            if let Some(hint) = fault.hint() {
+        f.write_str("Invalid configuration:")?;
+        for problem in &self.0 {
+            write!(f, "\n- {problem}")?;
+            if let Some(hint) = problem.hint() {
                 write!(f, " ({hint})")?;
             }
         }
@@ -70,10 +50,10 @@ impl fmt::Display for Faults {
 }
 
 impl InitError {
-    /// The name by which programs tell failures apart.
+    /// The stable name of the error for programs.
     fn error_type(&self) -> &'static str {
         match self {
-            Self::Faults(_) | Self::Clients(_) => "InvalidConfiguration",
+            Self::InvalidConfiguration(_) | Self::Clients(_) => "InvalidConfiguration",
             Self::NoEvent(_) | Self::Stopped(_) => "RuntimeStopped",
         }
     }
@@ -87,7 +67,7 @@ struct Report {
     stack_trace: [&'static str; 0],
 }
 
-/// Logs `error`, and tells Lambda of it where there is one.
+/// Logs `error` and reports it to Lambda, if the function runs there.
 pub(crate) fn report(error: &InitError, lookup: impl Fn(&str) -> Option<String>) {
     let error_type = error.error_type();
     tracing::error!(errorType = error_type, "{error}");
@@ -99,17 +79,17 @@ pub(crate) fn report(error: &InitError, lookup: impl Fn(&str) -> Option<String>)
     if let Some(api) = lookup("AWS_LAMBDA_RUNTIME_API")
         && let Err(error) = post(&api, &report)
     {
-        tracing::error!("the error could not be reported to Lambda: {error}");
+        tracing::error!("failed to report the error to Lambda: {error}");
     }
 }
 
 /// Posts `report` to the runtime API at `api`, `HOST:PORT`.
 fn post(api: &str, report: &Report) -> io::Result<()> {
-    const PATIENCE: Option<Duration> = Some(Duration::from_secs(2));
+    const TIMEOUT: Option<Duration> = Some(Duration::from_secs(2));
     let body = serde_json::to_vec(report)?;
     let mut stream = TcpStream::connect(api)?;
-    stream.set_read_timeout(PATIENCE)?;
-    stream.set_write_timeout(PATIENCE)?;
+    stream.set_read_timeout(TIMEOUT)?;
+    stream.set_write_timeout(TIMEOUT)?;
     let head = format!(
         "POST /2018-06-01/runtime/init/error HTTP/1.1\r\n\
          host: {api}\r\n\
@@ -132,7 +112,7 @@ fn post(api: &str, report: &Report) -> io::Result<()> {
         Ok(())
     } else {
         Err(io::Error::other(format!(
-            "answered {:?}",
+            "unexpected response {:?}",
             status.trim_end()
         )))
     }

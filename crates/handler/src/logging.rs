@@ -73,7 +73,7 @@ pub(crate) fn write(line: &[u8]) {
 }
 
 /// Lets the lines of a call wait for room as long as those of the one before.
-pub(crate) fn call_begins() {
+pub(crate) fn start_invocation() {
     let mut output = OUTPUT.lock().unwrap_or_else(PoisonError::into_inner);
     output.waited = Duration::ZERO;
 }

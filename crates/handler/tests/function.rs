@@ -392,7 +392,7 @@ async fn a_runtime_api_without_events_is_an_error_and_no_panic() {
     assert_eq!(outcome.error_type().unwrap(), "RuntimeStopped");
     let message = outcome.error_message().unwrap();
     assert!(
-        message.contains("runtime API gave it no event"),
+        message.contains("runtime API returned no event"),
         "{message}"
     );
     let (status, log) = function.ended().await;

@@ -819,7 +819,7 @@ async fn both_forms_at_once_are_an_init_error() {
     assert_eq!(outcome.error_type().unwrap(), "InvalidConfiguration");
     let message = outcome.error_message().unwrap();
     for part in [
-        "TARGET_ACCOUNT_ID is set, and there is a targets.json as well",
+        "TARGET_ACCOUNT_ID is set, but there is also a targets.json",
         "S3_READ_ROLE is set",
         "targets.json: targets[0].role",
         "AWS_REGION is not set",
@@ -848,7 +848,7 @@ async fn a_file_of_targets_that_cannot_be_read_is_an_init_error() {
     assert_eq!(outcome.error_type().unwrap(), "InvalidConfiguration");
     let message = outcome.error_message().unwrap();
     assert!(
-        message.contains("targets.json cannot be read: ") && message.contains("LOG_LEVEL"),
+        message.contains("failed to read targets.json: ") && message.contains("LOG_LEVEL"),
         "{message}"
     );
     assert!(!message.contains("TARGET_ACCOUNT_ID"), "{message}");
