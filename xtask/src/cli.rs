@@ -152,7 +152,8 @@ pub(crate) enum Command {
     ///
     /// Verifies with STS that your credentials belong to the stage's Admin account, before it builds anything. Then renders,
     /// builds, packages and deploys with the Serverless Framework whatever differs from what is deployed, and invokes the
-    /// function once. Credentials come from where the AWS CLI takes them. A stage with `protected: true` asks for its name.
+    /// function once. Credentials come from where the AWS CLI takes them. On a terminal, asks before it broadens access or
+    /// removes something. A stage with `protected: true` asks for its name.
     ///
     /// Exits with 1 if something other than the package runs afterwards, or if targets fail that did not fail before.
     ///
@@ -161,8 +162,9 @@ pub(crate) enum Command {
     /// Roll back to the previous deployment
     ///
     /// Restores the function's code and configuration; the Serverless Framework keeps the last five deployments. Does not
-    /// change the roles, the variables file or dist/STAGE. Requires credentials for the Admin account. A stage with
-    /// `protected: true` asks for its name.
+    /// change the roles, the variables file or dist/STAGE. Shows the changes first. On a terminal, asks before it broadens
+    /// access or removes something. Requires credentials for the Admin account. A stage with `protected: true` asks for its
+    /// name.
     ///
     /// Example: `AWS_PROFILE=admin cargo xtask rollback --env prod`
     Rollback(Rollback),
@@ -385,6 +387,9 @@ pub(crate) struct Rollback {
     /// The deployment to return to, by its timestamp in milliseconds; by default, the previous one
     #[arg(long, value_name = "TIMESTAMP")]
     pub(crate) to: Option<u64>,
+    /// On a protected stage, skip the confirmation of changes that broaden access
+    #[arg(long)]
+    pub(crate) allow_broadening: bool,
     #[command(flatten)]
     pub(crate) smoke: Smoke,
     #[command(flatten)]

@@ -8,7 +8,7 @@ use crate::{
     cli,
     deploy::{
         guard::{self, AdminCaller},
-        release::Running,
+        release::{self, Running},
         serverless::Package,
         smoke,
     },
@@ -38,10 +38,13 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Deploy) -> Result<()> {
     }
     guard::confirm(&environment, "deploy", &flags.confirmation)?;
     guard::require_execution_role(workspace, &environment, &caller)?;
+    let (stack, _) = release::deployed_parts(workspace, &environment, &caller.session)?;
+    guard::require_own_stack(&environment, &stack)?;
     let package = Package::make(workspace, &environment)?;
     let changes = Changes::of(workspace, &package, &environment, &caller.session, &[])?;
     console::note(changes.to_string().trim_end());
-    guard::confirm_broadening(&environment, &changes, flags.allow_broadening)?;
+    let allowed = flags.allow_broadening;
+    guard::confirm_changes(&environment, &changes, &flags.confirmation, allowed)?;
     let before = (!flags.smoke.no_smoke)
         .then(|| smoke::Before::ask(workspace, &environment, &caller.session));
     deploy(workspace, &environment, &package, &caller)?;

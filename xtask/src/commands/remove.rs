@@ -5,12 +5,7 @@ use operator_api::Part;
 
 use crate::{
     cli,
-    deploy::{
-        guard::{self, AdminCaller},
-        serverless as framework,
-    },
-    environment::Environment,
-    inspect::operator::{Operator, Query},
+    deploy::{guard, release, serverless as framework},
     sys::{console, workspace::Workspace},
 };
 
@@ -18,8 +13,8 @@ use crate::{
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Remove) -> Result<()> {
     let environment = super::load(workspace, &flags.stage)?;
     let caller = guard::require_admin(workspace, &environment)?;
-    guard::confirm(&environment, "remove", &flags.confirmation)?;
-    if is_absent(workspace, &environment, &caller)? {
+    let (stack, _) = release::deployed_parts(workspace, &environment, &caller.session)?;
+    if stack == Part::Absent {
         console::note(&format!(
             "Stage `{}` is not deployed: there is no stack `{}` in {} of account {}; nothing was removed",
             environment.stage,
@@ -29,20 +24,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Remove) -> Result<()> {
         ));
         return Ok(());
     }
+    guard::require_own_stack(&environment, &stack)?;
+    guard::confirm(&environment, "remove", &flags.confirmation)?;
     framework::remove(workspace, &environment, &caller)
-}
-
-/// Whether there is no stack of the stage; not where that cannot be read.
-fn is_absent(
-    workspace: &Workspace,
-    environment: &Environment,
-    caller: &AdminCaller,
-) -> Result<bool> {
-    let name = environment.stack_name();
-    let query = Query {
-        stacks: vec![name.clone()],
-        ..Query::default()
-    };
-    let deployed = Operator::of_caller(workspace, &caller.session)?.inspect(&query)?;
-    Ok(matches!(deployed.stacks.get(&name), Some(Part::Absent)))
 }

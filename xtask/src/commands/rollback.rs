@@ -1,21 +1,20 @@
 //! Subcommand: return to the deployment before.
 
-use anyhow::{Result, bail};
-use operator_api::Part;
+use anyhow::{Context, Result, bail};
+use operator_api::{DeployedStack, Part};
 use serde_json::Value;
 
 use crate::{
     cli,
     deploy::{
         guard,
+        release::{self, Release},
         serverless::{self as framework, Deployment},
         smoke,
     },
+    diff::Changes,
     environment::Environment,
-    inspect::{
-        operator::{Operator, Query},
-        session::Session,
-    },
+    inspect::{kept, operator::Operator},
     sys::{console, fault::InputFault, workspace::Workspace},
 };
 
@@ -23,8 +22,11 @@ use crate::{
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Rollback) -> Result<()> {
     let environment = super::load(workspace, &flags.stage)?;
     let caller = guard::require_admin(workspace, &environment)?;
+    let (stack, function) = release::deployed_parts(workspace, &environment, &caller.session)?;
+    let running = require_deployed(&environment, &stack)?;
+    guard::require_own_stack(&environment, &stack)?;
     let deployments = framework::deployments(workspace, &environment, &caller)?;
-    let current = current(workspace, &environment, &caller.session)?;
+    let current = running.template.ok().and_then(timestamp_of_code);
     let chosen = match flags.to {
         Some(timestamp) => named(&environment, &deployments, timestamp)?,
         None => before(&environment, &deployments, current)?,
@@ -34,11 +36,28 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Rollback) -> Result<()> {
         chosen.date, chosen.timestamp
     ));
     guard::confirm(&environment, "roll back", &flags.confirmation)?;
+    let operator = Operator::of_caller(workspace, &caller.session)?;
+    let kept = kept::read(&operator, running, &chosen.folder())
+        .with_context(|| format!("Failed to read deployment {}", chosen.timestamp))?;
+    let release = Release {
+        template: kept.template.clone(),
+        sha256: kept.sha256.clone(),
+    };
+    let changes = Changes::of_rollback(
+        &operator,
+        &environment,
+        (&stack, &function),
+        (&kept, &release),
+    );
+    console::note(changes.to_string().trim_end());
+    let allowed = flags.allow_broadening;
+    guard::confirm_changes(&environment, &changes, &flags.confirmation, allowed)?;
     let before = (!flags.smoke.no_smoke)
         .then(|| smoke::Before::ask(workspace, &environment, &caller.session));
     framework::roll_back(workspace, &environment, &caller, chosen)?;
+    release.require(workspace, &environment, &caller.session)?;
     console::note(&format!(
-        "rolled back {}: dist/{} still holds what was rendered last",
+        "Rolled back {}: dist/{} still holds what was rendered last",
         environment.function_name(),
         environment.stage
     ));
@@ -54,25 +73,31 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Rollback) -> Result<()> {
     }
 }
 
-/// The time of the deployment that is in effect: the function's code lies in its folder of the deployment bucket. `None`
-/// where that cannot be read.
-fn current(
-    workspace: &Workspace,
+/// The stage's stack.
+///
+/// # Errors
+/// There is none, or it cannot be read.
+fn require_deployed<'a>(
     environment: &Environment,
-    session: &Session,
-) -> Result<Option<u64>> {
+    stack: &'a Part<DeployedStack>,
+) -> Result<&'a DeployedStack> {
     let name = environment.stack_name();
-    let query = Query {
-        stacks: vec![name.clone()],
-        ..Query::default()
-    };
-    let deployed = Operator::of_caller(workspace, session)?.inspect(&query)?;
-    let stack = deployed.stacks.get(&name).and_then(Part::ok);
-    Ok(stack
-        .and_then(|stack| stack.template.ok())
-        .and_then(timestamp_of_code))
+    match stack {
+        Part::Ok(stack) => Ok(stack),
+        Part::Absent => bail!(
+            "Nothing of stage `{}` is deployed in {}: there is no CloudFormation stack `{name}`; nothing was changed",
+            environment.stage,
+            environment.variables.region
+        ),
+        Part::Unreadable(why) => bail!(
+            "Failed to read CloudFormation stack `{name}`; nothing was changed: {}: {}",
+            why.code,
+            why.message
+        ),
+    }
 }
 
+/// The time of the deployment that runs: the function's code lies in its folder of the deployment bucket.
 /// From the key of the code: `serverless/SERVICE/STAGE/1795370405000-2026-11-22T18:00:05.000Z/handler.zip`.
 fn timestamp_of_code(template: &Value) -> Option<u64> {
     let resources = template["Resources"].as_object()?;

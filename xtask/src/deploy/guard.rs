@@ -2,13 +2,14 @@
 
 use anyhow::{Result, bail};
 use contract::{Partition, Region};
-use operator_api::Part;
+use operator_api::{DeployedStack, Part};
 
 use crate::{
     cli::Confirmation,
     diff::Changes,
     environment::Environment,
     inspect::{
+        configuration,
         operator::{Operator, Query},
         session::Session,
     },
@@ -260,10 +261,74 @@ pub(crate) fn confirm_broadening(
     Ok(())
 }
 
+/// As [`confirm_broadening`]; and on a terminal, whatever is removed, or broadened on a stage that is not protected, wants
+/// a yes.
+///
+/// # Errors
+/// It was not confirmed.
+pub(crate) fn confirm_changes(
+    environment: &Environment,
+    changes: &Changes,
+    confirmation: &Confirmation,
+    allowed: bool,
+) -> Result<()> {
+    confirm_broadening(environment, changes, allowed)?;
+    let protected = environment.variables.protected;
+    if confirmation.yes || !console::is_interactive() || !wants_a_yes(protected, allowed, changes) {
+        return Ok(());
+    }
+    let answer = console::ask("Continue? [y/N]")?;
+    if !matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes") {
+        bail!("Cancelled: nothing was changed");
+    }
+    Ok(())
+}
+
+/// Whether a person is asked for a yes, besides what [`confirm_broadening`] asks.
+fn wants_a_yes(protected: bool, allowed: bool, changes: &Changes) -> bool {
+    let broadens = !changes.broadens().is_empty() || !changes.unclear().is_empty();
+    !changes.removes().is_empty() || broadens && !protected && !allowed
+}
+
+/// The stage's stack, if there is one, must be of the stage: the stack of service `a` in stage `b-c` has the name of the
+/// stack of service `a-b` in stage `c`. The Serverless Framework puts the stage into a tag, and service and stage into the
+/// path of the code.
+///
+/// # Errors
+/// The stack is of another stage, or was not made by the Serverless Framework.
+pub(crate) fn require_own_stack(
+    environment: &Environment,
+    stack: &Part<DeployedStack>,
+) -> Result<()> {
+    let Part::Ok(stack) = stack else {
+        return Ok(());
+    };
+    let (service, stage) = (
+        environment.variables.service.as_str(),
+        environment.stage.as_str(),
+    );
+    let owner = match (configuration::owner(stack), stack.tags.get("STAGE")) {
+        (Some(owner), _) if owner == (service, stage) => return Ok(()),
+        (Some((service, stage)), _) => format!("belongs to stage `{stage}` of service `{service}`"),
+        (None, Some(tag)) if tag == stage => return Ok(()),
+        (None, Some(tag)) => format!("belongs to stage `{tag}`"),
+        (None, None) => "was not deployed by the Serverless Framework".to_owned(),
+    };
+    bail!(
+        "CloudFormation stack `{}` {owner}, not to stage `{stage}` of service `{service}` ({}); nothing was changed\n\
+         hint: set another `service` in {}, or rename the stage",
+        environment.stack_name(),
+        environment.source,
+        environment.source
+    )
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-    use crate::environment;
+    use crate::{environment, inspect, policy::samples};
 
     #[test]
     fn the_partition_of_who_asks_is_known_and_the_regions() {
@@ -311,5 +376,70 @@ mod tests {
             with(&[("AWS_DEFAULT_REGION", "us-east-1")]),
             Some(("AWS_DEFAULT_REGION", "us-east-1".to_owned()))
         );
+    }
+
+    #[test]
+    fn what_is_removed_or_broadened_is_asked_about() {
+        let of = |broadens: usize, unclear: usize, removes: usize| {
+            Changes::of_sentences(broadens, unclear, removes)
+        };
+        for (protected, allowed, changes, asked) in [
+            (false, false, of(0, 0, 0), false),
+            (true, false, of(0, 0, 0), false),
+            (false, false, of(1, 0, 0), true),
+            (false, false, of(0, 1, 0), true),
+            (false, true, of(1, 1, 0), false),
+            // What broadens access there is asked about by itself.
+            (true, false, of(1, 1, 0), false),
+            (false, false, of(0, 0, 1), true),
+            (true, false, of(0, 0, 1), true),
+            (false, true, of(0, 0, 1), true),
+        ] {
+            assert_eq!(
+                wants_a_yes(protected, allowed, &changes),
+                asked,
+                "{changes}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_stack_of_another_stage_is_left_alone() {
+        let environment = samples::stage("");
+        let stack = |key: Option<&str>, tag: Option<&str>| {
+            let template = match key {
+                Some(key) => json!({"Resources": {"F": {
+                    "Type": "AWS::Lambda::Function", "Properties": {"Code": {"S3Key": key}}}}}),
+                None => json!({"Resources": {}}),
+            };
+            let tags = tag.map(|tag| ("STAGE".to_owned(), tag.to_owned()));
+            Part::Ok(DeployedStack {
+                tags: tags.into_iter().collect(),
+                template: Part::Ok(template),
+                ..inspect::samples::stack()
+            })
+        };
+        let own = Some("serverless/List-S3-Buckets/dev/1-t/handler.zip");
+        for fine in [
+            Part::Absent,
+            stack(own, Some("dev")),
+            stack(own, None),
+            // A first deployment that failed leaves the bucket alone.
+            stack(None, Some("dev")),
+        ] {
+            require_own_stack(&environment, &fine).unwrap();
+        }
+        let other = "serverless/List-S3/Buckets-dev/1-t/handler.zip";
+        for (foreign, told) in [
+            (
+                stack(Some(other), Some("Buckets-dev")),
+                "belongs to stage `Buckets-dev` of service `List-S3`",
+            ),
+            (stack(None, Some("prod")), "belongs to stage `prod`"),
+            (stack(None, None), "was not deployed by the Serverless"),
+        ] {
+            let error = require_own_stack(&environment, &foreign).unwrap_err();
+            assert!(error.to_string().contains(told), "{error}");
+        }
     }
 }

@@ -56,6 +56,12 @@ pub(crate) enum Running {
 }
 
 impl Release {
+    /// The role that the function `name` runs as.
+    pub(crate) fn role(&self, name: &str) -> Option<String> {
+        let settings = settings(&self.template, name);
+        Some(settings.get("Role")?.as_str()?.to_owned())
+    }
+
     /// Reads what runs of the stage, and compares.
     ///
     /// # Errors
@@ -178,7 +184,7 @@ impl Release {
 }
 
 /// Reads the stack and the function of a stage.
-fn deployed_parts(
+pub(crate) fn deployed_parts(
     workspace: &Workspace,
     environment: &Environment,
     session: &Session,

@@ -120,6 +120,14 @@ pub(crate) struct Deployment {
     pub(crate) date: String,
 }
 
+impl Deployment {
+    /// Its folder in the bucket: `1795370405000-2026-11-22T18:00:05.000Z` (osls 4.3, `rollback.js`).
+    pub(crate) fn folder(&self) -> String {
+        let time = self.date.trim_end_matches(" UTC").replace(' ', "T");
+        format!("{0}-{time}.{1:03}Z", self.timestamp, self.timestamp % 1_000)
+    }
+}
+
 /// The deployments that there are to go back to, from the oldest.
 ///
 /// # Errors
@@ -320,6 +328,10 @@ mod tests {
                     date: "2026-11-22 18:00:05 UTC".to_owned(),
                 },
             ]
+        );
+        assert_eq!(
+            deployments[1].folder(),
+            "1795370405000-2026-11-22T18:00:05.000Z"
         );
         assert_eq!(read_deployments("No deployments found"), []);
     }

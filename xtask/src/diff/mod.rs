@@ -11,15 +11,16 @@ use std::{collections::BTreeMap, fmt};
 
 use anyhow::{Context, Result, bail};
 use contract::{AccountId, FunctionConfiguration, TargetsFile};
-use operator_api::{DeployedRole, Part};
+use operator_api::{DeployedFunction, DeployedRole, DeployedStack, Part};
 use serde_json::Value;
 
 use self::role_side::RoleSide;
 use crate::{
-    deploy::serverless::Package,
+    deploy::{release::Release, serverless::Package},
     environment::Environment,
     inspect::{
         configuration,
+        kept::Kept,
         operator::{Operator, Query},
         session::Session,
     },
@@ -34,6 +35,7 @@ pub(crate) struct Changes {
     broadens: Vec<String>,
     /// Why it is not known whether access is broadened.
     unclear: Vec<String>,
+    removes: Vec<String>,
     compared: Vec<Compared>,
 }
 
@@ -86,23 +88,9 @@ impl Changes {
         let function = part(&deployed.functions, &function_name);
         let mut changes = Self::default();
 
-        let told = configuration::deployed(&operator, &function, &stack);
-        changes.compare_accounts(&told, &environment.function_configuration());
-        let role = environment.execution_role_arn().to_string();
-        if function
-            .ok()
-            .and_then(|function| function.role.as_ref())
-            .is_some_and(|is| *is != role)
-        {
-            changes.broadens.push(reach::another_role(&role));
-        }
-
-        let template = stack.clone().and_then(|stack| stack.template);
-        changes.compare_access(&template, &package.release.template, &function_name);
-        for aspect in package.release.aspects(environment, &stack, &function) {
-            let text = |text: &String| text.clone();
-            changes.compare(&aspect.what, &aspect.deployed, &aspect.released, text);
-        }
+        let new = Part::Ok(environment.function_configuration());
+        changes.compare_accounts(&configuration::deployed(&operator, &function, &stack), &new);
+        changes.compare_release(environment, &package.release, &stack, &function);
 
         let admin = &environment.variables.admin_account_id;
         let rendered = Templates::load(workspace, &File::ROLES)?.render(environment);
@@ -125,6 +113,45 @@ impl Changes {
             }),
         }
         Ok(changes)
+    }
+
+    /// Compares a kept deployment with what runs.
+    pub(crate) fn of_rollback(
+        operator: &Operator<'_>,
+        environment: &Environment,
+        (stack, function): (&Part<DeployedStack>, &Part<DeployedFunction>),
+        (kept, release): (&Kept, &Release),
+    ) -> Self {
+        let mut changes = Self::default();
+        let old = configuration::deployed(operator, function, stack);
+        changes.compare_accounts(&old, &kept.configuration);
+        changes.compare_release(environment, release, stack, function);
+        changes
+    }
+
+    /// Compares the stack and the function with `release`.
+    fn compare_release(
+        &mut self,
+        environment: &Environment,
+        release: &Release,
+        stack: &Part<DeployedStack>,
+        function: &Part<DeployedFunction>,
+    ) {
+        let function_name = environment.function_name();
+        let role = release.role(&function_name);
+        if let Part::Ok(function) = function
+            && function.role.is_some()
+            && function.role != role
+        {
+            let role = role.as_deref().unwrap_or("which its stack creates");
+            self.broadens.push(reach::another_role(role));
+        }
+        let template = stack.clone().and_then(|stack| stack.template);
+        self.compare_templates(&template, &release.template, &function_name);
+        for aspect in release.aspects(environment, stack, function) {
+            let text = |text: &String| text.clone();
+            self.compare(&aspect.what, &aspect.deployed, &aspect.released, text);
+        }
     }
 
     /// Compares `rendered`, a role's template, with the role that is in `account`.
@@ -163,8 +190,8 @@ impl Changes {
         Some(same)
     }
 
-    /// Compares what may give access in the deployed template, `old`, and in the packaged one.
-    fn compare_access(&mut self, old: &Part<Value>, new: &Value, function_name: &str) {
+    /// Compares the deployed template, `old`, with the other one.
+    fn compare_templates(&mut self, old: &Part<Value>, new: &Value, function_name: &str) {
         match old {
             Part::Ok(old) => {
                 for sentence in reach::resources(old, new, function_name) {
@@ -172,6 +199,7 @@ impl Changes {
                         self.broadens.push(sentence);
                     }
                 }
+                self.removes.extend(reach::removed(old, new));
             }
             Part::Absent => {}
             Part::Unreadable(why) => self.is_unclear(format!(
@@ -188,12 +216,22 @@ impl Changes {
     }
 
     /// Compares what the deployed function is told with what it would be.
-    fn compare_accounts(&mut self, old: &Part<FunctionConfiguration>, new: &FunctionConfiguration) {
-        match old {
-            Part::Ok(old) => self.broadens.extend(reach::broadened(old, new)),
-            Part::Absent => {}
-            Part::Unreadable(why) => self.is_unclear(why.message.clone()),
+    fn compare_accounts(
+        &mut self,
+        old: &Part<FunctionConfiguration>,
+        new: &Part<FunctionConfiguration>,
+    ) {
+        match (old, new) {
+            (Part::Ok(old), Part::Ok(new)) => {
+                self.broadens.extend(reach::broadened(old, new));
+                self.removes.extend(reach::no_longer_listed(old, new));
+            }
+            (Part::Unreadable(why), _) | (Part::Ok(_), Part::Unreadable(why)) => {
+                self.is_unclear(why.message.clone());
+            }
+            (Part::Absent, _) | (_, Part::Absent) => {}
         }
+        let Part::Ok(new) = new else { return };
         let text = |configuration: &FunctionConfiguration| {
             let file = configuration.targets_file();
             file.map(TargetsFile::to_json).unwrap_or_default()
@@ -295,6 +333,11 @@ impl Changes {
         &self.unclear
     }
 
+    /// What is there and would not be any more, a sentence each.
+    pub(crate) fn removes(&self) -> &[String] {
+        &self.removes
+    }
+
     fn compare<T>(&mut self, what: &str, old: &Part<T>, new: &str, text: impl Fn(&T) -> String) {
         let how = match old {
             Part::Absent => How::New,
@@ -319,6 +362,20 @@ impl Changes {
     }
 }
 
+#[cfg(test)]
+impl Changes {
+    /// Changes of so many sentences.
+    pub(crate) fn of_sentences(broadens: usize, unclear: usize, removes: usize) -> Self {
+        let sentences = |count: usize| vec!["a sentence".to_owned(); count];
+        Self {
+            broadens: sentences(broadens),
+            unclear: sentences(unclear),
+            removes: sentences(removes),
+            compared: Vec::new(),
+        }
+    }
+}
+
 impl fmt::Display for Changes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.broadens.is_empty() {
@@ -332,6 +389,13 @@ impl fmt::Display for Changes {
             writeln!(f, "Whether it broadens access cannot be told:")?;
             for sentence in &self.unclear {
                 writeln!(f, "  ? {sentence}")?;
+            }
+            writeln!(f)?;
+        }
+        if !self.removes.is_empty() {
+            writeln!(f, "Removes:")?;
+            for sentence in &self.removes {
+                writeln!(f, "  - {sentence}")?;
             }
             writeln!(f)?;
         }
@@ -405,14 +469,14 @@ mod tests {
             hint: None,
         };
         let mut changes = Changes::default();
-        changes.compare_access(&Part::Unreadable(why), &new, "f");
+        changes.compare_templates(&Part::Unreadable(why), &new, "f");
         assert_eq!(
             changes.unclear(),
             ["the deployed template cannot be read: AccessDenied: no cloudformation:GetTemplate"]
         );
         assert_eq!(changes.broadens(), Vec::<String>::new());
         let mut changes = Changes::default();
-        changes.compare_access(&Part::Ok(json!({"Resources": {}})), &new, "f");
+        changes.compare_templates(&Part::Ok(json!({"Resources": {}})), &new, "f");
         assert_eq!(
             changes.broadens(),
             ["the stack has a new AWS::IAM::Role, Role"]

@@ -1,6 +1,9 @@
 //! What of a function's configuration lets it reach more than before.
 
-use std::fmt::Display;
+use std::{
+    collections::{HashMap, HashSet},
+    fmt::Display,
+};
 
 use contract::{
     Accounts, FunctionConfiguration, Organization, Selection, SessionPolicy, Target, Units,
@@ -73,6 +76,54 @@ pub(super) fn resources(old: &Value, new: &Value, name: &str) -> Vec<String> {
         ));
     }
     sentences
+}
+
+/// The resources of a stack that `old` has and `new` does not, or has of another type, a sentence each.
+pub(super) fn removed(old: &Value, new: &Value) -> Vec<String> {
+    let resources = old["Resources"].as_object().into_iter().flatten();
+    resources
+        .filter(|(name, resource)| new["Resources"][name]["Type"] != resource["Type"])
+        .map(|(name, resource)| {
+            let kind = resource["Type"].as_str().unwrap_or_default();
+            format!("the stack no longer has {kind}, {name}")
+        })
+        .collect()
+}
+
+/// The accounts and organizational units that `old` names and `new` does not, a sentence each.
+pub(super) fn no_longer_listed(
+    old: &FunctionConfiguration,
+    new: &FunctionConfiguration,
+) -> Vec<String> {
+    match (Reach::of(&old.selection), Reach::of(&new.selection)) {
+        (Reach::Targets(old), Reach::Targets(new)) => {
+            let new: HashSet<_> = new.iter().map(|target| &target.account).collect();
+            let accounts = old.iter().map(|target| &target.account);
+            let gone: Vec<_> = accounts.filter(|account| !new.contains(account)).collect();
+            told("the function no longer lists account", &gone)
+                .into_iter()
+                .collect()
+        }
+        (Reach::Organization(old), Reach::Organization(new)) => {
+            let units: Vec<_> = match (&old.units, &new.units) {
+                (Units::Some(old), Units::Some(new)) => old.difference(new).collect(),
+                _ => Vec::new(),
+            };
+            let left_out: Vec<_> = new.exclude.difference(&old.exclude).collect();
+            let whole = (old.units == Units::All && new.units != Units::All)
+                .then(|| "the function no longer lists the whole organization".to_owned());
+            whole
+                .into_iter()
+                .chain(told(
+                    "the function no longer lists organizational unit",
+                    &units,
+                ))
+                .chain(told("the function no longer lists account", &left_out))
+                .collect()
+        }
+        // The other form is told as a broadening.
+        _ => Vec::new(),
+    }
 }
 
 fn is_function(resource: &Value, name: &str) -> bool {
@@ -226,8 +277,7 @@ impl<'a> Reach<'a> {
 }
 
 fn targets(old: &[Target], new: &[Target]) -> Vec<String> {
-    let old: std::collections::HashMap<_, _> =
-        old.iter().map(|target| (&target.account, target)).collect();
+    let old: HashMap<_, _> = old.iter().map(|target| (&target.account, target)).collect();
     let mut others = Vec::new();
     let mut roles = Vec::new();
     let mut dropped = Vec::new();
@@ -553,6 +603,32 @@ mod tests {
             let told = with(&format!("/Resources/{place}"), value);
             assert_eq!(told, [sentence], "{place}");
         }
+    }
+
+    #[test]
+    fn what_is_removed_is_named() {
+        let template = |kind: &str| {
+            json!({"Resources": {
+                "Function": {"Type": "AWS::Lambda::Function"}, "Rule": {"Type": kind}}})
+        };
+        let old = template("AWS::Events::Rule");
+        assert_eq!(removed(&old, &old), Vec::<String>::new());
+        let without = json!({"Resources": {"Function": {"Type": "AWS::Lambda::Function"}}});
+        assert_eq!(removed(&without, &old), Vec::<String>::new());
+        for new in [without, template("AWS::SQS::Queue")] {
+            assert_eq!(
+                removed(&old, &new),
+                ["the stack no longer has AWS::Events::Rule, Rule"]
+            );
+        }
+        let configuration = |keys: &str| samples::of_keys(keys).function_configuration();
+        let gone =
+            |old: &str, new: &str| no_longer_listed(&configuration(old), &configuration(new));
+        assert_eq!(gone(ONE, &many(2..5, "")), Vec::<String>::new());
+        assert_eq!(
+            gone(&many(2..5, ""), ONE),
+            ["the function no longer lists account 000000000003, 000000000004"]
+        );
     }
 
     fn many(accounts: std::ops::Range<u32>, more: &str) -> String {

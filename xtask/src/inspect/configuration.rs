@@ -61,12 +61,21 @@ fn read(
             )
         })?
     };
-    FunctionConfiguration::read(|name| variables.get(name).cloned(), targets.as_deref()).map_err(
-        |problems| {
-            let problems = problems.iter().map(ToString::to_string);
-            anyhow!("{}", problems.collect::<Vec<_>>().join("; "))
-        },
-    )
+    parse(|name| variables.get(name).cloned(), targets.as_deref())
+}
+
+/// Parses the configuration of a function with these variables and this `targets.json`.
+///
+/// # Errors
+/// It is invalid.
+pub(super) fn parse(
+    variable: impl Fn(&str) -> Option<String>,
+    targets: Option<&str>,
+) -> Result<FunctionConfiguration> {
+    FunctionConfiguration::read(variable, targets).map_err(|problems| {
+        let problems = problems.iter().map(ToString::to_string);
+        anyhow!("{}", problems.collect::<Vec<_>>().join("; "))
+    })
 }
 
 /// The `targets.json` in the function's code, if there is one.
@@ -89,25 +98,47 @@ fn targets(
         function.code_sha256.as_deref() == Some(&hash),
         "The function's code differs from the stack's"
     );
-    artifact::file_in(&archive, TargetsFile::NAME)?
+    targets_in(&archive)
+}
+
+/// The text of `targets.json` in an archive, if it has one.
+///
+/// # Errors
+/// The archive is damaged, or the file is not UTF-8.
+pub(super) fn targets_in(archive: &[u8]) -> Result<Option<String>> {
+    artifact::file_in(archive, TargetsFile::NAME)?
         .map(String::from_utf8)
         .transpose()
         .context("It is not UTF-8")
 }
 
 /// The bucket and key of the code of a stack's function.
-fn code_of(stack: &DeployedStack) -> Option<(&str, &str)> {
-    let template = stack.template.ok()?;
-    let code = template["Resources"]
-        .as_object()?
-        .values()
-        .find(|resource| resource["Type"] == "AWS::Lambda::Function")
-        .map(|function| &function["Properties"]["Code"])?;
-    let bucket = match &code["S3Bucket"] {
+pub(super) fn code_of(stack: &DeployedStack) -> Option<(&str, &str)> {
+    let (function, key) = function_in(stack.template.ok()?)?;
+    let bucket = match &function["Code"]["S3Bucket"] {
         Value::String(bucket) => bucket,
         _ => stack.outputs.get(BUCKET_OUTPUT)?,
     };
-    Some((bucket, code["S3Key"].as_str()?))
+    Some((bucket, key))
+}
+
+/// The properties of a template's function, and the key of its code.
+pub(super) fn function_in(template: &Value) -> Option<(&Value, &str)> {
+    let function = template["Resources"]
+        .as_object()?
+        .values()
+        .find(|resource| resource["Type"] == "AWS::Lambda::Function")?;
+    let properties = &function["Properties"];
+    Some((properties, properties["Code"]["S3Key"].as_str()?))
+}
+
+/// The service and the stage that deployed the function of a stack. The Serverless Framework stores its code under
+/// `serverless/SERVICE/STAGE/` in its bucket.
+pub(crate) fn owner(stack: &DeployedStack) -> Option<(&str, &str)> {
+    let (_, key) = function_in(stack.template.ok()?)?;
+    let mut directories = key.rsplit('/').skip(2);
+    let stage = directories.next()?;
+    Some((directories.next()?, stage))
 }
 
 #[cfg(test)]

@@ -70,6 +70,14 @@ async fn a_deployment_is_seen_before_it_happens_and_can_be_undone() {
     }
     clock.lap("roles applied");
 
+    let nothing = xtask(&["rollback", "--yes"]).expect(1);
+    assert!(
+        nothing
+            .stderr()
+            .contains("Nothing of stage `safe` is deployed in us-east-1"),
+        "{nothing}"
+    );
+
     // Before the first deployment there is nothing to compare with, which is said.
     let new = xtask(&["diff"]).ok();
     let told = new.stdout();
@@ -132,10 +140,29 @@ async fn a_deployment_is_seen_before_it_happens_and_can_be_undone() {
     assert!(
         no_further
             .stderr()
-            .contains("There is nothing to go back to"),
+            .contains("is dated before the one in effect"),
         "{no_further}"
     );
     clock.lap("rolled back");
+
+    // A rollback broadens access as a deployment does.
+    let unknown = xtask(&["rollback", "--yes", "--to", "1"]).expect(2);
+    let newest = unknown
+        .stderr()
+        .lines()
+        .filter_map(|line| line.trim().split(' ').next()?.parse::<u64>().ok())
+        .max()
+        .expect("the deployments there are")
+        .to_string();
+    let refused = xtask(&["rollback", "--yes", "--to", &newest]).expect(2);
+    assert!(
+        refused
+            .stderr()
+            .contains("the function passes no external ID any more in account 000000000042")
+            && refused.stderr().contains("--allow-broadening"),
+        "{refused}"
+    );
+    assert_eq!(external_id(&stage).await.as_deref(), Some("audit-2026"));
 }
 
 /// Runs a command at a terminal and presses a key when it is asked for.

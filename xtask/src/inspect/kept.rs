@@ -1,0 +1,116 @@
+//! Reads a deployment that the Serverless Framework keeps in its bucket, for a rollback to it.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use contract::FunctionConfiguration;
+use hmac_sha256::Hash;
+use operator_api::{DeployedStack, Part, Unreadable};
+use serde_json::Value;
+
+use super::{configuration, operator::Operator};
+use crate::{build as artifact, sys::files};
+
+/// The Framework's copy of a deployment's template (osls 4.3, `naming.js`).
+const TEMPLATE: &str = "compiled-cloudformation-template.json";
+
+/// A kept deployment.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// The stack's template.
+    pub(crate) template: Value,
+    /// The SHA-256 of the function's archive, in hexadecimal.
+    pub(crate) sha256: String,
+    /// The function's configuration.
+    pub(crate) configuration: Part<FunctionConfiguration>,
+}
+
+/// Reads the deployment in `folder`, a sibling of the one whose code `stack` has.
+///
+/// # Errors
+/// The stack does not locate its code, or the deployment cannot be read.
+pub(crate) fn read(operator: &Operator<'_>, stack: &DeployedStack, folder: &str) -> Result<Kept> {
+    let (bucket, key) =
+        configuration::code_of(stack).context("The stack's template does not locate its code")?;
+    let key = in_folder(key, folder, TEMPLATE)
+        .with_context(|| format!("`{key}` is not the code of a deployment"))?;
+    let template: Value = serde_json::from_slice(&fetched(operator, bucket, &key)?)
+        .context("The deployment's template is not JSON")?;
+    let (_, code) = configuration::function_in(&template)
+        .context("The deployment's template has no function")?;
+    let archive = fetched(operator, bucket, code)?;
+    Ok(Kept {
+        sha256: artifact::hexadecimal(&Hash::hash(&archive)),
+        configuration: configuration_of(&template, &archive),
+        template,
+    })
+}
+
+/// `serverless/S/dev/1-t/handler.zip` in folder `2-t`, of the name `n`, is `serverless/S/dev/2-t/n`.
+fn in_folder(key: &str, folder: &str, name: &str) -> Option<String> {
+    let (rest, _) = key.rsplit_once('/')?;
+    let (prefix, _) = rest.rsplit_once('/')?;
+    Some(format!("{prefix}/{folder}/{name}"))
+}
+
+fn fetched(operator: &Operator<'_>, bucket: &str, key: &str) -> Result<Vec<u8>> {
+    let copy = tempfile::NamedTempFile::new()?;
+    operator.fetch(bucket, key, copy.path())?;
+    files::read(copy.path())
+}
+
+/// The configuration of the function of `template`, with `archive` as its code.
+fn configuration_of(template: &Value, archive: &[u8]) -> Part<FunctionConfiguration> {
+    let function = configuration::function_in(template).map(|(properties, _)| properties);
+    let variables =
+        function.and_then(|properties| properties["Environment"]["Variables"].as_object());
+    let variables: BTreeMap<&str, &str> = variables
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)))
+        .collect();
+    let read = configuration::targets_in(archive).and_then(|targets| {
+        configuration::parse(
+            |name| variables.get(name).map(|&value| value.to_owned()),
+            targets.as_deref(),
+        )
+    });
+    match read {
+        Ok(configuration) => Part::Ok(configuration),
+        Err(error) => Part::Unreadable(Unreadable {
+            code: "ConfigurationNotRead".to_owned(),
+            message: format!("{error:#}"),
+            hint: None,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_deployment_lies_beside_the_one_that_runs() {
+        let key = "serverless/S/dev/1-2026-11-22T18:00:05.000Z/handler.zip";
+        assert_eq!(
+            in_folder(key, "2-2026-11-22T18:00:06.000Z", TEMPLATE).as_deref(),
+            Some(
+                "serverless/S/dev/2-2026-11-22T18:00:06.000Z/compiled-cloudformation-template.json"
+            )
+        );
+        assert_eq!(in_folder("handler.zip", "2-t", TEMPLATE), None);
+    }
+
+    #[test]
+    fn a_damaged_archive_has_no_configuration() {
+        let template = json!({"Resources": {"Function": {"Type": "AWS::Lambda::Function", "Properties": {
+            "Code": {"S3Key": "serverless/S/dev/1-t/handler.zip"},
+            "Environment": {"Variables": {"TARGET_ACCOUNT_ID": "000000000002", "S3_READ_ROLE": "R"}}}}}});
+        assert!(matches!(
+            configuration_of(&template, b"none"),
+            Part::Unreadable(_)
+        ));
+    }
+}
