@@ -8,6 +8,7 @@
 
 use std::{
     fs,
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -520,6 +521,82 @@ fn what_is_rendered() {
             insta::assert_snapshot!(format!("{}---\n{}", stdout(&serverless), stdout(&roles)));
         }
     );
+}
+
+#[test]
+fn stages_with_one_stack_are_refused() {
+    let workspace = Workspace::new()
+        .with_stage("b-c", &format!("{SEED}service: Svc\n"))
+        .with_stage("c", &format!("{SEED}service: Svc-b\nprotected: true\n"));
+    let checked = workspace.xtask(&["check"]);
+    assert_eq!(checked.status.code(), Some(2), "{}", stderr(&checked));
+    let told = stderr(&checked);
+    for part in ["`b-c` and `c`", "`Svc-b-c`", "environments/variables.c.yml"] {
+        assert!(told.contains(part), "no {part} in\n{told}");
+    }
+    assert!(workspace.xtask(&["check", "--env", "c"]).status.success());
+}
+
+/// A command on a stage that another one is working on waits, and says for whom.
+#[test]
+fn a_stage_is_written_by_one_command_at_a_time() {
+    let workspace = Workspace::new().with_stage("dev", SEED);
+    fs::create_dir_all(workspace.path("dist/dev")).unwrap();
+    workspace.write(
+        "dist/dev/.lock",
+        "`cargo xtask deploy --env dev` (process 1)",
+    );
+    let held = fs::File::open(workspace.path("dist/dev/.lock")).unwrap();
+    held.lock().unwrap();
+    let mut waiting = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(["--workspace".as_ref(), workspace.0.path().as_os_str()])
+        .args(["render", "--env", "dev"])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(waiting.stderr.take().unwrap());
+    let mut line = String::new();
+    told.read_line(&mut line).unwrap();
+    assert_eq!(
+        line,
+        "Waiting for `cargo xtask deploy --env dev` (process 1), which is using stage `dev` …\n"
+    );
+    assert!(!workspace.path("dist/dev/serverless.yml").exists());
+    drop(held);
+    assert!(waiting.wait().unwrap().success());
+    assert!(workspace.path("dist/dev/serverless.yml").exists());
+    assert!(
+        workspace
+            .read("dist/dev/.lock")
+            .contains("render --env dev")
+    );
+}
+
+/// Of two builds, the second waits until the first has built and read the executable.
+#[test]
+fn a_build_waits_for_another() {
+    let workspace = Workspace::new().with_stage("dev", SEED);
+    let lock = workspace.path("target/lambda/x86_64/lock");
+    fs::create_dir_all(lock.parent().unwrap()).unwrap();
+    let held = fs::File::create(&lock).unwrap();
+    held.lock().unwrap();
+    let mut waiting = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(["--workspace".as_ref(), workspace.0.path().as_os_str()])
+        .args(["build", "--env", "dev"])
+        .env_remove("CARGO_TARGET_DIR")
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(waiting.stderr.take().unwrap());
+    let mut line = String::new();
+    told.read_line(&mut line).unwrap();
+    assert_eq!(line, "Waiting for another build of the function …\n");
+    assert_eq!(waiting.try_wait().unwrap(), None);
+    waiting.kill().unwrap();
+    waiting.wait().unwrap();
+    // Nothing was built or packed in the meantime.
+    assert!(!workspace.path("dist/dev/handler.zip").exists());
+    drop(held);
 }
 
 /// Every stage at once: nothing to do is not nothing wrong, and a fault of one stage does not hide another's.

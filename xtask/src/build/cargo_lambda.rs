@@ -41,7 +41,16 @@ impl Package {
     }
 }
 
-/// Builds `package` for `architecture` and returns the path of the executable.
+/// A built executable.
+#[derive(Debug)]
+pub(super) struct Executable {
+    /// Its path. The next build replaces the file.
+    pub(super) path: PathBuf,
+    /// Its content, read before another build could replace it.
+    pub(super) bytes: Vec<u8>,
+}
+
+/// Builds `package` for `architecture` and reads the executable.
 ///
 /// # Errors
 /// The Rust target is not installed, or the build fails.
@@ -49,7 +58,7 @@ pub(super) fn build(
     workspace: &Workspace,
     package: Package,
     architecture: Architecture,
-) -> Result<PathBuf> {
+) -> Result<Executable> {
     let target = target(architecture);
     require_rust(process::find_program)?;
     require_target(workspace, architecture)?;
@@ -83,7 +92,9 @@ pub(super) fn build(
         .without_env("RUSTFLAGS")
         .in_folder(workspace.root())
         .run()?;
-    Ok(lambda_folder.join(package.name()).join("bootstrap"))
+    let path = lambda_folder.join(package.name()).join("bootstrap");
+    let bytes = files::read(&path)?;
+    Ok(Executable { path, bytes })
 }
 
 fn target(architecture: Architecture) -> &'static str {

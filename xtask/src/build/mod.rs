@@ -65,7 +65,7 @@ impl Artifact {
         path: PathBuf,
     ) -> Result<Self> {
         let built = cargo_lambda::build(workspace, package, architecture)?;
-        let executable = files::read(&built)?;
+        let executable = built.bytes;
         let step = Step::begin("Checking and packing the function");
         let members = files::names_in(&workspace.root().join("crates"))?;
         let folders = cargo_lambda::own_folders(
@@ -83,7 +83,7 @@ impl Artifact {
             path,
             sha256: hexadecimal(&Hash::hash(&bytes)),
             size: bytes.len(),
-            executable: built,
+            executable: built.path,
             executable_size: executable.len(),
         };
         step.done(&format!(

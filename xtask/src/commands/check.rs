@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use crate::{
     cli,
+    deploy::collisions,
     dev::generated,
     environment,
     policy::Grants,
@@ -44,6 +45,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Check) -> Result<()> {
         Ok((environment, grants.err()))
     });
     let mut faults = Vec::new();
+    let mut valid = Vec::new();
     for checked in checked {
         match checked {
             Ok((environment, unmade)) => {
@@ -51,6 +53,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Check) -> Result<()> {
                 if let Some(why) = unmade {
                     console::note(&format!("    note: `roles` cannot render its roles: {why}"));
                 }
+                valid.push(environment);
             }
             Err(error) if fault::is_of_input(&error) => {
                 faults.push(error);
@@ -58,6 +61,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Check) -> Result<()> {
             Err(error) => return Err(error),
         }
     }
+    faults.extend(collisions::problems(&valid).into_iter().map(Into::into));
     let stale = if flags.stage.env.is_none() {
         generated::check(workspace, flags.fix)
     } else {

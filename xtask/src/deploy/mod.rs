@@ -1,5 +1,6 @@
 //! Changes what is deployed: the function's stack through the Serverless Framework, and the role stacks.
 
+pub(crate) mod collisions;
 pub(crate) mod guard;
 pub(crate) mod release;
 pub(crate) mod role_stacks;

@@ -7,7 +7,10 @@ use anyhow::Result;
 use super::{File, Rendered, Templates, is_target_role};
 use crate::{
     environment::Environment,
-    sys::{console, fault::AlreadyTold, files, unified_diff, workspace::Workspace},
+    sys::{
+        console, fault::AlreadyTold, files, stage_lock::StageLock, unified_diff,
+        workspace::Workspace,
+    },
 };
 
 /// What happens to rendered files.
@@ -52,16 +55,20 @@ pub(crate) fn put(
         console::result(&texts.join("---\n"))?;
         return Ok(());
     }
-    for (environment, file) in &rendered {
-        console::note(&format!(
-            "wrote {}",
-            workspace.shown(&file.write(workspace, environment)?)
-        ));
-    }
-    for (_, path) in &left_over {
-        files::remove(path)?;
-        let name = workspace.shown(path);
-        console::note(&format!("removed {name}, which the stage no longer has"));
+    for environment in environments {
+        let is_of_stage = |of: &Environment| of.stage == environment.stage;
+        let _lock = StageLock::take(workspace, &environment.stage)?;
+        for (_, file) in rendered.iter().filter(|(of, _)| is_of_stage(of)) {
+            console::note(&format!(
+                "wrote {}",
+                workspace.shown(&file.write(workspace, environment)?)
+            ));
+        }
+        for (_, path) in left_over.iter().filter(|(of, _)| is_of_stage(of)) {
+            files::remove(path)?;
+            let name = workspace.shown(path);
+            console::note(&format!("removed {name}, which the stage no longer has"));
+        }
     }
     Ok(())
 }

@@ -214,6 +214,34 @@ pub(crate) fn lock(path: &Path, waiting: impl FnOnce()) -> Result<fs::File> {
     lock().with_context(|| format!("Failed to lock `{}`", path.display()))
 }
 
+/// Like [`lock`]. The file also names the holder, which is passed to `waiting`.
+///
+/// # Errors
+/// The file cannot be created, written or locked.
+pub(crate) fn lock_as(path: &Path, holder: &str, waiting: impl FnOnce(&str)) -> Result<fs::File> {
+    let lock = || -> io::Result<fs::File> {
+        fs::create_dir_all(folder_of(path))?;
+        let mut options = fs::File::options();
+        options.write(true).create(true).truncate(false);
+        let mut file = options.open(path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => {
+                waiting(&fs::read_to_string(path)?);
+                file.lock()?;
+            }
+            Err(fs::TryLockError::Error(error)) => return Err(error),
+        }
+        file.set_len(0)?;
+        file.write_all(holder.as_bytes())?;
+        Ok(file)
+    };
+    lock().with_context(|| {
+        let hint = dangling(folder_of(path)).unwrap_or_default();
+        format!("Failed to lock `{}`{hint}", path.display())
+    })
+}
+
 /// Lists the names in a directory, sorted. A missing directory has none. Invalid Unicode is replaced with `�`.
 ///
 /// # Errors
@@ -295,5 +323,27 @@ mod tests {
             let message = format!("{:#}", error.unwrap_err());
             assert!(message.contains("dist` is a link to `gone`"), "{message}");
         }
+    }
+
+    #[test]
+    fn who_waits_for_a_lock_is_told_who_holds_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dev/.lock");
+        let held = lock_as(&path, "`cargo xtask deploy`", |_| panic!("it is free")).unwrap();
+        let (told, waits) = std::sync::mpsc::channel();
+        let waiting = {
+            let path = path.clone();
+            std::thread::spawn(move || {
+                lock_as(&path, "second", |holder| {
+                    told.send(holder.to_owned()).unwrap();
+                })
+                .unwrap()
+            })
+        };
+        assert_eq!(waits.recv().unwrap(), "`cargo xtask deploy`");
+        assert!(!waiting.is_finished());
+        drop(held);
+        let _second = waiting.join().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "second");
     }
 }

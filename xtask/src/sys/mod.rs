@@ -6,5 +6,6 @@ pub(crate) mod files;
 pub(crate) mod interrupt;
 pub(crate) mod parallel;
 pub(crate) mod process;
+pub(crate) mod stage_lock;
 pub(crate) mod unified_diff;
 pub(crate) mod workspace;
