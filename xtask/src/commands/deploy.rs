@@ -8,12 +8,13 @@ use crate::{
     cli,
     deploy::{
         guard::{self, AdminCaller},
-        release::{self, Running},
-        serverless::Package,
+        serverless::Deployable,
         smoke,
     },
-    diff::Changes,
-    environment::Environment,
+    diff::{
+        Changes,
+        release::{self, Running},
+    },
     render::{File, Rendered, plan},
     sys::{console, workspace::Workspace},
 };
@@ -24,30 +25,30 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Deploy) -> Result<()> {
     Rendered::of_stage(workspace, &environment, File::Serverless)?;
     let caller = guard::require_admin(workspace, &environment)?;
     if flags.dry_run {
-        console::page(
-            &Plan {
-                environment: &environment,
-                caller: &caller,
-            }
-            .to_string(),
-        )?;
-        if let Err(error) = guard::require_execution_role(workspace, &environment, &caller) {
+        console::page(&Plan { caller: &caller }.to_string())?;
+        if let Err(error) = guard::require_execution_role(workspace, &caller) {
             console::note(&format!("note: {error:#}"));
         }
         return Ok(());
     }
     guard::confirm(&environment, "deploy", &flags.confirmation)?;
-    guard::require_execution_role(workspace, &environment, &caller)?;
+    guard::require_execution_role(workspace, &caller)?;
     let (stack, _) = release::deployed_parts(workspace, &environment, &caller.session)?;
     guard::require_own_stack(&environment, &stack)?;
-    let package = Package::make(workspace, &environment)?;
-    let changes = Changes::of(workspace, &package, &environment, &caller.session, &[])?;
+    let package = Deployable::make(workspace, &caller)?;
+    let changes = Changes::of(
+        workspace,
+        package.release(),
+        &environment,
+        &caller.session,
+        &[],
+    )?;
     console::note(changes.to_string().trim_end());
     let allowed = flags.allow_broadening;
     guard::confirm_changes(&environment, &changes, &flags.confirmation, allowed)?;
     let before = (!flags.smoke.no_smoke)
         .then(|| smoke::Before::ask(workspace, &environment, &caller.session));
-    deploy(workspace, &environment, &package, &caller)?;
+    deploy(workspace, &caller, &package)?;
     match before {
         Some(before) => smoke::invoke(
             workspace,
@@ -64,28 +65,19 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Deploy) -> Result<()> {
 ///
 /// # Errors
 /// The deployment fails, or something else runs after it.
-fn deploy(
-    workspace: &Workspace,
-    environment: &Environment,
-    package: &Package,
-    caller: &AdminCaller,
-) -> Result<()> {
+fn deploy(workspace: &Workspace, caller: &AdminCaller<'_>, package: &Deployable<'_>) -> Result<()> {
+    let environment = caller.environment;
+    let release = package.release();
     let function = environment.function_name();
-    let sha256 = &package.release.sha256;
-    if package
-        .release
-        .compare(workspace, environment, &caller.session)?
-        == Running::Release
-    {
+    let sha256 = &release.sha256;
+    if release.compare(workspace, environment, &caller.session)? == Running::Release {
         console::note(&format!(
             "Already deployed: nothing to change ({function} with sha256 {sha256})"
         ));
         return Ok(());
     }
-    package.deploy(workspace, caller)?;
-    package
-        .release
-        .require(workspace, environment, &caller.session)?;
+    package.deploy(workspace)?;
+    release.require(workspace, environment, &caller.session)?;
     console::note(&format!("Deployed {function} with sha256 {sha256}"));
     Ok(())
 }
@@ -93,16 +85,13 @@ fn deploy(
 /// What a deploy would do.
 #[derive(Debug)]
 struct Plan<'a> {
-    environment: &'a Environment,
-    caller: &'a AdminCaller,
+    caller: &'a AdminCaller<'a>,
 }
 
 impl fmt::Display for Plan<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            environment,
-            caller,
-        } = self;
+        let Self { caller } = self;
+        let environment = caller.environment;
         let variables = &environment.variables;
         writeln!(f, "Would deploy (dry run: nothing was changed):")?;
         writeln!(

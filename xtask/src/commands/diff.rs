@@ -16,11 +16,13 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Diff) -> Result<()> {
     let package = Package::make(workspace, &environment)?;
     let changes = Changes::of(
         workspace,
-        &package,
+        &package.release,
         &environment,
         &caller.session,
         &flags.target_profiles,
     )?;
+    // Nobody waits for the reader.
+    drop(package);
     console::page(&changes.to_string())?;
     Ok(())
 }

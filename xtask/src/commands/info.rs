@@ -4,12 +4,12 @@ use anyhow::Result;
 
 use crate::{
     cli,
-    deploy::{guard, serverless as framework},
+    deploy::{guard, serverless},
     sys::workspace::Workspace,
 };
 
 pub(crate) fn run(workspace: &Workspace, flags: &cli::OneStage) -> Result<()> {
     let environment = super::load(workspace, flags)?;
     let caller = guard::require_admin(workspace, &environment)?;
-    framework::info(workspace, &environment, &caller)
+    serverless::info(workspace, &caller)
 }

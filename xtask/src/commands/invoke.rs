@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::{
     cli,
-    deploy::{guard, serverless as framework},
+    deploy::{guard, serverless},
     sys::{fault::InputFault, workspace::Workspace},
 };
 
@@ -16,5 +16,5 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Invoke) -> Result<()> {
         ))
     })?;
     let caller = guard::require_admin(workspace, &environment)?;
-    framework::invoke(workspace, &environment, &caller, &flags.event)
+    serverless::invoke(workspace, &caller, &flags.event)
 }

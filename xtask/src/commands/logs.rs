@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::{
     cli,
-    deploy::{guard, serverless as framework},
+    deploy::{guard, serverless},
     sys::workspace::Workspace,
 };
 
@@ -12,5 +12,5 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Logs) -> Result<()> {
     let environment = super::load(workspace, &flags.stage)?;
     let caller = guard::require_admin(workspace, &environment)?;
     let since = flags.since.as_deref();
-    framework::logs(workspace, &environment, &caller, flags.tail, since)
+    serverless::logs(workspace, &caller, flags.tail, since)
 }

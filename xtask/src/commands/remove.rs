@@ -5,7 +5,8 @@ use operator_api::Part;
 
 use crate::{
     cli,
-    deploy::{guard, release, serverless as framework},
+    deploy::{guard, serverless::Framework},
+    diff::release,
     sys::{console, workspace::Workspace},
 };
 
@@ -13,6 +14,7 @@ use crate::{
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Remove) -> Result<()> {
     let environment = super::load(workspace, &flags.stage)?;
     let caller = guard::require_admin(workspace, &environment)?;
+    let framework = Framework::lock(workspace, &caller)?;
     let (stack, _) = release::deployed_parts(workspace, &environment, &caller.session)?;
     if stack == Part::Absent {
         console::note(&format!(
@@ -26,5 +28,5 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Remove) -> Result<()> {
     }
     guard::require_own_stack(&environment, &stack)?;
     guard::confirm(&environment, "remove", &flags.confirmation)?;
-    framework::remove(workspace, &environment, &caller)
+    framework.remove()
 }

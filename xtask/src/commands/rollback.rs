@@ -8,11 +8,13 @@ use crate::{
     cli,
     deploy::{
         guard,
-        release::{self, Release},
-        serverless::{self as framework, Deployment},
+        serverless::{Deployment, Framework},
         smoke,
     },
-    diff::Changes,
+    diff::{
+        Changes,
+        release::{self, Release},
+    },
     environment::Environment,
     inspect::{kept, operator::Operator},
     sys::{console, fault::InputFault, workspace::Workspace},
@@ -22,10 +24,11 @@ use crate::{
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Rollback) -> Result<()> {
     let environment = super::load(workspace, &flags.stage)?;
     let caller = guard::require_admin(workspace, &environment)?;
+    let framework = Framework::lock(workspace, &caller)?;
     let (stack, function) = release::deployed_parts(workspace, &environment, &caller.session)?;
     let running = require_deployed(&environment, &stack)?;
     guard::require_own_stack(&environment, &stack)?;
-    let deployments = framework::deployments(workspace, &environment, &caller)?;
+    let deployments = framework.deployments()?;
     let current = running.template.ok().and_then(timestamp_of_code);
     let chosen = match flags.to {
         Some(timestamp) => named(&environment, &deployments, timestamp)?,
@@ -54,7 +57,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Rollback) -> Result<()> {
     guard::confirm_changes(&environment, &changes, &flags.confirmation, allowed)?;
     let before = (!flags.smoke.no_smoke)
         .then(|| smoke::Before::ask(workspace, &environment, &caller.session));
-    framework::roll_back(workspace, &environment, &caller, chosen)?;
+    framework.roll_back(chosen)?;
     release.require(workspace, &environment, &caller.session)?;
     console::note(&format!(
         "Rolled back {}: dist/{} still holds what was rendered last",

@@ -21,27 +21,31 @@ use crate::{
     },
 };
 
-/// A caller whom STS knows, in the partition of the stage's region.
+/// A caller that STS has identified, in the partition of a stage's region.
 #[derive(Debug)]
-pub(crate) struct Caller {
-    /// Who it is, with keys, in the stage's region.
+pub(crate) struct Caller<'a> {
+    /// The stage that the caller was checked for.
+    pub(crate) environment: &'a Environment,
+    /// The caller's identity and keys, in the stage's region.
     pub(crate) session: Session,
 }
 
-/// A caller whom STS has placed in the stage's Admin account. To be had from [`require_admin`] alone.
+/// A caller in the Admin account of a stage. Only [`require_admin`] creates one.
+///
+/// It carries the stage, so that a check for one stage cannot allow a change of another.
 #[derive(Debug)]
-pub(crate) struct AdminCaller(Caller);
+pub(crate) struct AdminCaller<'a>(Caller<'a>);
 
-impl From<AdminCaller> for Caller {
-    fn from(caller: AdminCaller) -> Self {
+impl<'a> From<AdminCaller<'a>> for Caller<'a> {
+    fn from(caller: AdminCaller<'a>) -> Self {
         caller.0
     }
 }
 
-impl std::ops::Deref for AdminCaller {
-    type Target = Caller;
+impl<'a> std::ops::Deref for AdminCaller<'a> {
+    type Target = Caller<'a>;
 
-    fn deref(&self) -> &Caller {
+    fn deref(&self) -> &Caller<'a> {
         &self.0
     }
 }
@@ -50,10 +54,10 @@ impl std::ops::Deref for AdminCaller {
 ///
 /// # Errors
 /// As for [`caller`], and the caller is in another account than the stage's Admin account.
-pub(crate) fn require_admin(
+pub(crate) fn require_admin<'a>(
     workspace: &Workspace,
-    environment: &Environment,
-) -> Result<AdminCaller> {
+    environment: &'a Environment,
+) -> Result<AdminCaller<'a>> {
     let admin = &environment.variables.admin_account_id;
     let caller = caller(workspace, environment)?;
     let identity = caller.session.identity();
@@ -73,10 +77,10 @@ pub(crate) fn require_admin(
 ///
 /// # Errors
 /// As for [`caller`], and no role of the stage belongs into the caller's account.
-pub(crate) fn require_target(
+pub(crate) fn require_target<'a>(
     workspace: &Workspace,
-    environment: &Environment,
-) -> Result<(Caller, File)> {
+    environment: &'a Environment,
+) -> Result<(Caller<'a>, File)> {
     let caller = caller(workspace, environment)?;
     let account = &caller.session.identity().account;
     let Some(file) = rendering::target_role_file(environment, account)? else {
@@ -94,7 +98,10 @@ pub(crate) fn require_target(
 ///
 /// # Errors
 /// STS cannot be asked there, or the caller is in another partition than the region.
-pub(crate) fn caller(workspace: &Workspace, environment: &Environment) -> Result<Caller> {
+pub(crate) fn caller<'a>(
+    workspace: &Workspace,
+    environment: &'a Environment,
+) -> Result<Caller<'a>> {
     let region = &environment.variables.region;
     let operator = Operator::new(workspace, region)?;
     let step = Step::begin("Asking STS who you are");
@@ -112,7 +119,10 @@ pub(crate) fn caller(workspace: &Workspace, environment: &Environment) -> Result
         ));
     }
     require_partition(environment, &identity.arn)?;
-    Ok(Caller { session })
+    Ok(Caller {
+        environment,
+        session,
+    })
 }
 
 /// Who is called `arn` is in the partition of the stage's region: no role of another one can be assumed.
@@ -157,9 +167,9 @@ fn other_region(
 /// There is no such role, or it has another path than the stage says.
 pub(crate) fn require_execution_role(
     workspace: &Workspace,
-    environment: &Environment,
-    caller: &AdminCaller,
+    caller: &AdminCaller<'_>,
 ) -> Result<()> {
+    let environment = caller.environment;
     let role = environment.execution_role_arn();
     let stage = &environment.stage;
     let create = format!(

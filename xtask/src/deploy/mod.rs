@@ -2,7 +2,6 @@
 
 pub(crate) mod collisions;
 pub(crate) mod guard;
-pub(crate) mod release;
 pub(crate) mod role_stacks;
 pub(crate) mod serverless;
 pub(crate) mod smoke;

@@ -5,47 +5,59 @@
 mod packaged;
 
 use std::{
+    collections::BTreeMap,
     ffi::OsStr,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
-use contract::Region;
+use anyhow::{Context, Result, ensure};
+use contract::{Region, Stage};
+use hmac_sha256::Hash;
 
 use crate::{
-    build::Artifact,
-    deploy::{guard::AdminCaller, release::Release},
+    build::{self, Artifact},
+    deploy::guard::AdminCaller,
+    diff::release::Release,
     environment::Environment,
     inspect::session::Session,
     render::{File, Rendered},
-    sys::{console::Step, files, process::Program, workspace::Workspace},
+    sys::{console::Step, files, process::Program, stage_lock::StageLock, workspace::Workspace},
     tools,
 };
 
-/// The one function of a stage, by its name in serverless.yml.
+/// The name of a stage's function in serverless.yml.
 pub(crate) const FUNCTION: &str = "list_s3";
 
-/// The Framework's folder for a package, inside `dist/STAGE`.
+/// The function's archive, inside `dist/STAGE`.
+const ARCHIVE: &str = "handler.zip";
+
+/// The directory of a package, inside `dist/STAGE`.
 const PACKAGE_FOLDER: &str = ".serverless";
 
 /// A stage as CloudFormation will get it: rendered, built, packaged and linted.
 #[derive(Debug)]
 pub(crate) struct Package {
     folder: PathBuf,
+    stage: Stage,
     region: Region,
-    /// What it would make run.
+    /// The version of the stage that it contains.
     pub(crate) release: Release,
+    /// The SHA-256 of each file that the Framework deploys from, by name.
+    files: BTreeMap<String, String>,
+    /// No other command writes the files before they are deployed.
+    _lock: StageLock,
 }
 
 impl Package {
     /// Renders, builds, packages and lints a stage. Needs neither network nor credentials.
     ///
     /// # Errors
-    /// The template, the build, the Framework or the linter says no.
+    /// The template is invalid, or the build, the Framework or the linter fails.
     pub(crate) fn make(workspace: &Workspace, environment: &Environment) -> Result<Self> {
         let rendered = Rendered::of_stage(workspace, environment, File::Serverless)?;
-        // Before the build, which takes minutes: what they need may be missing.
+        // Before the build, which takes minutes.
         tools::ensure_for_packages(workspace)?;
+        let lock = StageLock::take(workspace, &environment.stage)?;
         let artifact = Artifact::build(workspace, environment)?;
         rendered.write(workspace, environment)?;
         let folder = workspace.dist(&environment.stage);
@@ -54,54 +66,129 @@ impl Package {
             .in_folder(&folder)
             .args(["package", "--package", PACKAGE_FOLDER])
             .run_quietly()
-            .context("The Framework refused to package the stage")?;
+            .context("The Serverless Framework failed to package the stage")?;
         step.done("");
+        let files = files_of(&folder)?;
+        ensure!(
+            files.get(ARCHIVE) == Some(&artifact.sha256),
+            "`{}` is not what was built; another program has written it",
+            workspace.shown(&artifact.path)
+        );
         let template = files::read(&template_path(&folder))?;
         let template =
             serde_json::from_slice(&template).context("The packaged template is not JSON")?;
         packaged::check(&template, rendered.text(), environment)?;
         let package = Self {
             folder,
+            stage: environment.stage.clone(),
             region: environment.variables.region.clone(),
             release: Release {
                 template,
                 sha256: artifact.sha256,
             },
+            files,
+            _lock: lock,
         };
         package.lint(workspace)?;
         Ok(package)
     }
 
-    /// The CloudFormation template that a deploy would use.
+    /// The CloudFormation template that a deployment would use.
     pub(crate) fn cloudformation_template(&self) -> PathBuf {
         template_path(&self.folder)
     }
 
     fn lint(&self, workspace: &Workspace) -> Result<()> {
         let step = Step::begin("Linting the CloudFormation template");
-        // By its name alone: cfn-lint takes a path for a pattern (1.58, `_glob_filenames`).
+        // The bare name: cfn-lint reads a path as a pattern (1.58, `_glob_filenames`).
         let template = self.cloudformation_template();
         tools::cfn_lint(workspace)?
             .args(["--regions", self.region.as_str(), "--template"])
             .args(template.file_name())
             .in_folder(self.folder.join(PACKAGE_FOLDER))
             .run_quietly()
-            .context("cfn-lint found fault with the packaged CloudFormation template")?;
+            .context("cfn-lint rejected the packaged CloudFormation template")?;
         step.done("no findings");
         Ok(())
+    }
+}
+
+/// A package with the caller that was checked for its stage: no other caller can deploy it.
+#[derive(Debug)]
+pub(crate) struct Deployable<'a> {
+    package: Package,
+    caller: &'a AdminCaller<'a>,
+}
+
+impl<'a> Deployable<'a> {
+    /// Packages the stage that `caller` was checked for.
+    ///
+    /// # Errors
+    /// As for [`Package::make`].
+    pub(crate) fn make(workspace: &Workspace, caller: &'a AdminCaller<'a>) -> Result<Self> {
+        Ok(Self {
+            package: Package::make(workspace, caller.environment)?,
+            caller,
+        })
+    }
+
+    /// The version of the stage that the package contains.
+    pub(crate) fn release(&self) -> &Release {
+        &self.package.release
     }
 
     /// Deploys the package, whatever the Framework's bucket holds: the newest deployment there need not be the one that
     /// runs (osls 4.3, `check-for-changes.js`).
     ///
     /// # Errors
-    /// The Framework's exit status.
-    pub(crate) fn deploy(&self, workspace: &Workspace, caller: &AdminCaller) -> Result<()> {
-        as_the_caller(tools::osls(workspace)?, &caller.session)?
-            .in_folder(&self.folder)
+    /// A file has changed since it was packaged, or the Framework fails.
+    pub(crate) fn deploy(&self, workspace: &Workspace) -> Result<()> {
+        let Package {
+            folder,
+            stage,
+            files,
+            ..
+        } = &self.package;
+        require_same(files, &files_of(folder)?, stage)?;
+        as_the_caller(tools::osls(workspace)?, &self.caller.session)?
+            .in_folder(folder)
             .args(["deploy", "--force", "--package", PACKAGE_FOLDER])
             .run()
     }
+}
+
+/// The files in `dist/STAGE` that the Framework deploys from, with their hashes.
+fn files_of(folder: &Path) -> Result<BTreeMap<String, String>> {
+    let packaged = files::names_in(&folder.join(PACKAGE_FOLDER))?;
+    let packaged = packaged
+        .into_iter()
+        .map(|name| format!("{PACKAGE_FOLDER}/{name}"))
+        // A plugin's directory: the Framework deploys files.
+        .filter(|name| !folder.join(name).is_dir());
+    [ARCHIVE.to_owned(), File::Serverless.path()]
+        .into_iter()
+        .chain(packaged)
+        .map(|name| {
+            let bytes = files::read(&folder.join(&name))?;
+            Ok((name, build::hexadecimal(&Hash::hash(&bytes))))
+        })
+        .collect()
+}
+
+/// Requires that the files are the ones that were shown and confirmed.
+fn require_same(
+    made: &BTreeMap<String, String>,
+    found: &BTreeMap<String, String>,
+    stage: &Stage,
+) -> Result<()> {
+    for name in made.keys().chain(found.keys()) {
+        ensure!(
+            made.get(name) == found.get(name),
+            "`{name}` in dist/{stage} has changed since it was packaged; nothing was changed\n\
+             hint: run `cargo xtask deploy --env {stage}` again"
+        );
+    }
+    Ok(())
 }
 
 /// The CloudFormation template of a package in `dist/STAGE`.
@@ -128,25 +215,67 @@ impl Deployment {
     }
 }
 
-/// The deployments that there are to go back to, from the oldest.
-///
-/// # Errors
-/// Nothing is deployed, or the deployment bucket cannot be read.
-pub(crate) fn deployments(
-    workspace: &Workspace,
-    environment: &Environment,
-    caller: &AdminCaller,
-) -> Result<Vec<Deployment>> {
-    let listed = framework(workspace, environment, caller)?
-        .args(["deploy", "list"])
-        .capture()
-        .with_context(|| {
+/// The Serverless Framework in a stage's directory, with the caller that was checked for the stage. No other command writes
+/// there.
+#[derive(Debug)]
+pub(crate) struct Framework<'a> {
+    workspace: &'a Workspace,
+    caller: &'a AdminCaller<'a>,
+    _lock: StageLock,
+}
+
+impl<'a> Framework<'a> {
+    /// Takes the lock of the stage that `caller` was checked for.
+    ///
+    /// # Errors
+    /// The lock file cannot be written.
+    pub(crate) fn lock(workspace: &'a Workspace, caller: &'a AdminCaller<'a>) -> Result<Self> {
+        Ok(Self {
+            workspace,
+            caller,
+            _lock: StageLock::take(workspace, &caller.environment.stage)?,
+        })
+    }
+
+    /// Lists the deployments that the Framework keeps, oldest first.
+    ///
+    /// # Errors
+    /// Nothing is deployed, or the deployment bucket cannot be read.
+    pub(crate) fn deployments(&self) -> Result<Vec<Deployment>> {
+        let listed = self.program()?.args(["deploy", "list"]).capture();
+        let listed = listed.with_context(|| {
             format!(
                 "Failed to list the deployments of stage `{}`",
-                environment.stage
+                self.caller.environment.stage
             )
         })?;
-    Ok(read_deployments(&listed))
+        Ok(read_deployments(&listed))
+    }
+
+    /// Rolls back to `deployment`.
+    ///
+    /// # Errors
+    /// The Framework fails.
+    pub(crate) fn roll_back(&self, deployment: &Deployment) -> Result<()> {
+        self.program()?
+            .args(["rollback", "--timestamp", &deployment.timestamp.to_string()])
+            .run()
+    }
+
+    /// Deletes the stage's stack.
+    ///
+    /// # Errors
+    /// The Framework fails.
+    pub(crate) fn remove(&self) -> Result<()> {
+        self.program()?.args(["remove"]).run()
+    }
+
+    fn program(&self) -> Result<Program> {
+        let environment = self.caller.environment;
+        Rendered::of_stage(self.workspace, environment, File::Serverless)?
+            .write(self.workspace, environment)?;
+        in_stage(self.workspace, self.caller)
+    }
 }
 
 /// Of each deployment the Framework writes a line with its date, one with its time, and one for each file.
@@ -167,32 +296,12 @@ fn read_deployments(listed: &str) -> Vec<Deployment> {
     deployments
 }
 
-/// Returns to `deployment`.
+/// Invokes the deployed function and prints its response to standard output.
 ///
 /// # Errors
-/// The Framework's exit status.
-pub(crate) fn roll_back(
-    workspace: &Workspace,
-    environment: &Environment,
-    caller: &AdminCaller,
-    deployment: &Deployment,
-) -> Result<()> {
-    framework(workspace, environment, caller)?
-        .args(["rollback", "--timestamp", &deployment.timestamp.to_string()])
-        .run()
-}
-
-/// Invokes the deployed function; its answer is the result on standard output.
-///
-/// # Errors
-/// The function failed, or is not there.
-pub(crate) fn invoke(
-    workspace: &Workspace,
-    environment: &Environment,
-    caller: &AdminCaller,
-    event: &str,
-) -> Result<()> {
-    framework(workspace, environment, caller)?
+/// The function fails or does not exist.
+pub(crate) fn invoke(workspace: &Workspace, caller: &AdminCaller<'_>, event: &str) -> Result<()> {
+    reading(workspace, caller)?
         .args(["invoke", "--function", FUNCTION, "--data", event])
         .run_for_results()
 }
@@ -200,30 +309,22 @@ pub(crate) fn invoke(
 /// Shows what is deployed.
 ///
 /// # Errors
-/// Nothing is deployed, or AWS cannot be asked.
-pub(crate) fn info(
-    workspace: &Workspace,
-    environment: &Environment,
-    caller: &AdminCaller,
-) -> Result<()> {
-    framework(workspace, environment, caller)?
-        .args(["info"])
-        .run_for_results()
+/// Nothing is deployed, or AWS cannot be reached.
+pub(crate) fn info(workspace: &Workspace, caller: &AdminCaller<'_>) -> Result<()> {
+    reading(workspace, caller)?.args(["info"]).run_for_results()
 }
 
-/// Shows the function's logs; with `tail`, goes on until it is interrupted.
+/// Shows the function's logs; with `tail`, continues until it is interrupted.
 ///
 /// # Errors
-/// Nothing is deployed, or AWS cannot be asked.
+/// Nothing is deployed, or AWS cannot be reached.
 pub(crate) fn logs(
     workspace: &Workspace,
-    environment: &Environment,
-    caller: &AdminCaller,
+    caller: &AdminCaller<'_>,
     tail: bool,
     since: Option<&str>,
 ) -> Result<()> {
-    let mut program =
-        framework(workspace, environment, caller)?.args(["logs", "--function", FUNCTION]);
+    let mut program = reading(workspace, caller)?.args(["logs", "--function", FUNCTION]);
     if tail {
         program = program.args(["--tail"]);
     }
@@ -233,29 +334,21 @@ pub(crate) fn logs(
     program.run_for_results()
 }
 
-/// Removes what is deployed.
-///
-/// # Errors
-/// The Framework's exit status.
-pub(crate) fn remove(
-    workspace: &Workspace,
-    environment: &Environment,
-    caller: &AdminCaller,
-) -> Result<()> {
-    framework(workspace, environment, caller)?
-        .args(["remove"])
-        .run()
+/// The Framework for a command that changes nothing. If `serverless.yml` is out of date, waits for the lock and writes it.
+fn reading(workspace: &Workspace, caller: &AdminCaller<'_>) -> Result<Program> {
+    let environment = caller.environment;
+    let rendered = Rendered::of_stage(workspace, environment, File::Serverless)?;
+    let path = rendered.path(workspace, environment);
+    if files::read_if_there(&path)?.as_deref() != Some(rendered.text().as_bytes()) {
+        let _lock = StageLock::take(workspace, &environment.stage)?;
+        rendered.write(workspace, environment)?;
+    }
+    in_stage(workspace, caller)
 }
 
-/// The Framework in the stage's folder, whose `serverless.yml` is made fresh, as the caller.
-fn framework(
-    workspace: &Workspace,
-    environment: &Environment,
-    caller: &AdminCaller,
-) -> Result<Program> {
-    Rendered::of_stage(workspace, environment, File::Serverless)?.write(workspace, environment)?;
+fn in_stage(workspace: &Workspace, caller: &AdminCaller<'_>) -> Result<Program> {
     let program = as_the_caller(tools::osls(workspace)?, &caller.session)?;
-    Ok(program.in_folder(workspace.dist(&environment.stage)))
+    Ok(program.in_folder(workspace.dist(&caller.environment.stage)))
 }
 
 /// Gives the Framework the keys that STS was asked about, and no other way to get any: it has profiles and variables of
@@ -334,5 +427,39 @@ mod tests {
             "1795370405000-2026-11-22T18:00:05.000Z"
         );
         assert_eq!(read_deployments("No deployments found"), []);
+    }
+
+    #[test]
+    fn a_package_that_was_changed_is_not_deployed() {
+        let folder = tempfile::tempdir().unwrap();
+        let write =
+            |name: &str, text: &str| files::write(&folder.path().join(name), text.as_bytes());
+        for name in ["handler.zip", "serverless.yml", ".serverless/a.json"] {
+            write(name, "as it was made").unwrap();
+        }
+        let stage: Stage = "dev".parse().unwrap();
+        let made = files_of(folder.path()).unwrap();
+        assert_eq!(made.len(), 3);
+        require_same(&made, &files_of(folder.path()).unwrap(), &stage).unwrap();
+        for name in [
+            "handler.zip",
+            "serverless.yml",
+            ".serverless/a.json",
+            ".serverless/b.json",
+        ] {
+            write(name, "otherwise").unwrap();
+            let error = require_same(&made, &files_of(folder.path()).unwrap(), &stage).unwrap_err();
+            assert!(
+                error
+                    .to_string()
+                    .starts_with(&format!("`{name}` in dist/dev")),
+                "{error}"
+            );
+            if made.contains_key(name) {
+                write(name, "as it was made").unwrap();
+            } else {
+                files::remove(&folder.path().join(name)).unwrap();
+            }
+        }
     }
 }

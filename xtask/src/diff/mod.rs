@@ -5,6 +5,7 @@
 //! variables.
 
 mod reach;
+pub(crate) mod release;
 mod role_side;
 
 use std::{collections::BTreeMap, fmt};
@@ -14,9 +15,8 @@ use contract::{AccountId, FunctionConfiguration, TargetsFile};
 use operator_api::{DeployedFunction, DeployedRole, DeployedStack, Part};
 use serde_json::Value;
 
-use self::role_side::RoleSide;
+use self::{release::Release, role_side::RoleSide};
 use crate::{
-    deploy::{release::Release, serverless::Package},
     environment::Environment,
     inspect::{
         configuration,
@@ -62,14 +62,14 @@ enum How {
 }
 
 impl Changes {
-    /// Compares `package` and the stage's roles with what is deployed, as far as the caller may see it; of the Target
+    /// Compares `release` and the stage's roles with what is deployed, as far as the caller may see it; of the Target
     /// accounts' roles, those that `target_profiles`, AWS profiles, may read.
     ///
     /// # Errors
     /// The operator cannot be asked, or the package's own files cannot be read.
     pub(crate) fn of(
         workspace: &Workspace,
-        package: &Package,
+        release: &Release,
         environment: &Environment,
         session: &Session,
         target_profiles: &[String],
@@ -90,7 +90,7 @@ impl Changes {
 
         let new = Part::Ok(environment.function_configuration());
         changes.compare_accounts(&configuration::deployed(&operator, &function, &stack), &new);
-        changes.compare_release(environment, &package.release, &stack, &function);
+        changes.compare_release(environment, release, &stack, &function);
 
         let admin = &environment.variables.admin_account_id;
         let rendered = Templates::load(workspace, &File::ROLES)?.render(environment);
