@@ -34,10 +34,6 @@ pub(super) struct Checker<'a> {
     path: Vec<String>,
     /// The keys at the top.
     top: &'static [Key],
-    /// Keys in lines that could not be read: not known to be missing.
-    unread: HashSet<String>,
-    /// Whether the file was read to its end.
-    complete: bool,
 }
 
 /// The keys that a section was given, as they were meant.
@@ -74,13 +70,6 @@ impl<'n> Given<'n> {
 impl<'a> Checker<'a> {
     /// Every problem of a file whose variables are a `T`; `text` is what `tree` was made from.
     pub(super) fn run<T: Checked>(text: &'a str, tree: &Tree) -> Vec<Problem> {
-        let unread = tree.skipped.iter().map(|line| {
-            let line = text[line.clone()].trim();
-            let line = line.strip_prefix("- ").unwrap_or(line);
-            let line = line.trim().trim_matches(['"', '\'']);
-            let key = line.split([':', ' ', '"', '\'']).next();
-            key.unwrap_or_default().to_owned()
-        });
         let mut checker = Self {
             text,
             problems: Vec::new(),
@@ -89,13 +78,10 @@ impl<'a> Checker<'a> {
             place: Place::Key,
             path: Vec::new(),
             top: T::keys(),
-            unread: unread.collect(),
-            complete: tree.complete,
         };
         match &tree.root {
             Some(node) if !node.is_nothing() => T::check(node, &mut checker),
-            _ if tree.problems.is_empty() => checker.refuse_empty(),
-            _ => {}
+            _ => checker.refuse_empty(),
         }
         checker.problems
     }
@@ -457,11 +443,6 @@ impl<'a> Checker<'a> {
         below.filter(|_| self.path.is_empty()).or_else(above)
     }
 
-    /// Whether all keys of the name's section are known: none of the lines that could not be read may hold it.
-    pub(super) fn is_missing(&self, name: &str) -> bool {
-        self.complete && !self.unread.contains(name)
-    }
-
     /// Reports a key that is not given, where it would stand; `why` says what needs it.
     pub(super) fn refuse_missing(
         &mut self,
@@ -470,9 +451,6 @@ impl<'a> Checker<'a> {
         given: &Given<'_>,
         why: Vec<String>,
     ) {
-        if !self.is_missing(&key.name) {
-            return;
-        }
         let title = format!("the key `{}` is missing", self.way_to(&key.name));
         if !self.path.is_empty() {
             let span = self.first_line(&given.node.span);

@@ -14,6 +14,7 @@ pub struct Diagnostics {
     source: String,
     text: String,
     problems: Vec<Problem>,
+    is_partial: bool,
 }
 
 /// One problem, with what to do about it.
@@ -157,14 +158,6 @@ impl Problem {
             Place::File => 0,
             Place::Gap(position) => *position,
             Place::Text(span, _) => span.start,
-        }
-    }
-
-    /// The line that it lies in, from 1; 0 where something is missing, and for the whole file.
-    pub(super) fn line(&self, lines: &Lines) -> usize {
-        match &self.place {
-            Place::Text(span, _) => lines.of(span.start),
-            Place::File | Place::Gap(_) => 0,
         }
     }
 
@@ -317,6 +310,15 @@ impl Diagnostics {
             source: source.to_owned(),
             text,
             problems,
+            is_partial: false,
+        }
+    }
+
+    /// As [`new`](Self::new), of a text that is not YAML: its keys and values are not checked yet.
+    pub(super) fn partial(source: &str, text: String, problems: Vec<Problem>) -> Self {
+        Self {
+            is_partial: true,
+            ..Self::new(source, text, problems)
         }
     }
 
@@ -384,6 +386,9 @@ impl Diagnostics {
             several => format!("{several} problems"),
         };
         let mut sum = format!("{count} in {}; nothing was written", self.source);
+        if self.is_partial {
+            sum.push_str("\nnote: keys and values are checked once this is fixed");
+        }
         let safe = self.problems.iter().flat_map(Problem::safe).count();
         if safe > 0 {
             // Writing to a text cannot fail.

@@ -18,15 +18,15 @@ mod values;
 mod variables;
 pub mod yaml;
 
-use std::collections::HashSet;
-
 use contract::{
     Access, FunctionConfiguration, LogLevel, Partition, RoleArn, RoleName, Selection, Stage, Target,
 };
 
+use serde_json::Value;
+
 use self::{
     check::Checker,
-    diagnostics::{Lines, Problem},
+    diagnostics::Problem,
     tree::{Content, Node},
     values::Service,
 };
@@ -123,36 +123,27 @@ impl Environment {
 /// # Errors
 /// Every problem of the file.
 pub fn parse(source: &str, stage: Stage, bytes: &[u8]) -> Result<Environment, Diagnostics> {
-    let refused = |text: &str, problems| Diagnostics::new(source, text.to_owned(), problems);
-    let text = text::read(bytes).map_err(|problem| refused("", vec![*problem]))?;
-    let tree = tree::read(&text.parsed);
-    let found = Checker::run::<Variables>(&text.shown, &tree);
-    let too_long = name_too_long(&stage, tree.root.as_ref());
-    let lines = Lines::in_text(&text.shown);
-    let mut problems = text.unreadable;
-    // A character that could not be read is no ground to judge the rest of its line by, nor is a tab to judge how far
-    // its line is indented.
-    let unreadable: HashSet<usize> = problems
-        .iter()
-        .map(|problem| problem.line(&lines))
-        .collect();
-    let tabbed: HashSet<usize> = text.tabbed.iter().map(|tab| lines.of(tab.start)).collect();
-    let of_the_tree = tree.problems.into_iter();
-    let found = of_the_tree
-        .filter(|problem| !tabbed.contains(&problem.line(&lines)))
-        .chain(text.tabs)
-        .chain(found)
-        .chain(too_long);
-    problems.extend(found.filter(|problem| !unreadable.contains(&problem.line(&lines))));
+    let rejected = |text: &str, problems| Diagnostics::new(source, text.to_owned(), problems);
+    let text = text::read(bytes)
+        .map_err(|(text, problems)| Diagnostics::partial(source, text, problems))?;
+    let tree = tree::read(&text)
+        .map_err(|problems| Diagnostics::partial(source, text.clone(), problems))?;
+    let mut problems = Checker::run::<Variables>(&text, &tree);
+    problems.extend(name_too_long(&stage, tree.root.as_ref()));
+    problems.extend(tree.problems);
     if !problems.is_empty() {
-        return Err(refused(&text.shown, problems));
+        return Err(rejected(&text, problems));
     }
-    let variables = serde_yaml::from_str(&text.shown)
-        .map_err(|error| refused(&text.shown, vec![unread(&text.shown, &error)]))?;
+    let value = tree.root.as_ref().map_or(Value::Null, Value::from);
+    let variables: Variables = serde_json::from_value(value).map_err(|error| {
+        let problem = Problem::file(format!("the variables cannot be read: {error}"));
+        let help = "write one `key: value` a line, as in the shipped files";
+        rejected(&text, vec![problem.help(help)])
+    })?;
     let selection = selection::selection(&variables).map_err(|fault| {
         let problem = Problem::file(format!("no accounts to list: {fault}"));
         let help = "name them by `target-account-id`, `targets` or `organization`";
-        refused(&text.shown, vec![problem.help(help)])
+        rejected(&text, vec![problem.help(help)])
     })?;
     Ok(Environment {
         stage,
@@ -194,25 +185,6 @@ fn name_too_long(stage: &Stage, root: Option<&Node>) -> Option<Problem> {
 /// As the Serverless Framework makes it.
 fn function_name(service: &Service, stage: &Stage) -> String {
     format!("{service}-{stage}-list_s3")
-}
-
-/// Two YAML readers do not agree on the file: `serde_yaml` refuses what the check found to be right.
-fn unread(text: &str, error: &serde_yaml::Error) -> Problem {
-    let title = format!("not YAML to every reader: {error}");
-    let help = "write one `key: value` a line, as in the shipped files";
-    match error.location() {
-        Some(location) => {
-            let at = text.floor_char_boundary(location.index());
-            // Such a line holds a comment or nothing: a tab before a key is found by the check.
-            let help = if text[at..].starts_with('\t') {
-                "the line begins with a tab: write spaces instead, or nothing before the line's end"
-            } else {
-                help
-            };
-            Problem::at(at..at, title, "here").help(help)
-        }
-        None => Problem::file(title).help(help),
-    }
 }
 
 #[cfg(test)]

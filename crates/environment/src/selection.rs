@@ -68,10 +68,6 @@ pub(super) fn rules(given: &Given<'_>, checker: &mut Checker<'_>) {
 }
 
 fn refuse_no_form(keys: &'static [Key], given: &Given<'_>, checker: &mut Checker<'_>) {
-    let may_be_there = |name| !checker.is_missing(name);
-    if may_be_there(LIST) || may_be_there(ORGANIZATION) {
-        return;
-    }
     if let Some(key) = keys.iter().find(|key| key.name == ONE) {
         let others = format!(
             "or, in its place, `{LIST}:` for a list of accounts, or `{ORGANIZATION}:` for those of an organization"
@@ -354,7 +350,7 @@ pub(super) fn organization_rules(given: &Given<'_>, checker: &mut Checker<'_>) {
                 let title = "`organization` has `all: false`, and no `units`";
                 let problem = Problem::at(line_of(all), title, "none of it");
                 checker.problems.push(problem.help(BOTH));
-            } else if all.is_none() && checker.is_missing("units") && checker.is_missing("all") {
+            } else if all.is_none() {
                 let title = "`organization` says neither which `units` nor `all: true`";
                 let problem = Problem::at(checker.key.clone(), title, "which accounts of it?");
                 checker.problems.push(problem.help(BOTH));

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use super::diagnostics::Problem;
 
-/// The line that a fault of the YAML comes from, and the problem it is.
+/// The problem that text is no YAML.
 ///
 /// `at` is where the parser noticed it, which may be a line late, and `info` what the parser says.
-pub(super) fn problem(text: &str, at: usize, info: &str) -> (Range<usize>, Problem) {
+pub(super) fn problem(text: &str, at: usize, info: &str) -> Problem {
     if info.contains("recursion limit") {
-        return (line_around(text, at), too_deep(at..at));
+        return too_deep(at..at);
     }
     let last = text[..at].trim_end().len();
     let ends = text[at..].trim().is_empty();
@@ -19,14 +19,11 @@ pub(super) fn problem(text: &str, at: usize, info: &str) -> (Range<usize>, Probl
         && !text[open..].contains(['}', ']'])
     {
         let title = "a bracket is opened and not closed";
-        let problem = Problem::at(open..open + 1, title, "opened here")
+        return Problem::at(open..open + 1, title, "opened here")
             .help("close it in the same line; or write one `key: value` a line, without brackets");
-        return (line_around(text, open), problem);
     }
     let at = if ends { last } else { at };
-    let line = line(text, faulty_line(text, at).start);
-    let problem = line.problem(at, info);
-    (line.span, problem)
+    line(text, faulty_line(text, at).start).problem(at, info)
 }
 
 /// Lists and maps lie too deep inside one another.

@@ -1,6 +1,6 @@
 //! Files in, variables or problems out: adding a case is adding a file under `tests/fixtures`.
 
-use std::fs;
+use std::{collections::HashSet, fs};
 
 use serde_json::{Value, json};
 
@@ -188,8 +188,7 @@ fn the_schema_agrees_with_the_parser() {
     let schema: Value = serde_json::from_str(&schema::json()).unwrap();
     insta::glob!("../tests/fixtures", "good/*.yml", |path| {
         let bytes = fs::read(path).unwrap();
-        let text = text::read(&bytes).unwrap_or_else(|_| panic!("no text"));
-        let value: Value = serde_yaml::from_str(&text.shown).unwrap();
+        let value: Value = serde_yaml::from_str(&text::read(&bytes).unwrap()).unwrap();
         assert_eq!(refusal(&schema, &value), None, "{}", path.display());
         let parsed = parse("x", dev(), &bytes).unwrap();
         let again = serde_json::to_value(&parsed.variables).unwrap();
@@ -395,34 +394,6 @@ fn nothing_can_be_injected() {
     assert!(taken > 50, "{taken}");
 }
 
-/// Whether `serde_yaml` read what was checked: each scalar of the tree is the value under the same keys.
-fn agrees(node: &Node, value: &Value) -> bool {
-    match (&node.content, value) {
-        (Content::Map(entries), Value::Object(map)) => entries.iter().all(|(key, node)| {
-            let value = map.get(key.word().unwrap());
-            // An empty map of tags is as good as none, and so is a list of no accounts to leave out.
-            value.map_or_else(
-                || match &node.content {
-                    Content::Map(tags) => tags.is_empty(),
-                    Content::List(items) => items.is_empty(),
-                    _ => false,
-                },
-                |value| agrees(node, value),
-            )
-        }),
-        // A set has another order.
-        (Content::List(items), Value::Array(values)) => {
-            let is_there = |item| values.iter().any(|value| agrees(item, value));
-            items.len() == values.len() && items.iter().all(is_there)
-        }
-        (Content::Scalar { text, .. }, Value::String(value)) => text == value,
-        (Content::Scalar { text, .. }, other) => {
-            serde_json::from_str(text).is_ok_and(|text: Value| text == *other)
-        }
-        _ => false,
-    }
-}
-
 /// No file makes the check panic, no fault goes without a word on how to mend it, and what is taken is what was checked.
 #[test]
 fn any_bytes_can_be_told_about() {
@@ -454,9 +425,11 @@ fn told_about(base: &str) {
         }
         match parse("x", dev(), &bytes) {
             Ok(environment) => {
-                let tree = tree::read(&String::from_utf8(bytes).unwrap());
-                let value = serde_json::to_value(environment.variables).unwrap();
-                assert!(agrees(&tree.root.unwrap(), &value), "{value}");
+                // Another reader of YAML reads the same.
+                let text = String::from_utf8(bytes).unwrap();
+                let variables: Variables =
+                    serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text:?}"));
+                assert_eq!(variables, environment.variables, "{text:?}");
                 taken += 1;
             }
             Err(diagnostics) => {
@@ -617,6 +590,7 @@ fn a_file_that_is_too_large() {
      = help: is it a variables file? The seed's form has five lines
 
     1 problem in environments/variables.dev.yml; nothing was written
+    note: keys and values are checked once this is fixed
     ");
 }
 

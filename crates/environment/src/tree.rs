@@ -1,12 +1,14 @@
 //! From text to a tree of nodes, each with its place in the file, through the events of a YAML parser.
 //!
-//! The values come from `serde_yaml`; this tree has what that one hides: positions, quoting, keys given twice. What a
+//! It has what typed values cannot hold: positions, quoting, keys given twice. What a
 //! variables file has no use for (anchors, aliases, tags, several documents) is refused, so that every reader sees the
 //! same.
 
 use std::ops::Range;
 
-use crate::yaml::{Event, Events, ScalarStyle, ScanError, Span};
+use serde_json::Value;
+
+use crate::yaml::{Event, Events, ScalarStyle, Span, is_whole_number};
 
 use super::{diagnostics::Problem, syntax};
 
@@ -35,6 +37,34 @@ impl Node {
     }
 }
 
+/// The same as JSON: what is checked, and then what the variables are made from.
+impl From<&Node> for Value {
+    fn from(node: &Node) -> Self {
+        match &node.content {
+            Content::Map(entries) => {
+                let entries = entries.iter();
+                let named = entries.filter_map(|(key, value)| Some((key.word()?, value)));
+                named
+                    .map(|(key, value)| (key.to_owned(), Self::from(value)))
+                    .collect()
+            }
+            Content::List(items) => items.iter().map(Self::from).collect(),
+            Content::Scalar {
+                text,
+                style: Style::Plain,
+            } if is_switch(text) || is_whole_number(text) => {
+                serde_json::from_str(text).unwrap_or_default()
+            }
+            Content::Scalar { text, .. } => text.as_str().into(),
+            Content::Refused => Self::Null,
+        }
+    }
+}
+
+fn is_switch(text: &str) -> bool {
+    matches!(text, "true" | "false")
+}
+
 #[derive(Debug)]
 pub(super) enum Content {
     Scalar {
@@ -57,59 +87,30 @@ pub(super) enum Style {
 }
 
 /// What a file holds.
+#[derive(Debug)]
 pub(super) struct Tree {
     /// The value at the top; none in an empty file.
     pub(super) root: Option<Node>,
     /// What was found on the way.
     pub(super) problems: Vec<Problem>,
-    /// The lines that were left out because they are no YAML.
-    pub(super) skipped: Vec<Range<usize>>,
-    /// Whether it was read to its end.
-    pub(super) complete: bool,
 }
 
-/// Reads the text. A line that is no YAML is reported and left out, so that the others are seen as well.
-pub(super) fn read(text: &str) -> Tree {
-    let mut skipped: Vec<Range<usize>> = Vec::new();
-    let mut errors: Vec<Problem> = Vec::new();
-    let mut left = text.to_owned();
-    // Each of them costs another reading of the file.
-    let most = ((4 << 20) / text.len().max(1)).clamp(1, 64);
-    loop {
-        let mut builder = Builder::new(&left);
-        let outcome = builder.run();
-        let mut complete = !builder.stopped;
-        let mut next = None;
-        if let Err(error) = &outcome {
-            let at = builder.offsets.byte(error.marker().index());
-            let (line, problem) = syntax::problem(&left, at, error.info());
-            let is_new = !left[line.clone()].trim().is_empty();
-            if is_new || errors.is_empty() {
-                errors.push(problem);
-            }
-            // A line left of the first one ends the document: nothing after it can be read.
-            let is_last = error.info().contains("<document start>");
-            if is_new && !is_last && errors.len() < most {
-                next = Some(line);
-            } else {
-                complete = false;
-            }
+/// Reads the text.
+///
+/// # Errors
+/// It could not be read to its end: everything found up to there, and why.
+pub(super) fn read(text: &str) -> Result<Tree, Vec<Problem>> {
+    let mut builder = Builder::new(text);
+    let outcome = builder.run();
+    let Builder {
+        root, mut problems, ..
+    } = builder;
+    match outcome {
+        Ok(()) => Ok(Tree { root, problems }),
+        Err(problem) => {
+            problems.push(*problem);
+            Err(problems)
         }
-        let Builder {
-            root, mut problems, ..
-        } = builder;
-        let Some(line) = next else {
-            problems.extend(errors);
-            return Tree {
-                root,
-                problems,
-                skipped,
-                complete,
-            };
-        };
-        let blank = " ".repeat(line.len());
-        left.replace_range(line.clone(), &blank);
-        skipped.push(line);
     }
 }
 
@@ -146,7 +147,6 @@ struct Builder<'a> {
     /// Where the last alias ended.
     last_alias: usize,
     documents: usize,
-    stopped: bool,
 }
 
 /// A list or a map under way; a map's key waits for its value.
@@ -166,37 +166,25 @@ impl<'a> Builder<'a> {
             end: 0,
             last_alias: 0,
             documents: 0,
-            stopped: false,
         }
     }
 
-    /// Reads all events, or those before a fault; then what was read is in `root`.
-    fn run(&mut self) -> Result<(), ScanError> {
-        let mut outcome = Ok(());
+    /// Reads all events.
+    fn run(&mut self) -> Result<(), Box<Problem>> {
         for event in Events::of(self.text) {
-            match event {
-                Ok((event, span)) => {
-                    let span = self.offsets.bytes(span);
-                    let end = span.end;
-                    self.take(event, span);
-                    self.end = end.max(self.end);
-                    if self.stopped {
-                        break;
-                    }
-                }
-                Err(error) => {
-                    outcome = Err(error);
-                    break;
-                }
-            }
+            let (event, span) = event.map_err(|error| {
+                let at = self.offsets.byte(error.marker().index());
+                syntax::problem(self.text, at, error.info())
+            })?;
+            let span = self.offsets.bytes(span);
+            let end = span.end;
+            self.take(event, span)?;
+            self.end = end.max(self.end);
         }
-        while !self.open.is_empty() {
-            self.close(self.end);
-        }
-        outcome
+        Ok(())
     }
 
-    fn take(&mut self, event: Event<'_>, span: Range<usize>) {
+    fn take(&mut self, event: Event<'_>, span: Range<usize>) -> Result<(), Box<Problem>> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let refused = self.refuse_decoration(anchor, tag.is_some(), &span);
@@ -229,25 +217,25 @@ impl<'a> Builder<'a> {
             }
             Event::SequenceStart(anchor, tag) => {
                 self.refuse_decoration(anchor, tag.is_some(), &span);
-                self.open(Open::List(span.start, Vec::new()), span);
+                self.open(Open::List(span.start, Vec::new()), span)?;
             }
             Event::MappingStart(anchor, tag) => {
                 self.refuse_decoration(anchor, tag.is_some(), &span);
-                self.open(Open::Map(span.start, Vec::new(), None), span);
+                self.open(Open::Map(span.start, Vec::new(), None), span)?;
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(span.end),
             Event::DocumentStart(_) => {
                 self.documents += 1;
                 if self.documents > 1 {
-                    self.problems.push(
+                    return Err(Box::new(
                         Problem::at(span, "the file holds several documents", "the second starts here")
                             .help("a stage has one file with one document: remove this `---` and what follows, or the first part"),
-                    );
-                    self.stopped = true;
+                    ));
                 }
             }
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
         }
+        Ok(())
     }
 
     /// The parser counts what follows a closing quote in its line, spaces and a comment, to the value.
@@ -281,12 +269,12 @@ impl<'a> Builder<'a> {
         span
     }
 
-    fn open(&mut self, open: Open, span: Range<usize>) {
+    fn open(&mut self, open: Open, span: Range<usize>) -> Result<(), Box<Problem>> {
         self.open.push(open);
         if self.open.len() > DEEPEST {
-            self.problems.push(syntax::too_deep(span));
-            self.stopped = true;
+            return Err(Box::new(syntax::too_deep(span)));
         }
+        Ok(())
     }
 
     fn close(&mut self, end: usize) {
