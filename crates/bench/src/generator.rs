@@ -24,9 +24,8 @@ use crate::{
     figure::{Unit, digits},
     files,
     machine::Machine,
-    measurement::quantile,
     print,
-    summary::median,
+    statistics::{median, quantile},
 };
 
 /// How often a quick command is run.

@@ -23,6 +23,7 @@ mod report;
 mod run;
 mod scenario;
 mod setup;
+mod statistics;
 mod summary;
 mod usage;
 

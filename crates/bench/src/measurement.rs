@@ -14,7 +14,7 @@ use crate::{
     function::Function,
     scenario::{Contender, Scenario, WarmCalls, Work},
     setup::Setup,
-    summary::median,
+    statistics::{median, quantile},
 };
 
 /// What one process came to.
@@ -130,20 +130,6 @@ pub(crate) async fn measure(
     })
 }
 
-/// The value that this share of the values does not exceed (nearest rank); nothing of no values.
-pub(crate) fn quantile(values: &[f64], share: f64) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "a rank among some hundreds"
-    )]
-    let rank = (share * sorted.len() as f64).ceil() as usize;
-    sorted.get(rank.max(1) - 1).copied()
-}
-
 fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
@@ -154,20 +140,4 @@ fn milliseconds(duration: Duration) -> f64 {
 )]
 fn float(number: u64) -> f64 {
     number as f64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    #[expect(clippy::float_cmp, reason = "one of the values is picked")]
-    fn quantiles_by_nearest_rank() {
-        let values: Vec<f64> = (1..=200).rev().map(f64::from).collect();
-        assert_eq!(quantile(&values, 0.5).unwrap(), 100.0);
-        assert_eq!(quantile(&values, 0.99).unwrap(), 198.0);
-        assert_eq!(quantile(&values, 0.0).unwrap(), 1.0);
-        assert_eq!(quantile(&[7.0], 0.99).unwrap(), 7.0);
-        assert_eq!(quantile(&[], 0.5), None);
-    }
 }

@@ -131,10 +131,12 @@ pub(crate) fn for_page(summary: &Summary) -> String {
             continue;
         }
         let median = |contender| {
-            of(contender).map_or_else(
-                || "–".to_owned(),
-                |spread: Spread| figure.unit().show(spread.median),
-            )
+            let (Some(spread), Some(result)) = (of(contender), summary.result(scenario, contender))
+            else {
+                return "–".to_owned();
+            };
+            let single = if result.rounds == 1 { " (1 run)" } else { "" };
+            figure.unit().show(spread.median) + single
         };
         let mut cells = vec![title.to_owned()];
         cells.extend(

@@ -1,4 +1,4 @@
-//! A whole run: every scenario, every contender, in rounds, and what is written of it.
+//! Runs every scenario with every contender, in rounds, and writes the results.
 
 use std::time::{Duration, Instant};
 
@@ -16,14 +16,18 @@ use crate::{
     summary::Summary,
 };
 
-/// When a quick run begins no further round.
-const ENOUGH: Duration = Duration::from_secs(25);
+/// After this time, a quick run starts no further round.
+const QUICK_TIME_LIMIT: Duration = Duration::from_secs(25);
 
-/// Measures all that the plan says, writes the report into the setup's output folder, and prints its tables.
+/// A contender whose process takes longer than this is not measured again in the same scenario: noise is small compared
+/// with its time, and three rounds of the slowest would take half of the whole run.
+const SINGLE_ROUND_THRESHOLD: Duration = Duration::from_secs(10);
+
+/// Measures the whole plan, writes the report to the setup's output directory, and prints its tables.
 ///
 /// # Errors
-/// A process fails or answers with something else than all the buckets, or the function is not as it must be in what noise
-/// cannot cause (see [`checks`]); the report is written all the same.
+/// A process fails or does not list all buckets, or the function fails a [check](checks). The report is written even so,
+/// but nothing is published.
 pub(crate) async fn run(setup: &Setup) -> Result<()> {
     let machine = Machine::this()?;
     if machine.is_busy() {
@@ -50,15 +54,26 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
         files::write(&output.join(format!("{name}.svg")), &picture)?;
     }
     print::result(&report)?;
-    // The first line: the rest was told when it happened.
+    // The first line; the rest was printed when it happened.
     let failures = summary
         .failures
         .iter()
-        .filter_map(|told| told.lines().next());
-    let mut violations: Vec<String> = failures.map(ToOwned::to_owned).collect();
-    violations.extend(checks::violations(&summary));
-    if !violations.is_empty() {
-        bail!("Not all is as it must be:\n  {}", violations.join("\n  "));
+        .filter_map(|failure| failure.lines().next());
+    let mut problems: Vec<String> = failures.map(ToOwned::to_owned).collect();
+    problems.extend(checks::violations(&summary));
+    if !problems.is_empty() {
+        let unchanged = match &setup.published {
+            Some(folder) => format!(
+                "; `{}` was not changed",
+                folder.join("bench.json").display()
+            ),
+            None => String::new(),
+        };
+        bail!(
+            "The benchmark failed:\n  {}\nhint: all other figures are in `{}`{unchanged}",
+            problems.join("\n  "),
+            output.display()
+        );
     }
     if let Some(folder) = &setup.published {
         publish::figures(folder, &summary)?;
@@ -83,18 +98,19 @@ async fn warm_up(setup: &Setup, plan: &[Planned], fakes: &mut Fakes) -> Result<(
     Ok(())
 }
 
-/// Round by round, and in each round everything once: what slows the machine for a while slows all of them. Who begins is
-/// another each round.
+/// Measures every contender once per round, so that a slow phase of the machine affects all of them. Each round starts
+/// with another contender.
 ///
-/// Who fails is told, and left out of the rounds that follow: the others' figures are worth their half an hour.
+/// A contender that fails is reported and left out of the following rounds.
 async fn measure(setup: &Setup, plan: &[Planned], fakes: &mut Fakes) -> Result<Measured> {
     let quick = setup.quick;
     let began = Instant::now();
     let rounds = plan.iter().map(|planned| planned.rounds).max().unwrap_or(0);
     let mut measurements = Vec::new();
-    let mut failures: Vec<((Scenario, Contender), String)> = Vec::new();
+    let mut failures = Vec::new();
+    let mut finished: Vec<(Scenario, Contender)> = Vec::new();
     for round in 0..rounds {
-        if quick && round > 0 && began.elapsed() > ENOUGH {
+        if quick && round > 0 && began.elapsed() > QUICK_TIME_LIMIT {
             break;
         }
         for planned in plan.iter().filter(|planned| round < planned.rounds) {
@@ -111,19 +127,23 @@ async fn measure(setup: &Setup, plan: &[Planned], fakes: &mut Fakes) -> Result<M
             let first = round as usize % contenders.len().max(1);
             contenders.rotate_left(first);
             for (contender, calls) in processes(&contenders, planned) {
-                let case = (scenario, contender, round);
-                if failures
-                    .iter()
-                    .any(|(failed, _)| *failed == (scenario, contender))
-                {
+                if finished.contains(&(scenario, contender)) {
                     continue;
                 }
+                let case = (scenario, contender, round);
+                let started = Instant::now();
                 match measurement::measure(setup, case, calls, fake).await {
-                    Ok(measurement) => measurements.push(measurement),
+                    Ok(measurement) => {
+                        measurements.push(measurement);
+                        if started.elapsed() > SINGLE_ROUND_THRESHOLD {
+                            finished.push((scenario, contender));
+                        }
+                    }
                     Err(error) => {
-                        let told = print::chain(&error);
-                        print::note(&told);
-                        failures.push(((scenario, contender), told));
+                        let failure = print::chain(&error);
+                        print::note(&failure);
+                        failures.push(failure);
+                        finished.push((scenario, contender));
                     }
                 }
             }
@@ -131,12 +151,12 @@ async fn measure(setup: &Setup, plan: &[Planned], fakes: &mut Fakes) -> Result<M
     }
     Ok(Measured {
         measurements,
-        failures: failures.into_iter().map(|(_, told)| told).collect(),
+        failures,
     })
 }
 
-/// The processes of a round, in order: each contender's, and after each of them its share of those that are started for
-/// their first call alone, so that these, too, come after all kinds of others.
+/// The processes of a round, in order: one per contender, and after each of them a share of the processes that are
+/// started for their first call alone, so that these also follow every kind of process.
 fn processes(contenders: &[Contender], planned: &Planned) -> Vec<(Contender, Option<WarmCalls>)> {
     let mut processes = Vec::new();
     for (index, contender) in contenders.iter().enumerate() {
@@ -150,15 +170,15 @@ fn processes(contenders: &[Contender], planned: &Planned) -> Vec<(Contender, Opt
     processes
 }
 
-/// What came of all rounds.
+/// The result of all rounds.
 #[derive(Debug)]
 struct Measured {
     measurements: Vec<Measurement>,
-    /// Who failed, and why.
+    /// One per contender and scenario that failed.
     failures: Vec<String>,
 }
 
-/// The services, started once for each way they behave.
+/// The services: one process for each behaviour.
 #[derive(Debug, Default)]
 struct Fakes(Vec<Fake>);
 

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     figure::Figure,
     machine::Machine,
-    measurement::{Measurement, quantile},
+    measurement::Measurement,
     scenario::{Contender, Scenario},
     setup::Setup,
+    statistics::{median, quantile},
 };
 
 /// A whole run.
@@ -71,15 +72,6 @@ impl Spread {
             max: rounded(quantile(values, 1.0)?),
         })
     }
-}
-
-/// The middle value, or what lies between the two in the middle.
-pub(crate) fn median(values: &[f64]) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let upper = *sorted.get(sorted.len() / 2)?;
-    let lower = sorted[(sorted.len() - 1) / 2];
-    Some(lower.midpoint(upper))
 }
 
 /// To four decimals: tenths of a microsecond, hundreds of bytes.
@@ -180,17 +172,5 @@ impl Summary {
             .iter()
             .find(|sizes| sizes.contender == contender)
             .copied()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_median_lies_in_the_middle() {
-        assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
-        assert_eq!(median(&[4.0, 1.0]), Some(2.5));
-        assert_eq!(median(&[]), None);
     }
 }
