@@ -209,7 +209,7 @@ pub(crate) enum Command {
     /// Measure the function against Python and a baseline
     ///
     /// Measures cold starts, warm invocations, CPU time, memory, requests and sizes against services on this machine.
-    /// Prints tables, and writes them, the raw figures and pictures into dist/bench. A full run takes half an hour, and
+    /// Prints tables, and writes them, the raw figures and a picture into dist/bench. A full run takes 12 minutes, and
     /// updates the figures in the documentation.
     ///
     /// Exits with 1 if the function sends more requests than it needs or is too large.

@@ -14,6 +14,7 @@ mod figure;
 mod files;
 mod function;
 mod generator;
+mod headline;
 mod machine;
 mod measurement;
 mod picture;

@@ -25,7 +25,7 @@ pub(crate) fn figures(folder: &Path, summary: &Summary) -> Result<()> {
 /// There are no figures, or the picture cannot be written.
 pub(crate) fn draw(folder: &Path) -> Result<()> {
     let summary: Summary = files::read_json(&folder.join(FIGURES))?;
-    files::write(&folder.join(PICTURE), &picture::whole(&summary)?)?;
+    files::write(&folder.join(PICTURE), &picture::draw(&summary)?)?;
     let blocks = json!({
         "readme": report::in_brief(&summary),
         "page": report::for_page(&summary),
@@ -65,7 +65,7 @@ mod tests {
         assert_eq!(page, report::for_page(&summary), "{hint}");
         let picture = files::read(&folder.join(PICTURE)).unwrap();
         assert!(
-            picture == picture::whole(&summary).unwrap(),
+            picture == picture::draw(&summary).unwrap(),
             "docs/{PICTURE} is out of date\n{hint}"
         );
     }

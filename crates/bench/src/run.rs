@@ -50,9 +50,8 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     files::write_json(&output.join("measurements.json"), &measurements)?;
     files::write_json(&output.join("summary.json"), &summary)?;
     files::write(&output.join("report.md"), &report)?;
-    for (name, picture) in picture::single(&summary)? {
-        files::write(&output.join(format!("{name}.svg")), &picture)?;
-    }
+    let picture = picture::draw(&summary)?;
+    files::write(&output.join("bench.svg"), &picture)?;
     print::result(&report)?;
     // The first line; the rest was printed when it happened.
     let failures = summary
@@ -77,7 +76,7 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     }
     if let Some(folder) = &setup.published {
         publish::figures(folder, &summary)?;
-        files::write(&folder.join("bench.svg"), &picture::whole(&summary)?)?;
+        files::write(&folder.join("bench.svg"), &picture)?;
         files::write(&output.join("performance.md"), &report::for_page(&summary))?;
     }
     Ok(())
