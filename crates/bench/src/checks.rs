@@ -1,4 +1,4 @@
-//! What a run is judged by: only what noise cannot cause. Times are told, and judged by people.
+//! Checks the sizes and the request counts of a run, which noise cannot change. Times are reported only.
 
 use crate::{
     figure::Figure,
@@ -6,24 +6,24 @@ use crate::{
     summary::Summary,
 };
 
-/// The executable must be smaller, in MB.
-const LARGEST_EXECUTABLE: f64 = 7.5;
+/// The executable must be smaller than this, in MB.
+const MAX_EXECUTABLE_MB: f64 = 7.5;
 
-/// The zip must be smaller, in MB.
-const LARGEST_ZIP: f64 = 3.2;
+/// The zip must be smaller than this, in MB.
+const MAX_ZIP_MB: f64 = 3.2;
 
-/// Everything about the function that is not as it must be, ready to be told.
+/// Lists every size and count of the function that is out of bounds.
 pub(crate) fn violations(summary: &Summary) -> Vec<String> {
     let mut violations = Vec::new();
     let scenarios = summary.scenarios();
     if let Some(sizes) = summary.sizes(Contender::Handler) {
         for (what, size, limit) in [
-            ("executable", sizes.executable, LARGEST_EXECUTABLE),
-            ("zip", sizes.zip, LARGEST_ZIP),
+            ("executable", sizes.executable, MAX_EXECUTABLE_MB),
+            ("zip", sizes.zip, MAX_ZIP_MB),
         ] {
             if size >= limit {
                 violations.push(format!(
-                    "the {what} has {size:.2} MB, and must have less than {limit}"
+                    "{what}: {size:.2} MB, expected less than {limit} MB"
                 ));
             }
         }
@@ -37,7 +37,7 @@ pub(crate) fn violations(summary: &Summary) -> Vec<String> {
             if !expected.holds(spread.min) || !expected.holds(spread.max) {
                 let title = figure.title();
                 violations.push(format!(
-                    "{scenario}: {title}: {} to {}, and must be {expected}",
+                    "{scenario}: {title}: {} to {}, expected {expected}",
                     spread.min, spread.max
                 ));
             }
@@ -46,7 +46,7 @@ pub(crate) fn violations(summary: &Summary) -> Vec<String> {
     violations
 }
 
-/// What a count must be.
+/// The expected value of a count.
 #[derive(Debug, Clone, Copy)]
 enum Expected {
     Exactly(u32),
@@ -56,7 +56,7 @@ enum Expected {
 impl Expected {
     fn holds(self, value: f64) -> bool {
         match self {
-            // A mean over the calls: exact where each call had the same.
+            // The mean is exact if all calls had the same count.
             Self::Exactly(number) => (value - f64::from(number)).abs() < f64::EPSILON,
             Self::AtMost(number) => value <= f64::from(number),
         }
@@ -72,9 +72,8 @@ impl std::fmt::Display for Expected {
     }
 }
 
-/// A session for each account in the first call and none after; a page for each account in every call (10,000 buckets
-/// are one). The HTTP client may open a connection that turns out not to be needed: at most one for each request that is
-/// under way.
+/// One session per account in the first call and none later; one page per account in every call (10,000 buckets fit one
+/// page). The HTTP client may open a connection that it then does not need: at most one per request in flight.
 fn expected(scenario: Scenario) -> Vec<(Figure, Expected)> {
     let accounts = scenario.account_count();
     let mut expected = vec![
@@ -105,7 +104,7 @@ mod tests {
         summary::{ResultOf, Sizes, Spread},
     };
 
-    /// A run of one scenario, as it must be.
+    /// A run of one scenario without violations.
     fn summary(scenario: Scenario) -> Summary {
         let always = |value: f64| Spread {
             median: value,
@@ -150,14 +149,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_as_it_must_be_is_no_violation() {
+    fn expected_counts_are_no_violation() {
         for scenario in [Scenario::buckets(10_000, 20), Scenario::accounts(1_000, 0)] {
             assert_eq!(violations(&summary(scenario)), [""; 0]);
         }
     }
 
     #[test]
-    fn each_count_and_each_size_is_judged() {
+    fn each_count_and_size_is_checked() {
         for (figure, value) in [
             (Figure::ColdAssume, 2.0),
             (Figure::ColdList, 2.0),
@@ -181,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn many_accounts_share_as_many_connections_as_there_are_requests_at_once() {
+    fn connections_are_limited_by_the_concurrency() {
         let mut summary = summary(Scenario::accounts(100, 0));
         figures_of(&mut summary, Figure::ColdConnections).max = 70.0;
         figures_of(&mut summary, Figure::WarmConnections).max = 1.0;

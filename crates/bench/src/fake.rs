@@ -1,10 +1,10 @@
-//! STS and S3 as a process of their own, so that they take no processor time of whoever measures.
+//! Runs STS and S3 in another process, so that they use none of the measuring process's CPU time.
 //!
-//! It is this program once more. It takes its settings as one line of JSON on its standard input, answers with its
-//! endpoint, and then with the counts since the last time for each further line; it ends when its input does.
+//! That process is this program too. It reads its settings as one line of JSON from standard input and prints its
+//! endpoint. For each further line it prints the counts since the last one. It ends when its input ends.
 //!
-//! It answers some 25,000 requests a second (the baseline's, on a core of the machine that the first figures are of), four
-//! times what the function can ask for in its processor time: the services are not what is measured.
+//! It serves some 25,000 requests per second (those of the baseline, on one core), four times as many as the function can
+//! send, so that the services do not limit the figures.
 
 use std::{
     io::{self, BufRead as _, Write as _},
@@ -20,30 +20,30 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout, Command},
 };
 
-/// The argument that makes this program the services.
+/// The argument that starts this program as the services.
 pub(crate) const ARGUMENT: &str = "fake-aws";
 
-/// How every account behaves.
+/// The behaviour of every account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Settings {
-    /// How many buckets each account has.
+    /// The number of buckets in each account.
     pub(crate) buckets: u32,
-    /// How long each answer takes, in milliseconds.
+    /// The latency of each response, in milliseconds.
     pub(crate) latency_ms: u64,
 }
 
-/// What was asked of the services.
+/// The requests to the services.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Counts {
-    /// Requests for a session.
+    /// `AssumeRole` requests.
     pub(crate) assume: u64,
-    /// Requests for a page of buckets.
+    /// `ListBuckets` requests.
     pub(crate) list: u64,
     /// New connections.
     pub(crate) connections: u64,
 }
 
-/// The services, running. They end when this is dropped.
+/// The running services. They end when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Fake {
     // Killed when it is dropped.
@@ -56,7 +56,7 @@ pub(crate) struct Fake {
 
 impl Fake {
     pub(crate) async fn start(settings: Settings) -> Result<Self> {
-        let this = std::env::current_exe().context("Failed to find this program")?;
+        let this = std::env::current_exe().context("Failed to find the path of this program")?;
         let mut child = Command::new(this)
             .arg(ARGUMENT)
             .stdin(Stdio::piped())
@@ -64,8 +64,14 @@ impl Fake {
             .kill_on_drop(true)
             .spawn()
             .context("Failed to start fake-aws")?;
-        let input = child.stdin.take().context("It takes no input")?;
-        let output = child.stdout.take().context("It has no output")?;
+        let input = child
+            .stdin
+            .take()
+            .context("fake-aws has no standard input")?;
+        let output = child
+            .stdout
+            .take()
+            .context("fake-aws has no standard output")?;
         let mut fake = Self {
             _child: child,
             input,
@@ -74,7 +80,7 @@ impl Fake {
             endpoint: String::new(),
         };
         let settings = serde_json::to_string(&settings).context("Failed to write JSON")?;
-        fake.endpoint = fake.ask(&settings).await?;
+        fake.endpoint = fake.send(&settings).await?;
         Ok(fake)
     }
 
@@ -87,32 +93,33 @@ impl Fake {
         &self.endpoint
     }
 
-    /// What was asked since the last time.
+    /// The counts since the last call.
     pub(crate) async fn take_counts(&mut self) -> Result<Counts> {
-        let line = self.ask("counts").await?;
-        serde_json::from_str(&line).context("Failed to understand fake-aws")
+        let line = self.send("counts").await?;
+        serde_json::from_str(&line).context("Failed to parse the counts of fake-aws")
     }
 
-    async fn ask(&mut self, line: &str) -> Result<String> {
-        let ask = async {
+    async fn send(&mut self, line: &str) -> Result<String> {
+        let exchange = async {
             self.input.write_all(line.as_bytes()).await?;
             self.input.write_all(b"\n").await?;
             self.output.next_line().await
         };
-        ask.await
-            .context("Failed to talk to fake-aws")?
-            .context("fake-aws has ended")
+        exchange
+            .await
+            .context("Failed to communicate with fake-aws")?
+            .context("fake-aws ended")
     }
 }
 
-/// Is the services, until the standard input ends.
+/// Serves until standard input ends.
 ///
 /// # Errors
-/// No port can be had, or the input is not as it should be.
+/// No port is free, or the input is invalid.
 pub(crate) fn serve() -> Result<()> {
     let mut lines = io::stdin().lock().lines();
     let mut output = io::stdout().lock();
-    let settings = lines.next().context("There are no settings")??;
+    let settings = lines.next().context("Standard input has no settings")??;
     let settings: Settings = serde_json::from_str(&settings).context("Failed to read settings")?;
     let latency = Duration::from_millis(settings.latency_ms);
     let account = Account::new()

@@ -1,4 +1,4 @@
-//! What is measured of a process.
+//! The figures of a process.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,23 +6,23 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Figure {
-    /// From the start of the process to its asking for an event.
+    /// From process start to its first request for an event.
     Init,
-    /// From the start of the process to its first answer.
+    /// From process start to its first response.
     Cold,
     /// The median of the warm calls.
     WarmP50,
-    /// What 99 of 100 warm calls do not exceed.
+    /// The 99th percentile of the warm calls.
     WarmP99,
-    /// Processor time to the first `next`.
+    /// CPU time up to the first `next`.
     InitProcessor,
-    /// Processor time of the first call.
+    /// CPU time of the first call.
     ColdProcessor,
-    /// The same for each account.
+    /// CPU time of the first call, per account.
     ProcessorPerAccount,
-    /// Processor time of a warm call.
+    /// CPU time of a warm call.
     WarmProcessor,
-    /// The most memory that was resident.
+    /// The peak resident memory.
     Memory,
     /// Requests to STS in the first call.
     ColdAssume,
@@ -42,19 +42,19 @@ pub(crate) enum Figure {
     Zip,
 }
 
-/// What a figure is counted in.
+/// The unit of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {
     /// Milliseconds.
     Milliseconds,
     /// Millions of bytes.
     Megabytes,
-    /// Just a number.
+    /// A plain number.
     Count,
 }
 
 impl Figure {
-    /// Those of a process, in the order of the report.
+    /// The figures of a process, in the order of the report.
     pub(crate) const OF_PROCESS: [Self; 15] = [
         Self::Init,
         Self::Cold,
@@ -73,24 +73,24 @@ impl Figure {
         Self::WarmConnections,
     ];
 
-    /// What a person calls it.
+    /// The title in tables.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Init => "init: start to first `next`",
-            Self::Cold => "cold: start to first answer",
+            Self::Cold => "cold: start to first response",
             Self::WarmP50 => "warm call, p50",
             Self::WarmP99 => "warm call, p99",
             Self::InitProcessor => "CPU: init",
             Self::ColdProcessor => "CPU: first call",
-            Self::ProcessorPerAccount => "CPU: first call, an account",
-            Self::WarmProcessor => "CPU: a warm call",
+            Self::ProcessorPerAccount => "CPU: first call, per account",
+            Self::WarmProcessor => "CPU: warm call",
             Self::Memory => "peak RSS",
             Self::ColdAssume => "STS requests, first call",
             Self::ColdList => "S3 requests, first call",
             Self::ColdConnections => "new connections, first call",
-            Self::WarmAssume => "STS requests, a warm call",
-            Self::WarmList => "S3 requests, a warm call",
-            Self::WarmConnections => "new connections, a warm call",
+            Self::WarmAssume => "STS requests, warm call",
+            Self::WarmList => "S3 requests, warm call",
+            Self::WarmConnections => "new connections, warm call",
             Self::Executable => "executable",
             Self::Zip => "zip",
         }
@@ -118,7 +118,7 @@ impl Figure {
 }
 
 impl Unit {
-    /// A value with three digits that count, and the unit.
+    /// A value with three significant digits and its unit.
     pub(crate) fn show(self, value: f64) -> String {
         match self {
             Self::Milliseconds => format!("{} ms", digits(value)),
@@ -127,7 +127,7 @@ impl Unit {
         }
     }
 
-    /// A value without the unit.
+    /// A value without its unit.
     pub(crate) fn show_bare(self, value: f64) -> String {
         match self {
             Self::Milliseconds | Self::Megabytes => digits(value),
@@ -136,7 +136,7 @@ impl Unit {
     }
 }
 
-/// Three digits that count: `0.123`, `1.23`, `12.3`, `123`, `12,345`.
+/// Three significant digits: `0.123`, `1.23`, `12.3`, `123`, `12,345`.
 pub(crate) fn digits(value: f64) -> String {
     let decimals = match value.abs() {
         value if value >= 99.95 => 0,
@@ -152,7 +152,7 @@ pub(crate) fn digits(value: f64) -> String {
     }
 }
 
-/// A count, which is most often whole.
+/// A count, without decimals if it is whole.
 fn number(value: f64) -> String {
     if value.fract() == 0.0 {
         digits(value)
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_digits_count() {
+    fn three_significant_digits() {
         for (value, text) in [
             (0.0, "0.000"),
             (0.1234, "0.123"),

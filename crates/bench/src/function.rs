@@ -1,4 +1,4 @@
-//! A function as a process under the Runtime API, in the environment that Lambda would give it.
+//! Runs a function as a process with a Runtime API, in the environment that Lambda gives it.
 
 use std::{
     fs::File,
@@ -22,11 +22,11 @@ use crate::{
     usage::{self, ProcessorTime},
 };
 
-/// How long a start may take.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// The timeout of a start.
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How long a call may take: a thousand accounts in sequence take Python a minute.
-const TIMEOUT: Duration = Duration::from_mins(5);
+/// The timeout of a call. Python takes a minute for 1,000 accounts, one after the other.
+const CALL_TIMEOUT: Duration = Duration::from_mins(5);
 
 const ACCOUNT: &str = "222222222222";
 const ROLE: &str = "MyS3ReadRole";
@@ -44,25 +44,25 @@ pub(crate) struct Function {
     _task_root: TempDir,
 }
 
-/// How long the start took.
+/// The duration of a start.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Started {
-    /// From the start of the process to its asking for an event.
+    /// From process start to the first request for an event.
     pub(crate) init: Duration,
 }
 
 impl Function {
-    /// Starts the process and waits until it asks for an event.
+    /// Starts the process and waits until it requests an event.
     ///
     /// # Errors
-    /// It does not start, or ends before it asks.
+    /// It does not start, or ends before it requests an event.
     pub(crate) async fn start(
         setup: &Setup,
         scenario: Scenario,
         contender: Contender,
         endpoint: &str,
     ) -> Result<(Self, Started)> {
-        let task_root = TempDir::new().context("Failed to make a folder for the function")?;
+        let task_root = TempDir::new().context("Failed to create a directory for the function")?;
         let api = RuntimeApi::start()
             .await
             .context("Failed to start the Runtime API")?;
@@ -70,7 +70,7 @@ impl Function {
             .output
             .join("logs")
             .join(format!("{}.log", contender.name()));
-        files::make_folder(log.parent().unwrap_or(Path::new(".")))?;
+        files::create_dir(log.parent().unwrap_or(Path::new(".")))?;
         let output =
             File::create(&log).with_context(|| format!("Failed to write `{}`", log.display()))?;
         let errors = output.try_clone().context("Failed to share the log")?;
@@ -99,7 +99,7 @@ impl Function {
         let child = command
             .spawn()
             .with_context(|| format!("Failed to start `{command:?}`"))?;
-        let id = child.id().context("It has ended at once")?;
+        let id = child.id().context("The function ended at once")?;
         let processor = ProcessorTime::of(id)?;
         let mut function = Self {
             scenario,
@@ -115,41 +115,41 @@ impl Function {
         Ok((function, Started { init }))
     }
 
-    /// Waits until it asks for an event; when it asked. Until it gets one it does nothing.
+    /// Waits until it requests an event; returns the time of that request. Until it gets one, it is idle.
     ///
     /// # Errors
-    /// It ends, or fails to start, or does not ask in time.
+    /// It ends, fails to start, or does not request an event in time.
     pub(crate) async fn wait_until_ready(&mut self) -> Result<Instant> {
         tokio::select! {
-            asked = self.api.ready(PATIENCE) => {
-                asked.with_context(|| self.told("It did not ask for an event in time"))
+            asked = self.api.ready(START_TIMEOUT) => {
+                asked.with_context(|| self.with_log("The function did not request an event in time"))
             }
             status = self.child.wait() => bail!("{}", self.ended(status)),
         }
     }
 
-    /// Sends an event and checks the answer; from the event to the answer.
+    /// Sends an event and checks the response; returns the time between the two.
     ///
     /// # Errors
-    /// It ends, or answers with something else than all the buckets.
+    /// It ends, or does not list all buckets.
     pub(crate) async fn call(&mut self) -> Result<Duration> {
         let outcome = tokio::select! {
-            outcome = self.api.invoke("{}", TIMEOUT) => {
-                outcome.with_context(|| self.told("It has not answered in time"))?
+            outcome = self.api.invoke("{}", CALL_TIMEOUT) => {
+                outcome.with_context(|| self.with_log("The function did not respond in time"))?
             }
             status = self.child.wait() => bail!("{}", self.ended(status)),
         };
         check(&outcome, self.scenario)
-            .with_context(|| self.told("It answered with something else than all the buckets"))?;
+            .with_context(|| self.with_log("The function did not list all buckets"))?;
         Ok(outcome.after)
     }
 
-    /// The processor time it has used so far.
+    /// Its CPU time so far.
     pub(crate) fn processor_time(&self) -> Result<Duration> {
         self.processor.so_far()
     }
 
-    /// The most memory it has had resident so far, in bytes.
+    /// Its peak resident memory so far, in bytes.
     pub(crate) fn peak_memory(&self) -> Result<u64> {
         usage::peak_memory(self.id)
     }
@@ -161,22 +161,22 @@ impl Function {
 
     fn ended(&self, status: io::Result<ExitStatus>) -> String {
         let how = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-        self.told(&format!("It has ended ({how})"))
+        self.with_log(&format!("The function ended ({how})"))
     }
 
-    fn told(&self, what: &str) -> String {
+    fn with_log(&self, problem: &str) -> String {
         let log = files::read(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         let last = lines[lines.len().saturating_sub(20)..].join("\n");
         format!(
-            "{what}; the end of its log, `{}`:\n{last}",
+            "{problem}; the end of its log, `{}`:\n{last}",
             self.log.display()
         )
     }
 }
 
-/// What Lambda sets for a function (Lambda developer guide, "Defined runtime environment variables"), with credentials
-/// that are nobody's.
+/// The variables that Lambda sets (Lambda developer guide, "Defined runtime environment variables"), with dummy
+/// credentials.
 const ENVIRONMENT: [(&str, &str); 15] = [
     ("AWS_LAMBDA_FUNCTION_NAME", "list"),
     ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
@@ -190,7 +190,7 @@ const ENVIRONMENT: [(&str, &str); 15] = [
     ),
     ("AWS_SESSION_TOKEN", "nobodys-session-token"),
     ("AWS_EC2_METADATA_DISABLED", "true"),
-    // No setting of a person's: boto3 would find their home without `HOME`.
+    // No user's settings: without `HOME`, boto3 finds the home directory by other means.
     ("AWS_CONFIG_FILE", "/dev/null"),
     ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
     ("HOME", "/nonexistent"),
@@ -219,7 +219,7 @@ fn command(setup: &Setup, scenario: Scenario, contender: Contender) -> Command {
     }
 }
 
-/// As many targets, each another account, as the generator would write them.
+/// The scenario's targets, one per account, as the generator writes them.
 fn targets(scenario: Scenario) -> Result<String> {
     let targets: Vec<Value> = (1..=scenario.account_count())
         .map(|number| json!({ "accountId": format!("{number:012}"), "role": ROLE }))
@@ -231,23 +231,23 @@ fn targets(scenario: Scenario) -> Result<String> {
     });
     match TargetsFile::from_json(&file.to_string()) {
         Ok(file) => Ok(file.to_json()),
-        Err(error) => bail!("Failed to make the targets: {error}"),
+        Err(error) => bail!("Failed to write the targets: {error}"),
     }
 }
 
-/// The answer must hold all the buckets: who leaves some out would be fast for nothing.
+/// Checks that the response lists all buckets: a contender that leaves some out would seem fast.
 fn check(outcome: &Outcome, scenario: Scenario) -> Result<()> {
     let start = || outcome.text.chars().take(600).collect::<String>();
     ensure!(
         outcome.kind == OutcomeKind::Response,
-        "a failure: {}",
+        "the invocation failed: {}",
         start()
     );
-    let answer = outcome.json();
-    let body: Value = answer["body"]
+    let response = outcome.json();
+    let body: Value = response["body"]
         .as_str()
         .and_then(|body| serde_json::from_str(body).ok())
-        .with_context(|| format!("an answer without a body in JSON: {}", start()))?;
+        .with_context(|| format!("the response has no JSON body: {}", start()))?;
     let each = scenario.buckets_each() as usize;
     let is_whole = |names: &Value| names.as_array().is_some_and(|names| names.len() == each);
     let right = match scenario.work {
@@ -260,7 +260,7 @@ fn check(outcome: &Outcome, scenario: Scenario) -> Result<()> {
                 })
         }
     };
-    ensure!(right, "another answer: {}", start());
+    ensure!(right, "unexpected response: {}", start());
     Ok(())
 }
 
@@ -269,17 +269,17 @@ mod tests {
     use super::*;
 
     fn outcome(kind: OutcomeKind, body: &Value) -> Outcome {
-        let answer = json!({ "statusCode": 200, "body": body.to_string() });
+        let response = json!({ "statusCode": 200, "body": body.to_string() });
         Outcome {
             kind,
             error_type_header: None,
-            text: answer.to_string(),
+            text: response.to_string(),
             after: Duration::ZERO,
         }
     }
 
     #[test]
-    fn only_a_whole_answer_counts() {
+    fn an_incomplete_response_is_rejected() {
         let response = OutcomeKind::Response;
         let two = Scenario::buckets(2, 0);
         let names = json!(["a", "b"]);
@@ -289,20 +289,20 @@ mod tests {
 
         let ten: Vec<u32> = (0..10).collect();
         let account = json!({ "accountId": "000000000001", "buckets": ten });
-        let answer = |complete, accounts: &[&Value]| {
+        let response = |complete, accounts: &[&Value]| {
             let body = json!({ "complete": complete, "accounts": accounts });
             outcome(response, &body)
         };
         let scenario = Scenario::accounts(2, 0);
-        assert!(check(&answer(true, &[&account, &account]), scenario).is_ok());
-        assert!(check(&answer(false, &[&account, &account]), scenario).is_err());
-        assert!(check(&answer(true, &[&account]), scenario).is_err());
+        assert!(check(&response(true, &[&account, &account]), scenario).is_ok());
+        assert!(check(&response(false, &[&account, &account]), scenario).is_err());
+        assert!(check(&response(true, &[&account]), scenario).is_err());
         let failed = json!({ "accountId": "000000000002", "error": "x" });
-        assert!(check(&answer(true, &[&account, &failed]), scenario).is_err());
+        assert!(check(&response(true, &[&account, &failed]), scenario).is_err());
     }
 
     #[test]
-    fn targets_are_as_many_as_asked_for() {
+    fn every_account_has_a_target() {
         let text = targets(Scenario::accounts(1_000, 0)).unwrap();
         assert_eq!(text.matches("\"accountId\"").count(), 1_000);
         assert!(text.contains("\"000000001000\""));

@@ -1,7 +1,6 @@
-//! What a person waits for at the terminal: the generator's first start, compile included, and its everyday commands.
+//! Measures the generator: its first start, including compilation, and its everyday commands.
 //!
-//! Each command is measured as a process, on a workspace of its own that is made for it. The goals are told beside the
-//! figures and judge nothing: they are of a quiet machine.
+//! Each command runs as a process in a workspace of its own. The goals are for an idle machine, and only reported.
 
 use std::{
     collections::BTreeSet,
@@ -28,34 +27,34 @@ use crate::{
     statistics::{median, quantile},
 };
 
-/// How often a quick command is run.
+/// The number of runs of a fast command.
 const RUNS: u32 = 21;
 
-/// What is measured, and where it lies: told by `cargo xtask bench --generator`.
+/// The input from `cargo xtask bench --generator`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct GeneratorSetup {
-    /// cargo itself.
+    /// The path of cargo.
     cargo: PathBuf,
     /// The generator, as `cargo xtask` builds it.
     xtask: PathBuf,
     /// The workspace.
     workspace: PathBuf,
-    /// The folder that the report goes to.
+    /// The directory for the report.
     output: PathBuf,
 }
 
-/// A figure with what it should be.
+/// A figure and its goal.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Row {
     name: &'static str,
     unit: &'static str,
-    /// What it should be less than.
+    /// The figure should be less than this.
     goal: Option<f64>,
-    /// Run by run; none where the generator does not take the input.
+    /// One per run; none if the generator rejects the input.
     values: Vec<f64>,
-    /// The processor time of a run, in the same unit: what does not depend on who else is using the machine.
+    /// The CPU time of a run, in the same unit. Other processes on the machine do not affect it.
     processor: Option<f64>,
 }
 
@@ -89,7 +88,7 @@ impl Row {
     }
 }
 
-/// Measures all of it, writes `generator.md` and `generator.json`, and prints the table.
+/// Measures everything, writes `generator.md` and `generator.json`, and prints the table.
 ///
 /// # Errors
 /// A command fails.
@@ -102,7 +101,7 @@ pub(crate) async fn run(setup: &GeneratorSetup) -> Result<()> {
     let render = ["render", "--env", "dev", "--stdout"];
     let runs = small.runs(setup, &render, RUNS).await?;
     rows.push(Row::of_runs("`render`", runs, 30.0));
-    // The greatest of all children so far, which are no others.
+    // The maximum of all child processes so far, which are all `render`.
     let memory = getrusage(UsageWho::RUSAGE_CHILDREN).context("Failed to read the peak memory")?;
     #[expect(clippy::cast_precision_loss, reason = "kilobytes of a small program")]
     let megabytes = memory.max_rss() as f64 * 1_024.0 / 1e6;
@@ -125,15 +124,15 @@ pub(crate) async fn run(setup: &GeneratorSetup) -> Result<()> {
     let many_targets = Workspace::like(setup)?;
     many_targets.add_stage("many", &stage_of_targets(5_000))?;
     let render = ["render", "--env", "many"];
-    let runs = if many_targets.takes(setup, &render).await? {
+    let runs = if many_targets.accepts(setup, &render).await? {
         many_targets.runs(setup, &render, 5).await?
     } else {
         Runs::default()
     };
     rows.push(Row::of_runs("`render`, 5,000 targets", runs, 200.0));
 
-    print::note("cargo xtask --help, from an empty target folder …");
-    let name = "first `cargo xtask --help`, compile included";
+    print::note("cargo xtask --help, from an empty target directory …");
+    let name = "first `cargo xtask --help`, with compilation";
     let FirstStart {
         seconds,
         processor,
@@ -183,7 +182,7 @@ fn table(machine: &Machine, rows: &[Row]) -> String {
         let goal = row
             .goal
             .map_or_else(dash, |goal| format!("< {}{unit}", Unit::Count.show(goal)));
-        // Writing to a text cannot fail.
+        // Writing to a string cannot fail.
         let _ = writeln!(
             text,
             "| {} | {median} | {spread} | {processor} | {goal} |",
@@ -192,20 +191,20 @@ fn table(machine: &Machine, rows: &[Row]) -> String {
     }
     let _ = writeln!(
         text,
-        "\nCPU is processor time, user and system, of a run. Measured on {} ({} cores, {} GB), Linux {}.",
+        "\nCPU is user and system time per run. Measured on {} ({} cores, {} GB), Linux {}.",
         machine.processor, machine.cores, machine.memory_gb, machine.linux
     );
     text
 }
 
-/// A workspace for the generator alone, which goes when it is dropped.
+/// A temporary workspace for the generator.
 #[derive(Debug)]
 struct Workspace(TempDir);
 
 impl Workspace {
-    /// With the templates, the stage `dev` and what is generated, as they are in the real one.
+    /// Copies the templates, the stage `dev` and the generated files of the real workspace.
     fn like(setup: &GeneratorSetup) -> Result<Self> {
-        let folder = TempDir::new().context("Failed to make a folder for a workspace")?;
+        let directory = TempDir::new().context("Failed to create a directory for a workspace")?;
         for path in [
             "README.md",
             "ARCHITECTURE.md",
@@ -217,14 +216,14 @@ impl Workspace {
             "environments/variables.schema.json",
         ] {
             files::write(
-                &folder.path().join(path),
+                &directory.path().join(path),
                 &files::read(&setup.workspace.join(path))?,
             )?;
         }
         for name in ["docs", "templates"] {
-            files::copy_folder(&setup.workspace.join(name), &folder.path().join(name))?;
+            files::copy_dir(&setup.workspace.join(name), &directory.path().join(name))?;
         }
-        Ok(Self(folder))
+        Ok(Self(directory))
     }
 
     fn add_stage(&self, name: &str, text: &str) -> Result<()> {
@@ -232,19 +231,19 @@ impl Workspace {
         files::write(&self.0.path().join("environments").join(file), text)
     }
 
-    /// How long the generator takes.
+    /// Measures `count` runs of the generator.
     async fn runs(&self, setup: &GeneratorSetup, arguments: &[&str], count: u32) -> Result<Runs> {
         let mut times = Vec::new();
         let mut before = Duration::ZERO;
-        // The first reads the program and the files into the page cache.
+        // The first run fills the page cache.
         for run in 0..=count {
             if run == 1 {
                 before = processor_time_of_children()?;
             }
             let started = Instant::now();
-            if !self.takes(setup, arguments).await? {
+            if !self.accepts(setup, arguments).await? {
                 bail!(
-                    "The generator refuses its input: `xtask {}`",
+                    "The generator rejected its input: `xtask {}`",
                     arguments.join(" ")
                 );
             }
@@ -257,8 +256,11 @@ impl Workspace {
         Ok(Runs { times, processor })
     }
 
-    /// Whether the generator takes its input; any other failure is one.
-    async fn takes(&self, setup: &GeneratorSetup, arguments: &[&str]) -> Result<bool> {
+    /// Returns whether the generator accepts its input.
+    ///
+    /// # Errors
+    /// It fails for another reason.
+    async fn accepts(&self, setup: &GeneratorSetup, arguments: &[&str]) -> Result<bool> {
         let status = Command::new(&setup.xtask)
             .arg("--workspace")
             .arg(self.0.path())
@@ -278,18 +280,18 @@ impl Workspace {
     }
 }
 
-/// The first `cargo xtask --help` of a fresh clone.
+/// The first `cargo xtask --help` in a new clone.
 #[derive(Debug)]
 struct FirstStart {
     seconds: f64,
-    /// Of the compiler, in seconds.
+    /// CPU time of the compiler, in seconds.
     processor: f64,
-    /// How many crates it compiles.
+    /// The number of crates it compiles.
     crates: f64,
 }
 
 async fn first_start(setup: &GeneratorSetup) -> Result<FirstStart> {
-    let target = TempDir::new().context("Failed to make a target folder")?;
+    let target = TempDir::new().context("Failed to create a target directory")?;
     let before = processor_time_of_children()?;
     let started = Instant::now();
     cargo(setup, &["xtask", "--help"], target.path()).await?;
@@ -308,7 +310,7 @@ async fn first_start(setup: &GeneratorSetup) -> Result<FirstStart> {
         "{p}",
     ];
     let tree = cargo(setup, &tree, target.path()).await?;
-    // Name and version; a crate that is built in two ways is one.
+    // By name and version: a crate that is built twice counts once.
     let crates: BTreeSet<Vec<&str>> = tree
         .lines()
         .map(|line| line.split(' ').take(2).collect())
@@ -322,7 +324,7 @@ async fn first_start(setup: &GeneratorSetup) -> Result<FirstStart> {
     })
 }
 
-/// User and system, of all that have ended so far, with their own children.
+/// The user and system time of all descendants that have ended.
 fn processor_time_of_children() -> Result<Duration> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).context("Failed to read processor times")?;
     let time = |value: TimeVal| {
@@ -353,7 +355,7 @@ async fn cargo(setup: &GeneratorSetup, arguments: &[&str], target: &Path) -> Res
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// A stage as the seed has it, with an account of its own.
+/// A single-account stage.
 fn stage(number: u32) -> String {
     format!(
         "admin-account-id: \"111111111111\"\nlambda-execution-role: MyLambdaExecutionRole\n\n\
@@ -368,7 +370,7 @@ fn stage_of_targets(count: u32) -> String {
                     s3-read-role: MyS3ReadRole\ntargets:\n"
             .to_owned();
     for number in 1..=count {
-        // Writing to a text cannot fail.
+        // Writing to a string cannot fail.
         let _ = writeln!(text, "  - account-id: \"{number:012}\"");
     }
     text

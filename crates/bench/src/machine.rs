@@ -1,4 +1,4 @@
-//! The machine that a run was made on.
+//! Describes the machine of a run.
 
 use std::path::Path;
 
@@ -7,27 +7,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::files;
 
-/// What a figure depends on.
+/// The properties of a machine that figures depend on.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Machine {
-    /// The model of its processor, as it names itself.
+    /// The model name of its processor.
     pub(crate) processor: String,
-    /// How many of its cores this process may use.
+    /// The number of cores that this process may use.
     pub(crate) cores: usize,
     /// Its memory, in GB.
     pub(crate) memory_gb: u64,
     /// The release of Linux.
     pub(crate) linux: String,
-    /// How many processes wanted a core before the run began (proc(5), `/proc/loadavg`, over a minute).
+    /// The load average over a minute before the run (proc(5), `/proc/loadavg`).
     pub(crate) load: f64,
 }
 
 impl Machine {
-    /// This one.
+    /// The current machine.
     ///
     /// # Errors
-    /// It is no Linux.
+    /// This is not Linux.
     pub(crate) fn this() -> Result<Self> {
         let field = |path: &str, name: &str| -> Result<String> {
             let text = files::read(Path::new(path))?;
@@ -55,7 +55,7 @@ impl Machine {
         })
     }
 
-    /// Whether others use so much of it that times say little.
+    /// Returns whether other processes use so much CPU time that times are unreliable.
     pub(crate) fn is_busy(&self) -> bool {
         #[expect(clippy::cast_precision_loss, reason = "a number of cores")]
         let half = self.cores as f64 / 2.0;

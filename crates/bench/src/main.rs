@@ -2,11 +2,11 @@
 //!
 //! `cargo xtask bench` builds what is measured and runs `bench measure SETUP.json`.
 //!
-//! Setup (what, and where it lies) → [`scenario`] (what is done, and how often) → [`measurement`] (one process) →
-//! [`summary`] (all rounds) → [`report`] and [`picture`]. The functions run as processes under `runtime-api`, which is
-//! in this process; STS and S3 are a process of their own ([`fake`]).
+//! [`setup`] (paths) → [`scenario`] (the plan) → [`measurement`] (one process) → [`summary`] (all rounds) → [`report`] and
+//! [`picture`]. The functions run as processes with a Runtime API in this process; STS and S3 run in another process
+//! ([`fake`]).
 //!
-//! What is *not* here: building and installing, which xtask does, and any judgement of times (see [`checks`]).
+//! Not here: building and installing, which xtask does, and limits on times (see [`checks`]).
 
 mod checks;
 mod fake;
@@ -58,21 +58,23 @@ fn begin() -> Result<ExitCode> {
             until_interrupted(generator::run(&setup))
         }
         _ => bail!(
-            "bench measure|generator SETUP.json, or bench draw FOLDER\nhint: `cargo xtask bench` starts it as it must be"
+            "Usage: bench measure|generator SETUP.json, or bench draw DIRECTORY\nhint: run `cargo xtask bench` instead"
         ),
     }
 }
 
-/// Runs it to its end. When this process is asked to end before, it is dropped, and all that it started ends with it.
+/// Runs to the end or to a signal, which drops `run` and ends the processes that it started.
 fn until_interrupted(run: impl Future<Output = Result<()>>) -> Result<ExitCode> {
-    // Current-thread: whoever is measured needs the processors.
+    // A single thread, which leaves the CPU to the measured processes.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .context("Failed to start")?;
+        .context("Failed to start the async runtime")?;
     runtime.block_on(async {
-        let mut interrupt = signal(SignalKind::interrupt()).context("Failed to watch signals")?;
-        let mut terminate = signal(SignalKind::terminate()).context("Failed to watch signals")?;
+        let mut interrupt =
+            signal(SignalKind::interrupt()).context("Failed to register signal handlers")?;
+        let mut terminate =
+            signal(SignalKind::terminate()).context("Failed to register signal handlers")?;
         tokio::select! {
             outcome = run => outcome.map(|()| ExitCode::SUCCESS),
             _ = interrupt.recv() => Ok(ExitCode::from(130)),

@@ -1,4 +1,4 @@
-//! One process from its start to its end, measured.
+//! Measures one process from start to end.
 
 use std::{
     collections::BTreeMap,
@@ -17,27 +17,26 @@ use crate::{
     statistics::{median, quantile},
 };
 
-/// What one process came to.
+/// The measurement of one process.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Measurement {
-    /// What it had to do.
+    /// The scenario.
     pub(crate) scenario: Scenario,
-    /// Who.
+    /// The contender.
     pub(crate) contender: Contender,
-    /// In which round, from 0.
+    /// The round, from 0.
     pub(crate) round: u32,
-    /// The figures, each in its own unit.
+    /// The figures, in their units.
     pub(crate) figures: BTreeMap<Figure, f64>,
-    /// Every warm call in turn, in milliseconds.
+    /// Every warm call in order, in milliseconds.
     pub(crate) warm_ms: Vec<f64>,
 }
 
-/// Starts the process, calls it cold, calls it warm, and ends it. Without `calls` it has its first call alone, and the
-/// figures are those of a start.
+/// Starts the process, makes the first call and the warm `calls`, and ends it. With `None`, only the first call is made.
 ///
 /// # Errors
-/// It fails, or answers with something else than all the buckets.
+/// It fails, or does not list all buckets.
 pub(crate) async fn measure(
     setup: &Setup,
     (scenario, contender, round): (Scenario, Contender, u32),
@@ -51,7 +50,7 @@ pub(crate) async fn measure(
             Function::start(setup, scenario, contender, fake.endpoint()).await?;
         let after_init = function.processor_time()?;
 
-        // The pause of our own between init and event is left out.
+        // Without our own pause between init and event.
         let cold = started.init + function.call().await?;
         function.wait_until_ready().await?;
         let after_cold = function.processor_time()?;
@@ -81,8 +80,8 @@ pub(crate) async fn measure(
         };
 
         let mut warm = Vec::new();
-        while warm.len() < calls.most as usize
-            && (warm.len() < calls.least as usize || began.elapsed() < calls.budget)
+        while warm.len() < calls.max as usize
+            && (warm.len() < calls.min as usize || began.elapsed() < calls.budget)
         {
             warm.push(function.call().await?);
             function.wait_until_ready().await?;
@@ -100,7 +99,7 @@ pub(crate) async fn measure(
         let warm_ms: Vec<f64> = warm.into_iter().map(milliseconds).collect();
         if let (Some(p50), Some(p99)) = (median(&warm_ms), quantile(&warm_ms, 0.99)) {
             let count = float(warm_ms.len() as u64);
-            // Of fewer it would be the greatest, or nearly so.
+            // With fewer, it is nearly the maximum.
             if warm_ms.len() >= 100 {
                 figures.insert(Figure::WarmP99, p99);
             }

@@ -1,4 +1,4 @@
-//! The one place that prints: results to standard output, everything else to standard error.
+//! Prints results to standard output and everything else to standard error.
 
 use std::io::{self, Write as _};
 
@@ -16,7 +16,7 @@ pub(crate) fn chain(error: &anyhow::Error) -> String {
     causes.join("\n  caused by: ")
 }
 
-/// Tells a person something. Nobody can be told that standard error takes nothing.
+/// Prints a message to standard error. A failure to do so cannot be reported.
 pub(crate) fn note(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }

@@ -11,21 +11,21 @@ use crate::{files, picture, print, report, summary::Summary};
 const FIGURES: &str = "bench.json";
 const PICTURE: &str = "bench.svg";
 
-/// Writes the figures into `folder`.
+/// Writes the figures into `directory`.
 ///
 /// # Errors
 /// They cannot be written.
-pub(crate) fn figures(folder: &Path, summary: &Summary) -> Result<()> {
-    files::write_json(&folder.join(FIGURES), summary)
+pub(crate) fn figures(directory: &Path, summary: &Summary) -> Result<()> {
+    files::write_json(&directory.join(FIGURES), summary)
 }
 
-/// Draws the picture beside the figures of `folder`, and prints the documentation's blocks as JSON.
+/// Draws the picture beside the figures of `directory`, and prints the documentation's blocks as JSON.
 ///
 /// # Errors
 /// There are no figures, or the picture cannot be written.
-pub(crate) fn draw(folder: &Path) -> Result<()> {
-    let summary: Summary = files::read_json(&folder.join(FIGURES))?;
-    files::write(&folder.join(PICTURE), &picture::draw(&summary)?)?;
+pub(crate) fn draw(directory: &Path) -> Result<()> {
+    let summary: Summary = files::read_json(&directory.join(FIGURES))?;
+    files::write(&directory.join(PICTURE), &picture::draw(&summary)?)?;
     let blocks = json!({
         "readme": report::in_brief(&summary),
         "page": report::for_page(&summary),
@@ -42,7 +42,7 @@ mod tests {
     #[test]
     fn the_documentation_shows_what_the_committed_figures_give() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let folder = root.join("docs");
+        let directory = root.join("docs");
         let block = |file: &str, name: &str| {
             let text = files::read(&root.join(file)).unwrap();
             let begin = format!("<!-- generated: {name} -->\n");
@@ -51,19 +51,19 @@ mod tests {
         };
         let readme = block("README.md", "performance");
         let page = block("docs/performance.md", "bench");
-        if !folder.join(FIGURES).exists() {
+        if !directory.join(FIGURES).exists() {
             for block in [readme, page] {
                 assert_eq!(block, "Not measured yet: `cargo xtask bench` does it.\n");
             }
-            assert!(!folder.join(PICTURE).exists(), "a picture of no figures");
+            assert!(!directory.join(PICTURE).exists(), "a picture of no figures");
             return;
         }
         let hint = "hint: run `cargo xtask bench --redraw`";
-        let summary: Summary = files::read_json(&folder.join(FIGURES)).unwrap();
+        let summary: Summary = files::read_json(&directory.join(FIGURES)).unwrap();
         assert!(!summary.quick && summary.failures.is_empty());
         assert_eq!(readme, report::in_brief(&summary), "{hint}");
         assert_eq!(page, report::for_page(&summary), "{hint}");
-        let picture = files::read(&folder.join(PICTURE)).unwrap();
+        let picture = files::read(&directory.join(PICTURE)).unwrap();
         assert!(
             picture == picture::draw(&summary).unwrap(),
             "docs/{PICTURE} is out of date\n{hint}"

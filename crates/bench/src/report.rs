@@ -1,4 +1,4 @@
-//! A summary as tables in Markdown: the whole of it, and the parts that the documentation shows.
+//! Formats a summary as Markdown: the full report and the blocks in the documentation.
 
 use std::fmt::Write as _;
 
@@ -11,15 +11,15 @@ use crate::{
 
 const ALT_TEXT: &str = "Bar chart: cold start, warm invocation and 1,000 accounts, compared with Python and a baseline";
 
-/// The whole of it.
+/// The full report.
 pub(crate) fn whole(summary: &Summary) -> String {
     let mut text = "# Benchmark\n\n".to_owned();
     text += &conditions(summary);
-    text += "\nEach figure is the median over the processes that it was measured in, with the least and the greatest in brackets. The ratios are \
-             this function's medians to those of Python (boto3 clients for each call) and of the baseline (the same \
-             requests from a Rust program without an SDK). CPU is processor time, user and system.\n";
+    text += "\nEach figure is the median over its processes, with minimum and maximum in parentheses. The ratios compare \
+             this function's medians with those of Python (boto3 clients for each call) and of the baseline (a minimal \
+             Rust function with the same requests). CPU is user and system time.\n";
     for scenario in summary.scenarios() {
-        // Writing to a text cannot fail.
+        // Writing to a string cannot fail.
         let _ = write!(text, "\n## {}\n\n", heading(scenario));
         text += &table(summary, scenario);
         text += &footing(summary, scenario);
@@ -89,33 +89,41 @@ pub(crate) fn for_page(summary: &Summary) -> String {
     let very_many_limit = very_many.limit().unwrap_or_default().as_millis();
     for (title, scenario, figure) in [
         ("cold start, 10 buckets, 0 ms", near(10), Figure::Cold),
-        ("warm call, 10 buckets, 0 ms", near(10), Figure::WarmP50),
-        ("warm call, 10 buckets, 20 ms", far(10), Figure::WarmP50),
+        (
+            "warm invocation, 10 buckets, 0 ms",
+            near(10),
+            Figure::WarmP50,
+        ),
+        (
+            "warm invocation, 10 buckets, 20 ms",
+            far(10),
+            Figure::WarmP50,
+        ),
         (
             "cold start, 10,000 buckets, 0 ms",
             near(10_000),
             Figure::Cold,
         ),
         (
-            "warm call, 10,000 buckets, 0 ms",
+            "warm invocation, 10,000 buckets, 0 ms",
             near(10_000),
             Figure::WarmP50,
         ),
         ("peak RSS, 10 buckets", near(10), Figure::Memory),
         ("peak RSS, 10,000 buckets", near(10_000), Figure::Memory),
         (
-            &format!("1,000 accounts, 20 ms, cold (no less than {limit} ms)"),
+            &format!("1,000 accounts, 20 ms, cold (at least {limit} ms)"),
             many,
             Figure::Cold,
         ),
         (
-            "1,000 accounts, CPU an account",
+            "1,000 accounts, CPU per account",
             many,
             Figure::ProcessorPerAccount,
         ),
         ("1,000 accounts, peak RSS", many, Figure::Memory),
         (
-            &format!("10,000 accounts, 20 ms, cold (no less than {very_many_limit} ms)"),
+            &format!("10,000 accounts, 20 ms, cold (at least {very_many_limit} ms)"),
             very_many,
             Figure::Cold,
         ),
@@ -123,7 +131,7 @@ pub(crate) fn for_page(summary: &Summary) -> String {
     ] {
         let of = |contender| summary.figure(scenario, contender, figure);
         if of(Contender::Handler).is_none() {
-            // An earlier run did not measure it.
+            // Older figures do not have it.
             continue;
         }
         let median = |contender| {
@@ -163,15 +171,15 @@ pub(crate) fn for_page(summary: &Summary) -> String {
         ]));
     }
     text += &rows.concat();
-    text += "\nMedians; the times in ms of a row's name are the latency of STS and S3. Of 1,000 accounts, Python lists one \
-             after the other, tuned Python 20 at a time, this function and the baseline 64; of 10,000, these two 256. The \
-             baseline makes the same requests from a Rust program without an SDK, TLS and signatures. It keeps its sessions \
-             and connections, as this function and tuned Python do: a warm call asks S3 alone. ";
+    text += "\nMedians; a row's time in ms is the latency of STS and S3. Python lists 1,000 accounts one after the other, tuned \
+             Python 20 at a time, this function and the baseline 64 at a time (256 with 10,000 accounts). The baseline is a \
+             minimal Rust function with the same requests, without an SDK, TLS or signatures. Like this function and tuned \
+             Python, it keeps sessions and connections, so that a warm call only sends a request to S3. ";
     text += &conditions(summary);
     text
 }
 
-/// Where and what ran.
+/// The machine and the versions.
 fn conditions(summary: &Summary) -> String {
     let machine = &summary.machine;
     let versions: Vec<String> = summary
@@ -180,13 +188,13 @@ fn conditions(summary: &Summary) -> String {
         .map(|(name, version)| format!("{name} {version}"))
         .collect();
     let quick = if summary.quick {
-        " A quick run: its times are rough."
+        " This was a quick run; times are rough."
     } else {
         ""
     };
     let busy = if machine.is_busy() {
         format!(
-            " The machine's load was {:.1} when it began: times may be too long.",
+            " The machine's load was {:.1} at the start; times may be too long.",
             machine.load
         )
     } else {
@@ -206,7 +214,7 @@ fn heading(scenario: Scenario) -> String {
     format!("{scenario} of latency")
 }
 
-/// A scenario's table: a row a figure.
+/// A scenario's table, with a row per figure.
 fn table(summary: &Summary, scenario: Scenario) -> String {
     let contenders: Vec<Contender> = Contender::all(scenario.work)
         .iter()
@@ -236,7 +244,7 @@ fn table(summary: &Summary, scenario: Scenario) -> String {
     text
 }
 
-/// How much stands behind a scenario's table.
+/// The number of processes and calls behind a scenario's table.
 fn footing(summary: &Summary, scenario: Scenario) -> String {
     let counts: Vec<String> = Contender::all(scenario.work)
         .iter()
@@ -251,14 +259,14 @@ fn footing(summary: &Summary, scenario: Scenario) -> String {
         })
         .collect();
     let mut text = format!(
-        "\nProcesses, with those that are started for their first call alone, and warm calls in all of them: {}.",
+        "\nProcesses (including those with only a first call) and warm calls: {}.",
         counts.join(", ")
     );
     if let Some(limit) = scenario.limit() {
-        // Writing to a text cannot fail.
+        // Writing to a string cannot fail.
         let _ = write!(
             text,
-            " Latency and concurrency alone make {} ms of the function's and the baseline's first call.",
+            " Latency and concurrency alone account for {} ms of the function's and the baseline's first call.",
             limit.as_millis()
         );
     }
@@ -290,7 +298,7 @@ fn sizes(summary: &Summary) -> String {
     text
 }
 
-/// This function's median to that of Python and to that of the baseline.
+/// The ratios of this function's median to those of Python and the baseline.
 fn ratios(of: impl Fn(Contender) -> Option<Spread>) -> [String; 2] {
     [Contender::Python, Contender::Baseline].map(|other| {
         match (of(Contender::Handler), of(other)) {
@@ -302,7 +310,7 @@ fn ratios(of: impl Fn(Contender) -> Option<Spread>) -> [String; 2] {
 
 fn ratio(ours: f64, other: f64) -> String {
     if other == 0.0 {
-        // Both 0, as of requests that neither makes: no ratio.
+        // Both are 0, such as requests that neither sends.
         "–".to_owned()
     } else {
         format!("{} ×", digits(ours / other))
@@ -335,7 +343,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ratios_are_of_this_function_to_the_others() {
+    fn ratios_divide_this_function_by_the_others() {
         assert_eq!(ratio(1.0, 4.0), "0.250 ×");
         assert_eq!(ratio(5.0, 2.5), "2.00 ×");
         assert_eq!(ratio(0.0, 0.0), "–");

@@ -62,9 +62,9 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     problems.extend(checks::violations(&summary));
     if !problems.is_empty() {
         let unchanged = match &setup.published {
-            Some(folder) => format!(
+            Some(directory) => format!(
                 "; `{}` was not changed",
-                folder.join("bench.json").display()
+                directory.join("bench.json").display()
             ),
             None => String::new(),
         };
@@ -74,9 +74,9 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
             output.display()
         );
     }
-    if let Some(folder) = &setup.published {
-        publish::figures(folder, &summary)?;
-        files::write(&folder.join("bench.svg"), &picture)?;
+    if let Some(directory) = &setup.published {
+        publish::figures(directory, &summary)?;
+        files::write(&directory.join("bench.svg"), &picture)?;
         files::write(&output.join("performance.md"), &report::for_page(&summary))?;
     }
     Ok(())

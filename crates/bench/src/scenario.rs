@@ -1,4 +1,4 @@
-//! What is done, by whom, and how often.
+//! Scenarios, contenders, and the plan of a run.
 
 use std::{fmt, time::Duration};
 
@@ -7,29 +7,29 @@ use serde::{Deserialize, Serialize};
 /// How many accounts the function and the baseline list at a time: the default of the variables files.
 const CONCURRENCY: u32 = 64;
 
-/// From this number of accounts on they list [`MAX_CONCURRENCY`] at a time, and no Python takes part: it would take minutes.
+/// From this number of accounts on, the concurrency is [`MAX_CONCURRENCY`] and Python is left out: it would take minutes.
 const VERY_MANY: u32 = 10_000;
 
-/// The most that a variables file allows.
+/// The maximum that a variables file allows.
 const MAX_CONCURRENCY: u32 = 256;
 
-/// What a call has to do, and how far away the services are.
+/// The work of a call, and the latency of the services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Scenario {
-    /// What a call lists.
+    /// The work of a call.
     pub(crate) work: Work,
-    /// How long STS and S3 take for an answer, in milliseconds.
+    /// The latency of STS and S3, in milliseconds.
     pub(crate) latency_ms: u64,
 }
 
-/// What a call lists.
+/// The work of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) enum Work {
-    /// One account with so many buckets.
+    /// Lists one account with this many buckets.
     Buckets(u32),
-    /// So many accounts with 10 buckets each.
+    /// Lists this many accounts with 10 buckets each.
     Accounts(u32),
 }
 
@@ -48,7 +48,7 @@ impl Scenario {
         }
     }
 
-    /// How many accounts a call lists.
+    /// The number of accounts in a call.
     pub(crate) fn account_count(self) -> u32 {
         match self.work {
             Work::Buckets(_) => 1,
@@ -56,7 +56,7 @@ impl Scenario {
         }
     }
 
-    /// How many buckets an account has.
+    /// The number of buckets in each account.
     pub(crate) fn buckets_each(self) -> u32 {
         match self.work {
             Work::Buckets(count) => count,
@@ -73,7 +73,7 @@ impl Scenario {
         }
     }
 
-    /// The least that a first call for many accounts can take, by the latency and the concurrency alone.
+    /// The minimum duration of a first call for many accounts, from latency and concurrency alone.
     pub(crate) fn limit(self) -> Option<Duration> {
         let Work::Accounts(count) = self.work else {
             return None;
@@ -104,24 +104,24 @@ pub(crate) fn thousands(number: u32) -> String {
     }
 }
 
-/// Who does it.
+/// A function that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Contender {
     /// The function, as it ships.
     Handler,
-    /// Python as it is usually written: boto3 clients for each call; of many accounts, one after the other.
+    /// Python as it is usually written: boto3 clients for each call; many accounts one after the other.
     Python,
-    /// The same for many accounts, in a pool of 20 threads.
+    /// The same with a pool of 20 threads for many accounts.
     PythonPool,
-    /// Python with clients and credentials that are kept; many accounts in a pool of 20 threads with one client.
+    /// Python that keeps clients and credentials; a pool of 20 threads with one client for many accounts.
     TunedPython,
-    /// The same requests, and nothing else.
+    /// A minimal function with the same requests.
     Baseline,
 }
 
 impl Contender {
-    /// Who takes part.
+    /// The contenders.
     pub(crate) fn all(work: Work) -> &'static [Self] {
         match work {
             Work::Buckets(_) => &[
@@ -140,7 +140,7 @@ impl Contender {
         }
     }
 
-    /// What a person calls it.
+    /// The title in tables.
     pub(crate) fn title(self, work: Work) -> &'static str {
         match (self, work) {
             (Self::Handler, _) => "this function",
@@ -153,12 +153,12 @@ impl Contender {
         }
     }
 
-    /// Whether it is one of those in Python.
+    /// Returns whether it is written in Python.
     pub(crate) fn is_python(self) -> bool {
         !matches!(self, Self::Handler | Self::Baseline)
     }
 
-    /// Its name in a file's name.
+    /// The name in file names.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Handler => "handler",
@@ -170,16 +170,16 @@ impl Contender {
     }
 }
 
-/// How often warm calls are made in a process: `most`, but not beyond `budget` (which begins with the process) once there
-/// are `least`.
+/// The number of warm calls in a process: up to `max`, fewer once `budget` (since the start of the process) is used up,
+/// but at least `min`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WarmCalls {
-    pub(crate) most: u32,
-    pub(crate) least: u32,
+    pub(crate) max: u32,
+    pub(crate) min: u32,
     pub(crate) budget: Duration,
 }
 
-/// A scenario with how often it is measured.
+/// A scenario and the number of its measurements.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Planned {
     pub(crate) scenario: Scenario,
@@ -188,15 +188,15 @@ pub(crate) struct Planned {
     /// How many more processes of the function and the baseline each round starts, for the first call alone. It takes
     /// milliseconds, and the machine's own doings take some as well: a few of them would say little.
     pub(crate) starts: u32,
-    /// Whether Python takes part: what takes it a minute is left out of a quick run.
+    /// Whether Python is measured: a quick run leaves out what takes it a minute.
     pub(crate) with_python: bool,
 }
 
-/// All that a run measures.
+/// The plan of a run.
 pub(crate) fn plan(quick: bool) -> Vec<Planned> {
-    let calls = |most, least, seconds| WarmCalls {
-        most,
-        least,
+    let calls = |max, min, seconds| WarmCalls {
+        max,
+        min,
         budget: Duration::from_secs(seconds),
     };
     let mut plan = Vec::new();
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_is_the_turns_times_two_requests() {
+    fn limit_is_two_requests_per_turn() {
         assert_eq!(
             Scenario::accounts(1_000, 20).limit(),
             Some(Duration::from_millis(640))

@@ -1,32 +1,32 @@
-//! What is measured, and where it lies: told by `cargo xtask bench`, which builds and installs it.
+//! The input from `cargo xtask bench`: what to measure, and its paths.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::Deserialize;
 
-/// A run of the benchmark, as one JSON file says it.
+/// The setup of a run, from a JSON file.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Setup {
-    /// Whether it is to end within a minute, at the price of precision.
+    /// Whether to finish within a minute, with less precision.
     pub(crate) quick: bool,
     /// The function, as it ships.
     pub(crate) handler: Program,
-    /// The same requests, and nothing else.
+    /// The baseline.
     pub(crate) baseline: Program,
     /// A Python with `awslambdaric` and boto3.
     pub(crate) python: PathBuf,
-    /// The folder of the Python functions.
+    /// The directory of the Python functions.
     pub(crate) python_code: PathBuf,
-    /// The folder that the report goes to.
+    /// The directory for the report.
     pub(crate) output: PathBuf,
-    /// The folder of what is committed of a full run: figures and picture. Nothing where they are to stay as they are.
+    /// The directory for the committed figures and picture of a full run. `None`: they do not change.
     pub(crate) published: Option<PathBuf>,
-    /// Versions to tell, by the name of what has them.
+    /// Versions to report, by program.
     pub(crate) versions: BTreeMap<String, String>,
 }
 
-/// A program that is deployed as a zip with one file.
+/// A program that is deployed as a zip file with one executable.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Program {

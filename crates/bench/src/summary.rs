@@ -1,4 +1,4 @@
-//! The figures of all rounds, drawn together: what the report, the picture and the README are made from.
+//! Summarizes the figures of all rounds, for the report, the picture and the documentation.
 
 use std::collections::BTreeMap;
 
@@ -13,22 +13,22 @@ use crate::{
     statistics::{median, quantile},
 };
 
-/// A whole run.
+/// The summary of a run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Summary {
-    /// Where it ran.
+    /// The machine.
     pub(crate) machine: Machine,
-    /// What ran, by name.
+    /// The versions of what was measured, by name.
     pub(crate) versions: BTreeMap<String, String>,
-    /// Whether it was a quick one.
+    /// Whether it was a quick run.
     pub(crate) quick: bool,
-    /// Sizes, of those that are deployed as one executable.
+    /// The sizes of the contenders that are one executable.
     pub(crate) sizes: Vec<Sizes>,
-    /// Who failed, and why.
+    /// The failures, one per contender and scenario.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) failures: Vec<String>,
-    /// What was measured, in the order of the plan.
+    /// The results, in the order of the plan.
     pub(crate) results: Vec<ResultOf>,
 }
 
@@ -41,15 +41,15 @@ pub(crate) struct Sizes {
     pub(crate) zip: f64,
 }
 
-/// One contender in one scenario.
+/// The result of one contender in one scenario.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ResultOf {
     pub(crate) scenario: Scenario,
     pub(crate) contender: Contender,
-    /// How many processes were measured.
+    /// The number of processes measured.
     pub(crate) rounds: usize,
-    /// How many warm calls they had, all together.
+    /// The number of warm calls in all of them.
     pub(crate) warm_calls: usize,
     pub(crate) figures: BTreeMap<Figure, Spread>,
 }
@@ -64,7 +64,7 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    /// Nothing of no values.
+    /// `None` without values.
     fn of(values: &[f64]) -> Option<Self> {
         Some(Self {
             median: rounded(median(values)?),
@@ -74,7 +74,7 @@ impl Spread {
     }
 }
 
-/// To four decimals: tenths of a microsecond, hundreds of bytes.
+/// Rounds to four decimals: tenths of a microsecond, hundreds of bytes.
 fn rounded(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
 }
@@ -153,7 +153,7 @@ impl Summary {
             .find(|result| (result.scenario, result.contender) == (scenario, contender))
     }
 
-    /// A figure; nothing where it was not measured.
+    /// A figure, if it was measured.
     pub(crate) fn figure(
         &self,
         scenario: Scenario,

@@ -1,4 +1,4 @@
-//! What a running process has used, as Linux tells it.
+//! The CPU time and memory of a running process, from Linux.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -10,27 +10,27 @@ use nix::{
 
 use crate::files;
 
-/// The processor time of a process, all its threads together, those that have ended too.
+/// The CPU time of a process, including threads that have ended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ProcessorTime(ClockId);
 
 impl ProcessorTime {
     pub(crate) fn of(process: u32) -> Result<Self> {
-        let process = i32::try_from(process).context("No process has this number")?;
+        let process = i32::try_from(process).context("Invalid process ID")?;
         clock_getcpuclockid(Pid::from_raw(process))
             .map(Self)
-            .context("Failed to find the processor time of a process")
+            .context("Failed to get the CPU clock of a process")
     }
 
-    /// From its start to now.
+    /// The time since its start.
     pub(crate) fn so_far(self) -> Result<Duration> {
         clock_gettime(self.0)
             .map(Duration::from)
-            .context("Failed to read the processor time of a process")
+            .context("Failed to read the CPU time of a process")
     }
 }
 
-/// The most memory that a process has had resident, in bytes (proc(5), `VmHWM`).
+/// The peak resident memory of a process, in bytes (proc(5), `VmHWM`).
 pub(crate) fn peak_memory(process: u32) -> Result<u64> {
     let path = PathBuf::from(format!("/proc/{process}/status"));
     let status = files::read(&path)?;
@@ -49,14 +49,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_process_has_used_something() {
+    fn this_process_has_used_cpu_time_and_memory() {
         let time = ProcessorTime::of(std::process::id()).unwrap();
         let before = time.so_far().unwrap();
         let started = Instant::now();
         while started.elapsed() < Duration::from_millis(20) {
             hint::spin_loop();
         }
-        // Other processes may have had the processor for most of the time, not for all of it.
+        // Other processes may have used most of the CPU time, but not all of it.
         assert!(time.so_far().unwrap() > before);
         assert!(peak_memory(std::process::id()).unwrap() > 100_000);
         assert!(peak_memory(u32::MAX).is_err());
