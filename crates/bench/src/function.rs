@@ -289,16 +289,16 @@ mod tests {
 
         let ten: Vec<u32> = (0..10).collect();
         let account = json!({ "accountId": "000000000001", "buckets": ten });
-        let response = |complete, accounts: &[&Value]| {
+        let listing = |complete, accounts: &[&Value]| {
             let body = json!({ "complete": complete, "accounts": accounts });
             outcome(response, &body)
         };
         let scenario = Scenario::accounts(2, 0);
-        assert!(check(&response(true, &[&account, &account]), scenario).is_ok());
-        assert!(check(&response(false, &[&account, &account]), scenario).is_err());
-        assert!(check(&response(true, &[&account]), scenario).is_err());
+        assert!(check(&listing(true, &[&account, &account]), scenario).is_ok());
+        assert!(check(&listing(false, &[&account, &account]), scenario).is_err());
+        assert!(check(&listing(true, &[&account]), scenario).is_err());
         let failed = json!({ "accountId": "000000000002", "error": "x" });
-        assert!(check(&response(true, &[&account, &failed]), scenario).is_err());
+        assert!(check(&listing(true, &[&account, &failed]), scenario).is_err());
     }
 
     #[test]

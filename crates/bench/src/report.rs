@@ -69,6 +69,11 @@ pub(crate) fn in_brief(summary: &Summary) -> String {
     text
 }
 
+const FOOTNOTE: &str = "\nMedians; a row's time in ms is the latency of STS and S3. Python lists 1,000 accounts one after the other, tuned \
+             Python 20 at a time, this function and the baseline 64 at a time (256 with 10,000 accounts). The baseline is a \
+             minimal Rust function with the same requests, without an SDK, TLS or signatures. Like this function and tuned \
+             Python, it keeps sessions and connections, so that a warm call only sends a request to S3. ";
+
 /// The block of the page on performance.
 pub(crate) fn for_page(summary: &Summary) -> String {
     let mut text = format!("![{ALT_TEXT}](bench.svg)\n\n");
@@ -155,28 +160,27 @@ pub(crate) fn for_page(summary: &Summary) -> String {
         cells.extend(ratios(of));
         rows.push(row(&cells));
     }
-    if let (Some(ours), Some(baseline)) = (
-        summary.sizes(Contender::Handler),
-        summary.sizes(Contender::Baseline),
-    ) {
-        let show = |executable, zip| format!("{} / {} MB", digits(executable), digits(zip));
-        rows.push(row(&[
-            "executable / zip".to_owned(),
-            show(ours.executable, ours.zip),
-            "–".to_owned(),
-            "–".to_owned(),
-            show(baseline.executable, baseline.zip),
-            "–".to_owned(),
-            ratio(ours.executable, baseline.executable),
-        ]));
-    }
+    rows.extend(size_row(summary));
     text += &rows.concat();
-    text += "\nMedians; a row's time in ms is the latency of STS and S3. Python lists 1,000 accounts one after the other, tuned \
-             Python 20 at a time, this function and the baseline 64 at a time (256 with 10,000 accounts). The baseline is a \
-             minimal Rust function with the same requests, without an SDK, TLS or signatures. Like this function and tuned \
-             Python, it keeps sessions and connections, so that a warm call only sends a request to S3. ";
+    text += FOOTNOTE;
     text += &conditions(summary);
     text
+}
+
+/// The row of the executable and the zip file.
+fn size_row(summary: &Summary) -> Option<String> {
+    let ours = summary.sizes(Contender::Handler)?;
+    let baseline = summary.sizes(Contender::Baseline)?;
+    let show = |executable, zip| format!("{} / {} MB", digits(executable), digits(zip));
+    Some(row(&[
+        "executable / zip".to_owned(),
+        show(ours.executable, ours.zip),
+        "–".to_owned(),
+        "–".to_owned(),
+        show(baseline.executable, baseline.zip),
+        "–".to_owned(),
+        ratio(ours.executable, baseline.executable),
+    ]))
 }
 
 /// The machine and the versions.

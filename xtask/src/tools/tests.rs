@@ -105,7 +105,11 @@ fn every_package_of_a_pypi_lock_has_a_hash_and_no_address() {
 #[test]
 fn a_failed_installer_has_a_hint() {
     let offline = "npm error code EAI_AGAIN\nnpm error syscall getaddrinfo";
-    assert!(hint(offline).unwrap().contains("registry cannot be reached"));
+    assert!(
+        hint(offline)
+            .unwrap()
+            .contains("registry cannot be reached")
+    );
     let changed = "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.";
     assert!(hint(changed).unwrap().contains("does not match the hash"));
     assert_eq!(hint("something else"), None);
