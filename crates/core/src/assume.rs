@@ -7,11 +7,11 @@ use aws_smithy_types::DateTime;
 use contract::{ExternalId, RoleArn, RoleName, SessionName, SessionPolicy, Target, account_of_arn};
 
 use crate::{
-    Clients,
-    attempts::attempts,
+    account_time::Waits,
+    clients::Clients,
     clock::AnsweredAt,
     failure::{Failure, Phase},
-    own_time::Waits,
+    retry::attempts,
     session::Issued,
 };
 

@@ -15,16 +15,17 @@ use aws_types::SdkConfig;
 use contract::{Access, InvalidValue, Partition, Region, RoleArn, SessionPolicy, Target};
 
 use crate::{
-    Limits, Roots,
+    account_time::Waits,
     assume::assume,
+    budget::Typical,
     clock::CompareClocks,
-    complete::WholeResponses,
     failure::{Failure, FailureBuilder, Phase},
+    limits::Limits,
     organization::Directory,
-    own_time::Waits,
-    pacer::Pacer,
-    room::Typical,
+    rate_limiter::Pacer,
+    roots::Roots,
     session::{Origin, Session, Sessions},
+    whole_response::WholeResponses,
 };
 
 /// The clients of STS and S3, and the sessions they have obtained: built once, shared by all calls and all targets.
@@ -97,7 +98,7 @@ impl Clients {
         builder
             .set_behavior_version(Some(BehaviorVersion::latest()))
             .set_timeout_config(Some(limits.timeouts()))
-            // Retried are the attempts of `crate::attempts`.
+            // Retried are the attempts of `crate::retry`.
             .set_retry_config(Some(RetryConfig::disabled()))
             .set_stalled_stream_protection(Some(StalledStreamProtectionConfig::disabled()))
             .set_http_client(Some(

@@ -10,12 +10,12 @@ use aws_types::request_id::RequestId;
 use contract::{AccountId, ExternalId, Region, RoleArn, Target, UnitId};
 
 use crate::{
-    Buckets,
+    account_time::{Ended, WaitFor},
     cause::{Cause, one_line},
     clock::ClocksApart,
     hint::{self, Circumstances},
     http::{CertificateRejected, find},
-    own_time::{Ended, WaitFor},
+    s3::buckets::Buckets,
 };
 
 /// Which part of a call was under way.

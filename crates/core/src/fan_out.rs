@@ -30,11 +30,14 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::time::Instant;
 
 use crate::{
-    Clients, Listing, Wanted,
+    account_time::{Ended, OwnTime, Share, WaitFor},
+    budget::{Room, Seat},
+    clients::Clients,
     failure::{Failure, Phase},
-    list_target,
-    own_time::{Ended, OwnTime, Share, WaitFor},
-    room::{Room, Seat},
+    s3::{
+        list_buckets::{Listing, list_target},
+        pages::Wanted,
+    },
 };
 
 /// How a call for many targets goes about it.

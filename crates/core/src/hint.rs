@@ -6,7 +6,11 @@
 
 use contract::{AccountId, ExternalId, Region, RoleArn, UnitId};
 
-use crate::{FailureKind, Phase, clock::ClocksApart, own_time::Ended};
+use crate::{
+    account_time::Ended,
+    clock::ClocksApart,
+    failure::{FailureKind, Phase},
+};
 
 /// What is known of a failure.
 pub(crate) struct Circumstances<'a> {

@@ -57,7 +57,7 @@ use tokio::{
 };
 use tower_service::Service;
 
-use crate::{Limits, Roots};
+use crate::{limits::Limits, roots::Roots};
 
 /// The HTTP client that everything in a process should share, with the timeouts of [`Limits::default`].
 ///

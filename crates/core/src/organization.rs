@@ -28,13 +28,13 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
-    Clients, FailureKind,
-    attempts::attempts,
+    account_time::{Ended, OwnTime, Waits},
+    clients::Clients,
     clock::CompareClocks,
-    complete::WholeResponses,
-    failure::{Failure, FailureBuilder},
-    own_time::{Ended, OwnTime, Waits},
-    pacer::Pacer,
+    failure::{Failure, FailureBuilder, FailureKind},
+    rate_limiter::Pacer,
+    retry::attempts,
+    whole_response::WholeResponses,
 };
 
 /// How long the accounts are kept. A warm function walks the organization that often, and a new or closed account is

@@ -13,7 +13,7 @@ use std::{
 use contract::Target;
 
 use crate::{
-    Clients,
+    clients::Clients,
     failure::{Failure, Phase},
 };
 

@@ -26,7 +26,7 @@ use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_async::time::SharedTimeSource;
 use contract::{Access, AccountId, Target};
 
-use crate::Failure;
+use crate::failure::Failure;
 
 /// How long before its end a session is renewed, so that it does not end within a call. AWS's SDKs take the same five
 /// minutes for a Lambda's own credentials.

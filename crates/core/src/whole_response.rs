@@ -24,7 +24,7 @@ use aws_smithy_types::{body::SdkBody, config_bag::ConfigBag};
 use bytes::Bytes;
 use http_body::{Body, Frame};
 
-use crate::{room::Seat, xml};
+use crate::{budget::Seat, xml};
 
 /// The maximum length of a response of STS and of Organizations, in bytes. Those of STS have some 2 KB, and a page of 20
 /// accounts some 10.

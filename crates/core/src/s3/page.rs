@@ -27,10 +27,10 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::{DateTime, config_bag::ConfigBag, date_time::Format};
 
+use super::buckets::{Bucket, Buckets};
 use crate::{
-    Bucket, Buckets,
-    complete::read_whole,
-    room::{MAX_PAGE, Seat},
+    budget::{MAX_PAGE, Seat},
+    whole_response::read_whole,
     xml::{Event, NotWellFormed, Reader},
 };
 

@@ -25,7 +25,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::own_time::{WaitFor, Waits};
+use crate::account_time::{WaitFor, Waits};
 
 /// The time between two requests after the first refusal: 100 a second.
 const FIRST: Duration = Duration::from_millis(10);

@@ -1,16 +1,16 @@
 //! The attempts of one request.
 //!
 //! Counted here and not by the SDK, so that all services are retried alike, and every attempt for a service that throttles
-//! the caller as a whole passes the [pacer](crate::pacer), whoever makes it. Nor do requests share the SDK's budget of
+//! the caller as a whole passes the [pacer](crate::rate_limiter), whoever makes it. Nor do requests share the SDK's budget of
 //! retries, which a few throttled accounts would spend for all (aws-smithy-runtime 1.16, `TokenBucket`).
 
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    FailureKind, Limits,
-    failure::Failure,
-    own_time::{WaitFor, Waits},
-    pacer::{Pacer, Place},
+    account_time::{WaitFor, Waits},
+    failure::{Failure, FailureKind},
+    limits::Limits,
+    rate_limiter::{Pacer, Place},
 };
 
 /// How often a request is refused while others of the caller are accepted before it counts as refused for its own sake.

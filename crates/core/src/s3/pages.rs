@@ -5,13 +5,16 @@ use std::collections::HashSet;
 use aws_sdk_s3::config::{Builder, IdentityCache};
 use contract::Target;
 
-use crate::{
-    Clients, Wanted,
-    attempts::attempts,
+use super::{
     buckets::Buckets,
-    failure::{Failure, Phase},
-    own_time::{WaitFor, Waits},
     page::{Page, PageReader},
+};
+use crate::{
+    account_time::{WaitFor, Waits},
+    budget::Seat,
+    clients::Clients,
+    failure::{Failure, Phase},
+    retry::attempts,
     session::Session,
 };
 
@@ -23,6 +26,19 @@ const PAGE_SIZE: i32 = 10_000;
 
 /// How many empty pages in a row are followed. One may happen; a service that sends them for ever must not hold us.
 const MOST_EMPTY_PAGES: u32 = 100;
+
+/// What is wanted of an account.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    /// How the buckets' names begin.
+    pub(crate) prefix: Option<&'a str>,
+    /// How long their names may be together.
+    pub(crate) most_name_bytes: usize,
+    /// About how many bytes of the answer each takes beside its name, where that is known.
+    pub(crate) bucket_bytes: Option<usize>,
+    /// Where to wait for room.
+    pub(crate) seat: &'a Seat,
+}
 
 /// Appends every bucket of the account that is wanted to `buckets`, and returns the number of pages. An account whose names
 /// are too long together is given up when they are, and not when memory is.
