@@ -3,7 +3,7 @@
 //! Targets are started in order, a bounded number at a time, and answered in order, whatever finishes first. There are
 //! two reasons to stop before the last: the deadline, and the size of the answer. Either way those that are answered
 //! are the first ones, without a gap, and those that are skipped are the rest, so that one number,
-//! [`Answers::resume`], says where the next call begins; and as each call answers for at least one target, unless STS lets
+//! [`FanOutResult::resume`], says where the next call begins; and as each call answers for at least one target, unless STS lets
 //! none through, a chain of calls comes to its end with each target answered for once.
 //!
 //! A target fails for its own sake alone. One that the deadline cuts short is skipped, and with it what comes after it, and
@@ -50,7 +50,7 @@ pub struct FanOutOptions {
     pub deadline: Option<Instant>,
     /// When the call began, where that was before its accounts are listed: its first account fails at the deadline if it
     /// had half of the call, and is skipped where it had less. Default: when they begin to be listed.
-    pub begun: Option<Instant>,
+    pub started: Option<Instant>,
     /// An account's time is half of the call, but no less than this. Where others wait for its place it fails after that,
     /// and the deadline fails none that had less; but for the first of a call, so that a chain of calls ends. Default 1 s:
     /// several times what an account takes.
@@ -64,12 +64,12 @@ pub struct FanOutOptions {
     /// How many bytes the names of an account's buckets may have together. One with more fails with
     /// [`FailureKind::ResponseTooLarge`](crate::FailureKind::ResponseTooLarge) as soon as that is known: its other pages
     /// are not asked for, and take no memory. Default: no limit.
-    pub most_name_bytes: usize,
+    pub max_name_bytes: usize,
     /// About how many bytes of the answer a bucket takes beside its name, where the caller measures in bytes. By it the call
     /// knows early when the answer will be full, and requests few pages in vain. Default: not known.
     pub bucket_bytes: Option<usize>,
     /// How many bytes of memory the pages under way may take. The first account that has not ended may take more, up to 8 MiB
-    /// for a page and what `most_name_bytes` allows; the others wait for room. What the answer holds does not count. Default: no
+    /// for a page and what `max_name_bytes` allows; the others wait for room. What the answer holds does not count. Default: no
     /// limit.
     pub memory: usize,
     /// Only buckets whose names begin so. Default: all.
@@ -87,11 +87,11 @@ impl Default for FanOutOptions {
         Self {
             concurrency: Concurrency::default(),
             deadline: None,
-            begun: None,
+            started: None,
             least_time: Duration::from_secs(1),
             stop_starting_before: Duration::from_secs(2),
             response_budget: usize::MAX,
-            most_name_bytes: usize::MAX,
+            max_name_bytes: usize::MAX,
             bucket_bytes: None,
             memory: usize::MAX,
             prefix: None,
@@ -120,7 +120,7 @@ impl Schedule {
     fn new(options: &FanOutOptions, now: Instant) -> Option<Self> {
         let deadline = options.deadline?;
         let left = deadline.saturating_duration_since(now);
-        let whole = deadline.saturating_duration_since(options.begun.unwrap_or(now));
+        let whole = deadline.saturating_duration_since(options.started.unwrap_or(now));
         Some(Self {
             start: now,
             deadline,
@@ -166,19 +166,19 @@ impl Schedule {
 
 /// What became of every target of a call.
 #[derive(Debug, Clone)]
-pub struct Answers {
+pub struct FanOutResult {
     /// One for each target, in the order of the targets.
-    pub answers: Vec<Answer>,
+    pub outcomes: Vec<AccountOutcome>,
     /// Which target was the first to be skipped, where one was: all from there on were. The next call begins with it.
     pub resume: Option<usize>,
 }
 
-impl Answers {
+impl FanOutResult {
     /// Why no target was reached, where none was: what would have been the failure of `first`, the first of them. It is
     /// retryable.
     pub fn none_reached(&self, clients: &Clients, first: &Target) -> Option<Failure> {
         let failure = |phase| clients.failure(phase, first);
-        match self.answers.first()?.outcome {
+        match self.outcomes.first()?.outcome {
             Outcome::Skipped(SkipReason::Throttled) => {
                 Some(failure(Phase::Assume).ended(Ended::Waiting(WaitFor::Turn)))
             }
@@ -190,7 +190,7 @@ impl Answers {
 
 /// What became of a target.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct AccountOutcome {
     /// Whether it was listed.
     pub outcome: Outcome,
     /// How long it took, waiting for its turn at STS included; zero where it was skipped.
@@ -233,8 +233,8 @@ impl SkipReason {
 /// Lists the buckets of `targets`.
 ///
 /// Each target gets one answer. The first is always tried, even where the deadline has passed already. It is reached, unless
-/// STS throttled the caller to the end, or the call had begun long [before](FanOutOptions::begun):
-/// [`Answers::none_reached`].
+/// STS throttled the caller to the end, or the call had begun long [before](FanOutOptions::started):
+/// [`FanOutResult::none_reached`].
 ///
 /// `measure` tells how large a target's part of the answer is, of one that was listed or failed; it is called once for
 /// each, in the order they finish. A part that alone is larger than the budget becomes a failure,
@@ -247,16 +247,16 @@ pub async fn fan_out(
     clients: &Clients,
     targets: &[Target],
     options: &FanOutOptions,
-    mut measure: impl FnMut(&Target, &Answer) -> usize,
-) -> Answers {
+    mut measure: impl FnMut(&Target, &AccountOutcome) -> usize,
+) -> FanOutResult {
     let budget = options.response_budget;
     let room = Room::new(budget, options.memory, clients.typical());
     let schedule = Schedule::new(options, Instant::now());
     // Whether one waits for a place.
     let is_wanted = AtomicBool::new(false);
-    let mut answers = Vec::with_capacity(targets.len());
+    let mut outcomes = Vec::with_capacity(targets.len());
     // Finished, but after one that is not.
-    let mut waiting: Vec<Option<(Answer, usize)>> = Vec::new();
+    let mut waiting: Vec<Option<(AccountOutcome, usize)>> = Vec::new();
     waiting.resize_with(targets.len(), || None);
     let mut in_flight = FuturesUnordered::new();
     let mut next = 0;
@@ -309,33 +309,33 @@ pub async fn fan_out(
         finished = finished.saturating_add(size);
         room.ended(index, size);
         waiting[index] = Some((answer, size));
-        while let Some((answer, size)) = waiting.get_mut(answers.len()).and_then(Option::take) {
-            if used.saturating_add(size) > budget && !answers.is_empty() {
-                cut_short = Some((answers.len(), SkipReason::ResponseFull));
+        while let Some((answer, size)) = waiting.get_mut(outcomes.len()).and_then(Option::take) {
+            if used.saturating_add(size) > budget && !outcomes.is_empty() {
+                cut_short = Some((outcomes.len(), SkipReason::ResponseFull));
                 break 'call;
             }
             used = used.saturating_add(size);
-            room.answered(answers.len(), size);
-            answers.push(answer);
+            room.answered(outcomes.len(), size);
+            outcomes.push(answer);
         }
     }
     clients.set_typical(room.typical());
-    let reached = answers.len();
+    let reached = outcomes.len();
     let reason = cut_short.map(|(_, why)| why).or(reason);
-    let skipped = Answer {
+    let skipped = AccountOutcome {
         outcome: Outcome::Skipped(reason.unwrap_or(SkipReason::Deadline)),
         duration: Duration::ZERO,
     };
-    answers.resize(targets.len(), skipped);
-    Answers {
-        answers,
+    outcomes.resize(targets.len(), skipped);
+    FanOutResult {
+        outcomes,
         resume: (reached < targets.len()).then_some(reached),
     }
 }
 
 /// An account under way, which makes way for the connections whenever it has got on.
 ///
-/// A request is written when its connection has its turn, and that comes when the call gives up its own. Answers come in
+/// A request is written when its connection has its turn, and that comes when the call gives up its own. Responses come in
 /// bunches; a call that worked through a whole bunch first would send all their next requests late and at once, and so
 /// stay bunched: of 1,000 accounts at 20 ms and 64 at a time, that took 75 ms of 825. `FuturesUnordered` gives up its turn
 /// after two futures that woke themselves (futures-util 0.3), so that is what this one does, every other time.
@@ -378,7 +378,7 @@ async fn answer(
     schedule: Option<Schedule>,
     time: OwnTime<'_>,
     seat: Seat,
-) -> (usize, Answer) {
+) -> (usize, AccountOutcome) {
     let started = Instant::now();
     let others = options
         .own_account
@@ -392,7 +392,7 @@ async fn answer(
     } else {
         let wanted = Wanted {
             prefix: options.prefix.as_deref(),
-            most_name_bytes: options.most_name_bytes,
+            max_name_bytes: options.max_name_bytes,
             bucket_bytes: options.bucket_bytes,
             seat: &seat,
         };
@@ -407,17 +407,17 @@ async fn answer(
             None => Outcome::Failed(failure),
         },
     };
-    (index, Answer { outcome, duration })
+    (index, AccountOutcome { outcome, duration })
 }
 
 /// The answer, or what is told of it where it is larger than `budget` alone, and its size.
 fn fit(
     clients: &Clients,
     target: &Target,
-    mut answer: Answer,
+    mut answer: AccountOutcome,
     budget: usize,
-    measure: &mut impl FnMut(&Target, &Answer) -> usize,
-) -> (Answer, usize) {
+    measure: &mut impl FnMut(&Target, &AccountOutcome) -> usize,
+) -> (AccountOutcome, usize) {
     let size = measure(target, &answer);
     if size <= budget {
         return (answer, size);
@@ -503,7 +503,7 @@ mod tests {
         for (left, fair) in [(60, 30), (28, 14), (1, 1)] {
             let options = FanOutOptions {
                 deadline: Some(now + seconds(left)),
-                begun: now.checked_sub(seconds(40)),
+                started: now.checked_sub(seconds(40)),
                 ..FanOutOptions::default()
             };
             let time = Schedule::new(&options, now).unwrap();

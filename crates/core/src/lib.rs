@@ -64,7 +64,7 @@ pub use aws_smithy_types::DateTime;
 pub use cause::Cause;
 pub use clients::{Clients, ConfigurationError};
 pub use failure::{Failure, FailureKind, Phase};
-pub use fan_out::{Answer, Answers, FanOutOptions, Outcome, SkipReason, fan_out};
+pub use fan_out::{AccountOutcome, FanOutOptions, FanOutResult, Outcome, SkipReason, fan_out};
 pub use http::http_client;
 pub use limits::Limits;
 pub use organization::{no_time_left, organization_targets};

@@ -13,7 +13,8 @@ use std::{collections::BTreeMap, time::Duration};
 use common::{PATIENT, clients_with, target};
 use contract::{Concurrency, Target};
 use cross_account::{
-    Answer, Answers, Clients, FailureKind, FanOutOptions, Limits, Outcome, SkipReason, fan_out,
+    AccountOutcome, Clients, FailureKind, FanOutOptions, FanOutResult, Limits, Outcome, SkipReason,
+    fan_out,
 };
 use fake_aws::{Account, Action, Builder, FakeAws, Fault};
 use proptest::{
@@ -58,14 +59,14 @@ fn at_a_time(number: u64) -> FanOutOptions {
     }
 }
 
-fn free(_: &Target, _: &Answer) -> usize {
+fn free(_: &Target, _: &AccountOutcome) -> usize {
     0
 }
 
 /// One word an answer: how many buckets, which failure, or why it was skipped.
-fn words(answers: &Answers) -> Vec<String> {
-    answers
-        .answers
+fn words(result: &FanOutResult) -> Vec<String> {
+    result
+        .outcomes
         .iter()
         .map(|answer| match &answer.outcome {
             Outcome::Listed(listing) => listing.buckets.len().to_string(),
@@ -80,8 +81,8 @@ async fn chain(
     clients: &Clients,
     targets: &[Target],
     options: impl FnMut() -> FanOutOptions,
-    measure: impl FnMut(&Target, &Answer) -> usize,
-) -> (Answers, usize) {
+    measure: impl FnMut(&Target, &AccountOutcome) -> usize,
+) -> (FanOutResult, usize) {
     let (all, starts) = chain_with_starts(clients, targets, options, measure).await;
     (all, starts.len())
 }
@@ -92,30 +93,30 @@ async fn chain_with_starts(
     clients: &Clients,
     targets: &[Target],
     mut options: impl FnMut() -> FanOutOptions,
-    mut measure: impl FnMut(&Target, &Answer) -> usize,
-) -> (Answers, Vec<usize>) {
-    let mut all = Answers {
-        answers: Vec::new(),
+    mut measure: impl FnMut(&Target, &AccountOutcome) -> usize,
+) -> (FanOutResult, Vec<usize>) {
+    let mut all = FanOutResult {
+        outcomes: Vec::new(),
         resume: None,
     };
     let mut starts = Vec::new();
-    while all.answers.len() < targets.len() {
-        starts.push(all.answers.len());
-        let rest = &targets[all.answers.len()..];
-        let mut answers = fan_out(clients, rest, &options(), &mut measure).await;
-        assert_eq!(answers.answers.len(), rest.len());
-        let reached = answers.resume.unwrap_or(rest.len());
+    while all.outcomes.len() < targets.len() {
+        starts.push(all.outcomes.len());
+        let rest = &targets[all.outcomes.len()..];
+        let mut result = fan_out(clients, rest, &options(), &mut measure).await;
+        assert_eq!(result.outcomes.len(), rest.len());
+        let reached = result.resume.unwrap_or(rest.len());
         assert!(reached > 0, "a call that reaches nobody never ends");
-        for (number, answer) in answers.answers.iter().enumerate() {
+        for (number, answer) in result.outcomes.iter().enumerate() {
             let skipped = matches!(answer.outcome, Outcome::Skipped(_));
             assert_eq!(skipped, number >= reached, "skipped are the last ones");
         }
-        for (target, answer) in rest.iter().zip(&answers.answers) {
+        for (target, answer) in rest.iter().zip(&result.outcomes) {
             if let Outcome::Failed(failure) = &answer.outcome {
                 assert_eq!(*failure.account(), target.account);
             }
         }
-        all.answers.extend(answers.answers.drain(..reached));
+        all.outcomes.extend(result.outcomes.drain(..reached));
     }
     (all, starts)
 }
@@ -144,10 +145,10 @@ async fn every_account_once_and_in_configured_order_whatever_finishes_first() {
         }));
         let clients = clients_with(&fake, &PATIENT);
         for _ in 0..2 {
-            let answers = fan_out(&clients, &targets(count), &at_a_time(64), free).await;
+            let result = fan_out(&clients, &targets(count), &at_a_time(64), free).await;
             let expected: Vec<_> = (0..count).map(|number| number.to_string()).collect();
-            assert_eq!(words(&answers), expected);
-            assert_eq!(answers.resume, None);
+            assert_eq!(words(&result), expected);
+            assert_eq!(result.resume, None);
         }
         let once_and_twice: BTreeMap<_, _> = (0..count).map(|n| (id(n), (1, 2))).collect();
         assert_eq!(requests(&fake), once_and_twice, "sessions are kept");
@@ -161,8 +162,8 @@ const FEW: u64 = 64 + 16;
 async fn a_thousand_accounts_take_two_requests_each_and_few_connections() {
     let fake = everyone(Account::new().buckets(2));
     let clients = clients_with(&fake, &PATIENT);
-    let answers = fan_out(&clients, &targets(1_000), &FanOutOptions::default(), free).await;
-    assert_eq!(words(&answers), vec!["2"; 1_000]);
+    let result = fan_out(&clients, &targets(1_000), &FanOutOptions::default(), free).await;
+    assert_eq!(words(&result), vec!["2"; 1_000]);
     let counts = fake.counts();
     assert_eq!((counts.assume, counts.list), (1_000, 1_000));
     assert!(counts.connections <= FEW, "{counts:?}");
@@ -175,8 +176,8 @@ async fn a_thousand_accounts_take_two_requests_each_and_few_connections() {
 async fn five_thousand_accounts_are_listed() {
     let fake = everyone(Account::new().buckets(1));
     let clients = clients_with(&fake, &PATIENT);
-    let answers = fan_out(&clients, &targets(5_000), &FanOutOptions::default(), free).await;
-    assert_eq!(words(&answers), vec!["1"; 5_000]);
+    let result = fan_out(&clients, &targets(5_000), &FanOutOptions::default(), free).await;
+    assert_eq!(words(&result), vec!["1"; 5_000]);
     let counts = fake.counts();
     assert_eq!((counts.assume, counts.list), (5_000, 5_000));
     assert!(counts.connections <= FEW, "{counts:?}");
@@ -186,8 +187,8 @@ async fn five_thousand_accounts_are_listed() {
 async fn five_thousand_refusals_are_five_thousand_answers() {
     let fake = FakeAws::builder().start().unwrap();
     let clients = clients_with(&fake, &PATIENT);
-    let answers = fan_out(&clients, &targets(5_000), &FanOutOptions::default(), free).await;
-    assert_eq!(words(&answers), vec!["AssumeRoleDenied"; 5_000]);
+    let result = fan_out(&clients, &targets(5_000), &FanOutOptions::default(), free).await;
+    assert_eq!(words(&result), vec!["AssumeRoleDenied"; 5_000]);
     assert_eq!(fake.counts().assume, 5_000);
 }
 
@@ -249,12 +250,12 @@ async fn each_fault_of_one_some_and_all_accounts() {
                 }
             }));
             let clients = clients_with(&fake, limits);
-            let answers = fan_out(&clients, &targets(7), &at_a_time(7), free).await;
+            let result = fan_out(&clients, &targets(7), &at_a_time(7), free).await;
             let expected: Vec<_> = accounts
                 .clone()
                 .map(|number| if is_faulty(number) { kind } else { "15" })
                 .collect();
-            assert_eq!(words(&answers), expected);
+            assert_eq!(words(&result), expected);
             let counts = requests(&fake);
             for number in accounts.filter(|number| !is_faulty(*number)) {
                 assert_eq!(counts[&id(number)], (1, 2), "{kind}: account {number}");
@@ -274,9 +275,9 @@ async fn what_had_come_before_a_failure_is_kept() {
         Account::new(),
     ]);
     let clients = clients_with(&fake, &PATIENT);
-    let answers = fan_out(&clients, &targets(2), &at_a_time(2), free).await;
-    let Outcome::Failed(failure) = &answers.answers[0].outcome else {
-        panic!("{answers:?}");
+    let result = fan_out(&clients, &targets(2), &at_a_time(2), free).await;
+    let Outcome::Failed(failure) = &result.outcomes[0].outcome else {
+        panic!("{result:?}");
     };
     assert_eq!(failure.partial().len(), 20);
 }
@@ -296,9 +297,9 @@ async fn what_had_come_before_a_session_ended_is_kept_whatever_the_next_one_come
             .always_on_assume(Fault::Denied),
     ]);
     let clients = clients_with(&fake, &PATIENT);
-    let answers = fan_out(&clients, &targets(2), &at_a_time(2), free).await;
-    assert_eq!(words(&answers), ["ListBucketsDenied", "AssumeRoleDenied"]);
-    for answer in &answers.answers {
+    let result = fan_out(&clients, &targets(2), &at_a_time(2), free).await;
+    assert_eq!(words(&result), ["ListBucketsDenied", "AssumeRoleDenied"]);
+    for answer in &result.outcomes {
         let Outcome::Failed(failure) = &answer.outcome else {
             panic!("{answer:?}");
         };
@@ -312,11 +313,11 @@ async fn an_account_that_has_no_room_is_given_up_before_its_last_page() {
     let clients = clients_with(&fake, &PATIENT);
     let options = FanOutOptions {
         response_budget: 10,
-        most_name_bytes: 200,
+        max_name_bytes: 200,
         ..at_a_time(1)
     };
-    let answers = fan_out(&clients, &targets(1), &options, buckets).await;
-    assert_eq!(words(&answers), ["ResponseTooLarge"]);
+    let result = fan_out(&clients, &targets(1), &options, buckets).await;
+    assert_eq!(words(&result), ["ResponseTooLarge"]);
     assert!(fake.counts().list < 10, "{:?}", fake.counts());
 }
 
@@ -375,12 +376,12 @@ async fn the_skipped_are_the_last_ones_without_a_gap() {
         deadline: Some(Instant::now() + Duration::from_millis(300)),
         ..at_a_time(2)
     };
-    let answers = fan_out(&clients, &targets(5), &options(), free).await;
+    let result = fan_out(&clients, &targets(5), &options(), free).await;
     assert_eq!(
-        words(&answers),
+        words(&result),
         ["0", "0", "deadline", "deadline", "deadline"]
     );
-    assert_eq!(answers.resume, Some(2));
+    assert_eq!(result.resume, Some(2));
     // The next call begins with it, so that it has its say.
     let (all, calls) = chain(&clients, &targets(5), options, free).await;
     assert_eq!(words(&all), ["0", "0", "Timeout", "0", "0"]);
@@ -404,9 +405,9 @@ async fn dead_accounts_hold_their_places_for_half_of_the_call_at_most() {
         least_time: Duration::ZERO,
         ..at_a_time(3)
     };
-    let answers = fan_out(&clients, &targets(9), &options, free).await;
+    let result = fan_out(&clients, &targets(9), &options, free).await;
     let expected = [["Timeout"; 3], ["0"; 3], ["0"; 3]].concat();
-    assert_eq!(words(&answers), expected);
+    assert_eq!(words(&result), expected);
 }
 
 #[tokio::test]
@@ -419,8 +420,8 @@ async fn with_its_own_credentials_no_other_account_is_listed() {
             own_account: Some(account.parse().unwrap()),
             ..at_a_time(1)
         };
-        let answers = fan_out(&clients, &own, &options, free).await;
-        assert_eq!(words(&answers), [word]);
+        let result = fan_out(&clients, &own, &options, free).await;
+        assert_eq!(words(&result), [word]);
     }
 }
 
@@ -441,13 +442,13 @@ async fn what_had_its_time_at_the_deadline_fails_and_what_was_not_started_is_ski
         least_time: Duration::ZERO,
         ..at_a_time(3)
     };
-    let answers = fan_out(&clients, &targets(11), &options(), free).await;
+    let result = fan_out(&clients, &targets(11), &options(), free).await;
     let expected = [
         "0", "0", "0", "0", "Timeout", "Timeout", "Timeout", "deadline", "deadline", "deadline",
         "deadline",
     ];
-    assert_eq!(words(&answers), expected);
-    assert_eq!(answers.resume, Some(7));
+    assert_eq!(words(&result), expected);
+    assert_eq!(result.resume, Some(7));
 
     let (all, calls) = chain(&clients, &targets(11), options, free).await;
     assert_eq!(words(&all)[4..], ["Timeout"; 7]);
@@ -481,7 +482,7 @@ fn calls_by_hand(sizes: &[usize], budget: usize) -> usize {
 }
 
 /// A bucket is one, and anything else is one as well.
-fn buckets(_: &Target, answer: &Answer) -> usize {
+fn buckets(_: &Target, answer: &AccountOutcome) -> usize {
     match &answer.outcome {
         Outcome::Listed(listing) => listing.buckets.len().max(1),
         Outcome::Failed(failure) => failure.partial().len().max(1),
@@ -516,8 +517,8 @@ async fn nothing_is_started_once_the_answer_is_full() {
         response_budget: 10,
         ..at_a_time(1)
     };
-    let answers = fan_out(&clients, &targets(9), &options, buckets).await;
-    assert_eq!(answers.resume, Some(2));
+    let result = fan_out(&clients, &targets(9), &options, buckets).await;
+    assert_eq!(result.resume, Some(2));
     assert_eq!(fake.counts().assume, 2);
 }
 
@@ -533,7 +534,7 @@ async fn an_account_too_large_for_any_answer_fails_and_the_chain_goes_on() {
     let (all, _) = chain(&clients, &targets(6), || options(10), buckets).await;
     let large = "ResponseTooLarge";
     assert_eq!(words(&all), [large, "3", large, large, "2", large]);
-    let Outcome::Failed(failure) = &all.answers[0].outcome else {
+    let Outcome::Failed(failure) = &all.outcomes[0].outcome else {
         panic!("{all:?}");
     };
     assert_eq!(
@@ -561,8 +562,8 @@ async fn a_failure_gives_up_its_partial_buckets_before_its_cause() {
         response_budget: 10,
         ..at_a_time(1)
     };
-    let answers = fan_out(&clients, &targets(1), &options, buckets).await;
-    assert_eq!(words(&answers), ["ListBucketsDenied"]);
+    let result = fan_out(&clients, &targets(1), &options, buckets).await;
+    assert_eq!(words(&result), ["ListBucketsDenied"]);
 }
 
 #[tokio::test]
@@ -578,10 +579,10 @@ async fn a_dead_and_a_throttled_account_do_not_hold_up_the_others() {
         deadline: Some(Instant::now() + Duration::from_millis(1_500)),
         ..at_a_time(4)
     };
-    let answers = fan_out(&clients, &targets(40), &options, free).await;
-    assert_eq!(answers.resume, None);
+    let result = fan_out(&clients, &targets(40), &options, free).await;
+    assert_eq!(result.resume, None);
     let counts = requests(&fake);
-    for (number, word) in words(&answers).iter().enumerate() {
+    for (number, word) in words(&result).iter().enumerate() {
         match number {
             3 | 5 => assert_eq!(word, "Timeout"),
             9 => assert_eq!(word, "Throttled"),
@@ -605,8 +606,8 @@ async fn a_quota_of_sts_is_kept_to_by_all_together() {
         ..PATIENT
     };
     let clients = clients_with(&fake, &limits);
-    let answers = fan_out(&clients, &targets(250), &FanOutOptions::default(), free).await;
-    assert_eq!(words(&answers), vec!["0"; 250]);
+    let result = fan_out(&clients, &targets(250), &FanOutOptions::default(), free).await;
+    assert_eq!(words(&result), vec!["0"; 250]);
     let refused = fake.counts().assume - 250;
     assert!((1..250).contains(&refused), "{refused} were refused");
 }
@@ -619,8 +620,8 @@ async fn a_prefix_narrows_every_account() {
         prefix: Some("logs-".to_owned()),
         ..FanOutOptions::default()
     };
-    let answers = fan_out(&clients, &targets(3), &options, free).await;
-    assert_eq!(words(&answers), ["2"; 3]);
+    let result = fan_out(&clients, &targets(3), &options, free).await;
+    assert_eq!(words(&result), ["2"; 3]);
 }
 
 #[tokio::test]
@@ -645,9 +646,9 @@ async fn a_target_is_asked_for_in_its_own_region() {
     );
 
     fake.set_account(id(1), Account::new().always_on_list(Fault::Denied));
-    let answers = fan_out(&clients, &targets[1..2], &at_a_time(1), free).await;
-    let Outcome::Failed(failure) = &answers.answers[0].outcome else {
-        panic!("{answers:?}");
+    let result = fan_out(&clients, &targets[1..2], &at_a_time(1), free).await;
+    let Outcome::Failed(failure) = &result.outcomes[0].outcome else {
+        panic!("{result:?}");
     };
     assert!(failure.hint().unwrap().contains(other), "{failure:?}");
 }
@@ -685,8 +686,8 @@ fn faulty(number: usize, on_assume: bool, fault: &Fault) -> Account {
 }
 
 /// Each answer is that of the account in its place.
-fn assert_each_has_its_own(all: &Answers) {
-    for (number, answer) in all.answers.iter().enumerate() {
+fn assert_each_has_its_own(all: &FanOutResult) {
+    for (number, answer) in all.outcomes.iter().enumerate() {
         let buckets = match &answer.outcome {
             Outcome::Listed(listing) => &listing.buckets,
             Outcome::Failed(failure) => {

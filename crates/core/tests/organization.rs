@@ -716,9 +716,9 @@ async fn the_targets_of_an_organization_are_listed_each_with_its_credentials() {
     let fake = start(tree().account(ADMIN, ROOT));
     let clients = clients(&fake);
     let targets = targets(&clients, &all()).await.unwrap();
-    let answers = fan_out(&clients, &targets, &FanOutOptions::default(), |_, _| 0).await;
-    assert_eq!(answers.answers.len(), 7);
-    for answer in &answers.answers {
+    let result = fan_out(&clients, &targets, &FanOutOptions::default(), |_, _| 0).await;
+    assert_eq!(result.outcomes.len(), 7);
+    for answer in &result.outcomes {
         assert!(matches!(&answer.outcome, Outcome::Listed(listing) if listing.buckets.len() == 1));
     }
     let counts = fake.counts();

@@ -213,9 +213,9 @@ async fn among_other_targets_own_credentials_are_used_for_the_own_account_alone(
         role_in("333333333333"),
     ];
     for _ in 0..2 {
-        let answers = fan_out(&clients, &targets, &FanOutOptions::default(), |_, _| 0).await;
-        let first: Vec<_> = answers
-            .answers
+        let result = fan_out(&clients, &targets, &FanOutOptions::default(), |_, _| 0).await;
+        let first: Vec<_> = result
+            .outcomes
             .iter()
             .map(|answer| match &answer.outcome {
                 Outcome::Listed(listing) => (
@@ -239,8 +239,8 @@ async fn among_other_targets_own_credentials_are_used_for_the_own_account_alone(
 
     // Its failure is its own.
     fake.set_account(ADMIN, Account::new().always_on_list(Fault::Expired));
-    let answers = fan_out(&clients, &targets, &FanOutOptions::default(), |_, _| 0).await;
-    for (target, answer) in targets.iter().zip(&answers.answers) {
+    let result = fan_out(&clients, &targets, &FanOutOptions::default(), |_, _| 0).await;
+    for (target, answer) in targets.iter().zip(&result.outcomes) {
         let listed = matches!(answer.outcome, Outcome::Listed(_));
         assert_eq!(listed, target.role().is_some());
     }

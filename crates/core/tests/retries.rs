@@ -27,8 +27,8 @@ async fn accounts_that_s3_throttles_do_not_spend_the_retries_of_others() {
             ..target()
         })
         .collect();
-    let answers = fan_out(&clients, &targets, &FanOutOptions::default(), |_, _| 0).await;
-    let (last, throttled) = answers.answers.split_last().unwrap();
+    let result = fan_out(&clients, &targets, &FanOutOptions::default(), |_, _| 0).await;
+    let (last, throttled) = result.outcomes.split_last().unwrap();
     assert!(matches!(last.outcome, Outcome::Listed(_)), "{last:?}");
     for answer in throttled {
         assert!(matches!(answer.outcome, Outcome::Failed(_)), "{answer:?}");

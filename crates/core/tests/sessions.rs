@@ -27,7 +27,8 @@ use aws_smithy_runtime_api::client::{
 use common::{ACCOUNT, PATIENT, clients, clients_at, config, failure, fake, list, target};
 use contract::{SessionPolicy, Target};
 use cross_account::{
-    Answer, Clients, FailureKind, FanOutOptions, Outcome, Phase, Roots, fan_out, list_buckets,
+    AccountOutcome, Clients, FailureKind, FanOutOptions, Outcome, Phase, Roots, fan_out,
+    list_buckets,
 };
 use fake_aws::{Account, Action, FakeAws, Fault};
 
@@ -158,13 +159,13 @@ async fn call(clients: &Clients, accounts: &[String]) -> Vec<Option<FailureKind>
             ..target()
         })
         .collect();
-    let answers = fan_out(clients, &targets, &FanOutOptions::default(), |_, _| 0).await;
-    let kind = |answer: &Answer| match &answer.outcome {
+    let result = fan_out(clients, &targets, &FanOutOptions::default(), |_, _| 0).await;
+    let kind = |answer: &AccountOutcome| match &answer.outcome {
         Outcome::Listed(_) => None,
         Outcome::Failed(failure) => Some(failure.kind()),
         Outcome::Skipped(reason) => panic!("skipped: {reason:?}"),
     };
-    answers.answers.iter().map(kind).collect()
+    result.outcomes.iter().map(kind).collect()
 }
 
 /// 20 accounts, the first of which is [`ACCOUNT`].

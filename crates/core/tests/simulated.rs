@@ -93,11 +93,11 @@ impl Chain {
                 deadline: Some(deadline),
                 ..FanOutOptions::default()
             };
-            let answers = fan_out(&clients, rest, &options, |_, _| 0).await;
+            let result = fan_out(&clients, rest, &options, |_, _| 0).await;
             assert!(Instant::now() <= deadline + MS, "no call is past its time");
-            assert_eq!(answers.answers.len(), rest.len());
-            let reached = answers.resume.unwrap_or(rest.len());
-            for (number, answer) in answers.answers.iter().enumerate() {
+            assert_eq!(result.outcomes.len(), rest.len());
+            let reached = result.resume.unwrap_or(rest.len());
+            for (number, answer) in result.outcomes.iter().enumerate() {
                 match &answer.outcome {
                     Outcome::Listed(listing) => words.push(listing.buckets.len().to_string()),
                     Outcome::Failed(failure) => {
@@ -263,13 +263,13 @@ async fn a_quota_that_is_used_up_fails_no_account() {
         ..FanOutOptions::default()
     };
     let targets = targets(70);
-    let answers = fan_out(&clients, &targets, &options, |_, _| 0).await;
-    assert_eq!(answers.resume, Some(0));
-    for answer in &answers.answers {
+    let result = fan_out(&clients, &targets, &options, |_, _| 0).await;
+    assert_eq!(result.resume, Some(0));
+    for answer in &result.outcomes {
         let is_throttled = matches!(answer.outcome, Outcome::Skipped(SkipReason::Throttled));
         assert!(is_throttled, "{answer:?}");
     }
-    let failure = answers.none_reached(&clients, &targets[0]).unwrap();
+    let failure = result.none_reached(&clients, &targets[0]).unwrap();
     assert_eq!(failure.kind(), FailureKind::Throttled);
     assert!(failure.is_retryable());
     assert!(
@@ -301,9 +301,9 @@ async fn an_account_that_has_had_its_share_says_so() {
         deadline: Some(Instant::now() + chain.call),
         ..FanOutOptions::default()
     };
-    let answers = fan_out(&clients, &targets(chain.accounts), &options, |_, _| 0).await;
-    let Outcome::Failed(failure) = &answers.answers[0].outcome else {
-        panic!("{answers:?}");
+    let result = fan_out(&clients, &targets(chain.accounts), &options, |_, _| 0).await;
+    let Outcome::Failed(failure) = &result.outcomes[0].outcome else {
+        panic!("{result:?}");
     };
     let message = failure.to_string();
     assert!(
@@ -346,7 +346,7 @@ async fn failures_of_the_way_do_not_speed_requests_up() {
     };
     let answered = time(Fault::Denied).await;
     let failed = time(Fault::Reset).await;
-    // One each 10 ms, and faster where there are answers.
+    // One each 10 ms, and faster where there are responses.
     assert!(failed >= Duration::from_millis(550), "{failed:?}");
     assert!(answered < failed * 3 / 4, "{answered:?}, {failed:?}");
 }

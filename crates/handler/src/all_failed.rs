@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use contract::Target;
-use cross_account::{Answer, Failure, Outcome};
+use cross_account::{AccountOutcome, Failure, Outcome};
 
 /// How many causes are told, and of each how many accounts.
 const MOST_CAUSES: usize = 8;
@@ -15,8 +15,8 @@ pub(crate) struct AllTargetsFailed(Vec<Failure>);
 
 impl AllTargetsFailed {
     /// Of accounts that all failed, at least one.
-    pub(crate) fn of<'a>(accounts: impl Iterator<Item = (&'a Target, &'a Answer)>) -> Self {
-        let failure = |(_, answer): (_, &Answer)| match &answer.outcome {
+    pub(crate) fn of<'a>(accounts: impl Iterator<Item = (&'a Target, &'a AccountOutcome)>) -> Self {
+        let failure = |(_, answer): (_, &AccountOutcome)| match &answer.outcome {
             Outcome::Failed(failure) => Some(failure.clone()),
             Outcome::Listed(_) | Outcome::Skipped(_) => None,
         };

@@ -1,7 +1,7 @@
 //! The form of a stage that has many accounts: each is listed, and the answer tells what became of it.
 
 use contract::{AccountId, Accounts, Concurrency, Target, TargetsFile};
-use cross_account::{Answer, Clients, FailureKind, FanOutOptions, Outcome};
+use cross_account::{AccountOutcome, Clients, FailureKind, FanOutOptions, Outcome};
 use tokio::time::Instant;
 
 use crate::{
@@ -50,7 +50,7 @@ impl FleetHandler {
     /// # Errors
     /// The request asks for what is not there; the organization cannot be walked, or that left no time; STS throttled the
     /// caller to the end of the call; or no account could be listed, unless the call goes on with an earlier one: the
-    /// chain of answers then tells of each account, once.
+    /// chain of results then tells of each account, once.
     pub(crate) async fn call(
         &self,
         invocation: Invocation<'_>,
@@ -73,9 +73,9 @@ impl FleetHandler {
         let options = FanOutOptions {
             concurrency: self.concurrency,
             deadline: Some(deadline),
-            begun: Some(started),
+            started: Some(started),
             response_budget: budget.bytes(),
-            most_name_bytes: budget.bytes(),
+            max_name_bytes: budget.bytes(),
             bucket_bytes: Some(budget.bucket_bytes()),
             memory: self.memory,
             prefix: request.filter.prefix.clone(),
@@ -83,10 +83,10 @@ impl FleetHandler {
             unlisted: selected.unlisted.clone(),
             ..FanOutOptions::default()
         };
-        let measure = |target: &Target, answer: &Answer| budget.measure(target, answer);
-        let answers = cross_account::fan_out(clients, &selected.targets, &options, measure).await;
+        let measure = |target: &Target, answer: &AccountOutcome| budget.measure(target, answer);
+        let result = cross_account::fan_out(clients, &selected.targets, &options, measure).await;
         let first = selected.targets.first();
-        if let Some(failure) = first.and_then(|first| answers.none_reached(clients, first)) {
+        if let Some(failure) = first.and_then(|first| result.none_reached(clients, first)) {
             return Err(match &self.accounts {
                 Accounts::Organization(organization) if failure.kind() == FailureKind::Timeout => {
                     cross_account::no_time_left(clients, organization)
@@ -95,7 +95,7 @@ impl FleetHandler {
             }
             .into());
         }
-        let report = budget.report(answers);
+        let report = budget.report(result);
         *metrics = metrics_of(&report);
         log(&report, started);
         let Summary {

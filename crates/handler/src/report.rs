@@ -12,7 +12,7 @@
 //! Nothing of it is held as text: it is written once, when the answer is sent, straight into what is sent.
 
 use contract::{Target, TargetName};
-use cross_account::{Answer, Answers, Buckets, Outcome, SkipReason};
+use cross_account::{AccountOutcome, Buckets, FanOutResult, Outcome, SkipReason};
 use serde::{Serialize, Serializer};
 
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct Report {
     targets: Vec<Target>,
-    answers: Vec<Answer>,
+    outcomes: Vec<AccountOutcome>,
     detail: bool,
     resume: Option<String>,
     summary: Summary,
@@ -117,19 +117,19 @@ impl<'a> ResponseBudget<'a> {
     }
 
     /// What an account adds to the answer.
-    pub(crate) fn measure(&self, target: &Target, answer: &Answer) -> usize {
+    pub(crate) fn measure(&self, target: &Target, answer: &AccountOutcome) -> usize {
         let skipped = Entry::skipped(target, SkipReason::ResponseFull);
         escaped(&Entry::of(target, answer, self.filter.detail)).saturating_sub(escaped(&skipped))
     }
 
     /// The answer.
-    pub(crate) fn report(&self, answers: Answers) -> Report {
-        let Answers { answers, resume } = answers;
+    pub(crate) fn report(&self, result: FanOutResult) -> Report {
+        let FanOutResult { outcomes, resume } = result;
         Report {
-            summary: Summary::of(&answers),
+            summary: Summary::of(&outcomes),
             resume: resume.map(|index| self.token(index)),
             targets: self.selected.targets.clone(),
-            answers,
+            outcomes,
             detail: self.filter.detail,
         }
     }
@@ -158,18 +158,18 @@ impl Report {
     }
 
     /// Each account with what became of it.
-    pub(crate) fn accounts(&self) -> impl Iterator<Item = (&Target, &Answer)> {
-        self.targets.iter().zip(&self.answers)
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = (&Target, &AccountOutcome)> {
+        self.targets.iter().zip(&self.outcomes)
     }
 }
 
 impl Summary {
-    fn of(answers: &[Answer]) -> Self {
+    fn of(outcomes: &[AccountOutcome]) -> Self {
         let mut summary = Self {
-            targets: answers.len(),
+            targets: outcomes.len(),
             ..Self::default()
         };
-        for answer in answers {
+        for answer in outcomes {
             let (count, buckets) = match &answer.outcome {
                 Outcome::Listed(listing) => (&mut summary.ok, listing.buckets.len()),
                 Outcome::Failed(failure) => (&mut summary.failed, failure.partial().len()),
@@ -256,7 +256,7 @@ struct FailureEntry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    fn of(target: &'a Target, answer: &'a Answer, detail: bool) -> Self {
+    fn of(target: &'a Target, answer: &'a AccountOutcome, detail: bool) -> Self {
         let list = |buckets: &'a Buckets| Some(Shown { buckets, detail });
         let entry = Self {
             account_id: target.account.as_str(),
@@ -345,12 +345,12 @@ mod tests {
         }
     }
 
-    fn listed(names: impl IntoIterator<Item = String>) -> Answer {
+    fn listed(names: impl IntoIterator<Item = String>) -> AccountOutcome {
         let mut buckets = Buckets::default();
         for name in names {
             buckets.push(bucket(&name));
         }
-        Answer {
+        AccountOutcome {
             outcome: Outcome::Listed(Listing {
                 buckets,
                 timings: Timings::default(),
@@ -359,8 +359,8 @@ mod tests {
         }
     }
 
-    fn skipped() -> Answer {
-        Answer {
+    fn skipped() -> AccountOutcome {
+        AccountOutcome {
             outcome: Outcome::Skipped(SkipReason::ResponseFull),
             duration: Duration::ZERO,
         }
@@ -400,8 +400,8 @@ mod tests {
             ..bucket("a")
         };
         listing.buckets = Buckets::from_iter([detailed, bucket("b")]);
-        let report = budget.report(Answers {
-            answers: vec![first, skipped()],
+        let report = budget.report(FanOutResult {
+            outcomes: vec![first, skipped()],
             resume: Some(1),
         });
         let from = "000000000002".parse().unwrap();
@@ -435,8 +435,8 @@ mod tests {
         let selected = selected(0);
         let filter = Filter::default();
         let budget = ResponseBudget::new("list", &filter, &selected).unwrap();
-        let report = budget.report(Answers {
-            answers: Vec::new(),
+        let report = budget.report(FanOutResult {
+            outcomes: Vec::new(),
             resume: None,
         });
         assert!(text(&report).starts_with(r#"{"statusCode":200"#));
@@ -450,9 +450,9 @@ mod tests {
         let report = |length: usize| {
             let answer = listed(["\"".repeat(length)]);
             let size = budget.measure(&selected.targets[0], &answer);
-            let answers = vec![answer];
+            let outcomes = vec![answer];
             let resume = None;
-            (budget.report(Answers { answers, resume }), size)
+            (budget.report(FanOutResult { outcomes, resume }), size)
         };
         // A quotation mark is four characters: `\\\"`.
         let (empty, size) = report(0);
@@ -502,18 +502,18 @@ mod tests {
             let filter = Filter { prefix: Some("a".to_owned()), ..Filter::default() };
             let budget = ResponseBudget::new("list", &filter, &selected).unwrap();
             let reached = reached.index(names.len()) + 1;
-            let mut answers: Vec<Answer> = names.into_iter().map(listed).collect();
-            let used: usize = selected.targets.iter().zip(&answers).take(reached)
+            let mut outcomes: Vec<AccountOutcome> = names.into_iter().map(listed).collect();
+            let used: usize = selected.targets.iter().zip(&outcomes).take(reached)
                 .map(|(target, answer)| budget.measure(target, answer)).sum();
             // An empty listing takes less than being skipped does.
-            let short: usize = selected.targets.iter().zip(&answers).take(reached)
+            let short: usize = selected.targets.iter().zip(&outcomes).take(reached)
                 .map(|(target, answer)| escaped(&Entry::skipped(target, SkipReason::ResponseFull))
                     .saturating_sub(escaped(&Entry::of(target, answer, false)))).sum();
-            let count = answers.len();
-            answers.truncate(reached);
-            answers.resize(count, skipped());
+            let count = outcomes.len();
+            outcomes.truncate(reached);
+            outcomes.resize(count, skipped());
             let resume = (reached < count).then_some(reached);
-            let length = text(&budget.report(Answers { answers, resume })).len();
+            let length = text(&budget.report(FanOutResult { outcomes, resume })).len();
             let planned = LONGEST - budget.bytes() + used;
             prop_assert!(length <= planned, "{length} > {planned}");
             let token = if resume.is_none() { budget.token(0).len() + 20 } else { 0 };

@@ -59,7 +59,7 @@ pub async fn list_buckets(
 }
 
 /// [`list_buckets`], of the buckets whose names begin with `prefix`; S3 chooses them. Where their names have more than
-/// `most_name_bytes` together, the account fails as soon as that is known: its other pages are not requested.
+/// `max_name_bytes` together, the account fails as soon as that is known: its other pages are not requested.
 ///
 /// # Errors
 /// As for [`list_buckets`], and [`FailureKind::ResponseTooLarge`].
@@ -67,12 +67,12 @@ pub async fn list_buckets_with_prefix(
     clients: &Clients,
     target: &Target,
     prefix: Option<&str>,
-    most_name_bytes: usize,
+    max_name_bytes: usize,
     deadline: Option<Instant>,
 ) -> Result<Listing, Failure> {
     let wanted = Wanted {
         prefix,
-        most_name_bytes,
+        max_name_bytes,
         bucket_bytes: None,
         seat: &Room::unlimited().seat(0),
     };

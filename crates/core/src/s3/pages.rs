@@ -33,7 +33,7 @@ pub(crate) struct Wanted<'a> {
     /// How the buckets' names begin.
     pub(crate) prefix: Option<&'a str>,
     /// How long their names may be together.
-    pub(crate) most_name_bytes: usize,
+    pub(crate) max_name_bytes: usize,
     /// About how many bytes of the answer each takes beside its name, where that is known.
     pub(crate) bucket_bytes: Option<usize>,
     /// Where to wait for room.
@@ -101,7 +101,7 @@ pub(crate) async fn list(
             buckets.extend(found.iter());
         }
 
-        let (most, name_bytes) = (wanted.most_name_bytes, buckets.name_bytes());
+        let (most, name_bytes) = (wanted.max_name_bytes, buckets.name_bytes());
         let size = wanted
             .bucket_bytes
             .map(|each| name_bytes + buckets.len() * each);
