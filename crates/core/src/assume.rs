@@ -7,12 +7,8 @@ use aws_smithy_types::DateTime;
 use contract::{ExternalId, RoleArn, RoleName, SessionName, SessionPolicy, Target, account_of_arn};
 
 use crate::{
-    account_time::Waits,
-    clients::Clients,
-    clock::AnsweredAt,
-    failure::{Failure, Phase},
-    retry::attempts,
-    session::Issued,
+    account_time::Waits, clients::Clients, clock::AnsweredAt, failure::Failure, kind::Phase,
+    retry::attempts, session::Issued,
 };
 
 /// How long a session is asked to live, in seconds. A role session that itself assumes a role (role chaining) gets no

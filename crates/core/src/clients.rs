@@ -7,24 +7,22 @@ use std::{
     time::SystemTime,
 };
 
-use aws_credential_types::provider::ProvideCredentials as _;
 use aws_sdk_s3::config::{
     BehaviorVersion, SharedCredentialsProvider, StalledStreamProtectionConfig, retry::RetryConfig,
 };
 use aws_types::SdkConfig;
-use contract::{Access, InvalidValue, Partition, Region, RoleArn, SessionPolicy, Target};
+use contract::{InvalidValue, Partition, Region, RoleArn, SessionPolicy, Target};
 
 use crate::{
-    account_time::Waits,
-    assume::assume,
     budget::Typical,
     clock::CompareClocks,
-    failure::{Failure, FailureBuilder, Phase},
+    failure::{Failure, FailureBuilder},
+    kind::Phase,
     limits::Limits,
-    organization::Directory,
+    organization_cache::OrganizationCache,
     rate_limiter::Pacer,
     roots::Roots,
-    session::{Origin, Session, Sessions},
+    session::{Session, Sessions},
     whole_response::WholeResponses,
 };
 
@@ -37,10 +35,10 @@ pub struct Clients {
     regional: RwLock<HashMap<Region, Arc<Regional>>>,
     config: SdkConfig,
     limits: Limits,
-    own_credentials: SharedCredentialsProvider,
+    pub(crate) own_credentials: SharedCredentialsProvider,
     session_policy: SessionPolicy,
-    sessions: Sessions,
-    pub(crate) directory: Directory,
+    pub(crate) sessions: Sessions,
+    pub(crate) organization: OrganizationCache,
     /// What accounts took in the last call for many.
     typical: Mutex<Option<Typical>>,
 }
@@ -113,7 +111,7 @@ impl Clients {
             region,
             session_policy: SessionPolicy::default(),
             sessions: Sessions::new(config.time_source().unwrap_or_default()),
-            directory: Directory::new(config.time_source().unwrap_or_default()),
+            organization: OrganizationCache::new(config.time_source().unwrap_or_default()),
             typical: Mutex::default(),
             limits: *limits,
             own_credentials,
@@ -207,45 +205,6 @@ impl Clients {
     /// What the clients of further services are made from.
     pub(crate) fn config(&self) -> &SdkConfig {
         &self.config
-    }
-
-    /// A session for `target`, from the cache or from STS; or the process's own credentials, which count as cached.
-    /// `waits` is what it waits for its turn.
-    pub(crate) async fn session(
-        &self,
-        target: &Target,
-        waits: &Waits,
-    ) -> Result<(Session, Origin), Failure> {
-        match &target.access {
-            Access::Role { role, external_id } => {
-                self.sessions
-                    .get(target, || {
-                        assume(self, target, role, external_id.as_ref(), waits)
-                    })
-                    .await
-            }
-            Access::Own => {
-                let credentials = self.own_credentials(target).await?;
-                Ok((Session::own(credentials), Origin::Cache))
-            }
-        }
-    }
-
-    /// The process's own credentials, to list `target` with. Where their source names their account, as the shared
-    /// configuration files and `AWS_ACCOUNT_ID` do but no Lambda does, it must be the target's.
-    async fn own_credentials(&self, target: &Target) -> Result<SharedCredentialsProvider, Failure> {
-        let failure = || self.failure(Phase::List, target);
-        let credentials = self
-            .own_credentials
-            .provide_credentials()
-            .await
-            .map_err(|error| failure().no_credentials(&error))?;
-        match credentials.account_id() {
-            Some(account) if account.as_str() != target.account.as_str() => {
-                Err(failure().not_of_this_account(account.as_str()))
-            }
-            _ => Ok(SharedCredentialsProvider::new(credentials)),
-        }
     }
 
     /// Forgets `session`, if it is still the one of `target`.

@@ -33,7 +33,8 @@ use crate::{
     account_time::{Ended, OwnTime, Share, WaitFor},
     budget::{Room, Seat},
     clients::Clients,
-    failure::{Failure, Phase},
+    failure::Failure,
+    kind::Phase,
     s3::{
         list_buckets::{Listing, list_target},
         pages::Wanted,

@@ -9,7 +9,7 @@ use contract::{AccountId, ExternalId, Region, RoleArn, UnitId};
 use crate::{
     account_time::Ended,
     clock::ClocksApart,
-    failure::{FailureKind, Phase},
+    kind::{FailureKind, Phase},
 };
 
 /// What is known of a failure.
@@ -41,11 +41,7 @@ pub(crate) fn hint(circumstances: &Circumstances<'_>) -> Option<String> {
         ended,
         ..
     } = circumstances;
-    let service = match phase {
-        Phase::Assume => "STS",
-        Phase::List => "S3",
-        Phase::Organization => "Organizations",
-    };
+    let service = phase.service();
     let hint = match (kind, phase) {
         (
             FailureKind::AssumeRoleDenied

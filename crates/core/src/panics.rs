@@ -12,10 +12,7 @@ use std::{
 
 use contract::Target;
 
-use crate::{
-    clients::Clients,
-    failure::{Failure, Phase},
-};
+use crate::{clients::Clients, failure::Failure, kind::Phase};
 
 /// What `future` gives, or what its panic said.
 ///

@@ -8,7 +8,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     account_time::{WaitFor, Waits},
-    failure::{Failure, FailureKind},
+    failure::Failure,
+    kind::FailureKind,
     limits::Limits,
     rate_limiter::{Pacer, Place},
 };

@@ -13,7 +13,9 @@ use crate::{
     account_time::OwnTime,
     budget::Room,
     clients::Clients,
-    failure::{Failure, FailureKind, Phase},
+    credentials::credentials,
+    failure::Failure,
+    kind::{FailureKind, Phase},
     panics,
     session::Origin,
 };
@@ -91,7 +93,7 @@ pub(crate) async fn list_target(
     let mut first = true;
     loop {
         let started = Instant::now();
-        let session = clients.session(target, time.waits());
+        let session = credentials(clients, target, time.waits());
         let session = panics::of_target(clients, target, Phase::Assume, session);
         // Boxed, both: they are large, and would be there twice.
         let session = time

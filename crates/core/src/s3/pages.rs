@@ -13,7 +13,8 @@ use crate::{
     account_time::{WaitFor, Waits},
     budget::Seat,
     clients::Clients,
-    failure::{Failure, Phase},
+    failure::Failure,
+    kind::Phase,
     retry::attempts,
     session::Session,
 };
