@@ -13,7 +13,7 @@ use hmac_sha256::Hash;
 use operator_api::{DeployedFunction, DeployedStack, Part, Unreadable};
 use serde_json::Value;
 
-use crate::{build as artifact, inspect::operator::Operator, sys::files};
+use crate::{build as artifact, inspect::operator::Operator};
 
 /// The output of the Serverless Framework's stacks that names their bucket (osls 4.3,
 /// `core-cloudformation-template.json`).
@@ -27,19 +27,20 @@ pub(crate) fn deployed(
 ) -> Part<FunctionConfiguration> {
     function.clone().and_then(|function| {
         let variables = function.environment.clone();
-        variables.and_then(|variables| {
-            read(operator, &function, &variables, stack).map_or_else(
-                |error| {
-                    Part::Unreadable(Unreadable {
-                        code: "ConfigurationNotRead".to_owned(),
-                        message: format!("{error:#}"),
-                        hint: None,
-                    })
-                },
-                Part::Ok,
-            )
-        })
+        variables.and_then(|variables| part(read(operator, &function, &variables, stack)))
     })
+}
+
+/// A configuration that could not be read is unreadable.
+pub(super) fn part(configuration: Result<FunctionConfiguration>) -> Part<FunctionConfiguration> {
+    match configuration {
+        Ok(configuration) => Part::Ok(configuration),
+        Err(error) => Part::Unreadable(Unreadable {
+            code: "ConfigurationNotRead".to_owned(),
+            message: format!("{error:#}"),
+            hint: None,
+        }),
+    }
 }
 
 fn read(
@@ -90,9 +91,7 @@ fn targets(
         Part::Unreadable(why) => bail!("{}", why.message),
     };
     let (bucket, key) = code_of(stack).context("The stack's template does not locate its code")?;
-    let copy = tempfile::NamedTempFile::new()?;
-    operator.fetch(bucket, key, copy.path())?;
-    let archive = files::read(copy.path())?;
+    let archive = operator.fetch(bucket, key)?;
     let hash = BASE64_STANDARD.encode(Hash::hash(&archive));
     ensure!(
         function.code_sha256.as_deref() == Some(&hash),

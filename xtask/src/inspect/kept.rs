@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use contract::FunctionConfiguration;
 use hmac_sha256::Hash;
-use operator_api::{DeployedStack, Part, Unreadable};
+use operator_api::{DeployedStack, Part};
 use serde_json::Value;
 
 use super::{configuration, operator::Operator};
-use crate::{build as artifact, sys::files};
+use crate::build as artifact;
 
 /// The Framework's copy of a deployment's template (osls 4.3, `naming.js`).
 const TEMPLATE: &str = "compiled-cloudformation-template.json";
@@ -34,11 +34,11 @@ pub(crate) fn read(operator: &Operator<'_>, stack: &DeployedStack, folder: &str)
         configuration::code_of(stack).context("The stack's template does not locate its code")?;
     let key = in_folder(key, folder, TEMPLATE)
         .with_context(|| format!("`{key}` is not the code of a deployment"))?;
-    let template: Value = serde_json::from_slice(&fetched(operator, bucket, &key)?)
+    let template: Value = serde_json::from_slice(&operator.fetch(bucket, &key)?)
         .context("The deployment's template is not JSON")?;
     let (_, code) = configuration::function_in(&template)
         .context("The deployment's template has no function")?;
-    let archive = fetched(operator, bucket, code)?;
+    let archive = operator.fetch(bucket, code)?;
     Ok(Kept {
         sha256: artifact::hexadecimal(&Hash::hash(&archive)),
         configuration: configuration_of(&template, &archive),
@@ -51,12 +51,6 @@ fn in_folder(key: &str, folder: &str, name: &str) -> Option<String> {
     let (rest, _) = key.rsplit_once('/')?;
     let (prefix, _) = rest.rsplit_once('/')?;
     Some(format!("{prefix}/{folder}/{name}"))
-}
-
-fn fetched(operator: &Operator<'_>, bucket: &str, key: &str) -> Result<Vec<u8>> {
-    let copy = tempfile::NamedTempFile::new()?;
-    operator.fetch(bucket, key, copy.path())?;
-    files::read(copy.path())
 }
 
 /// The configuration of the function of `template`, with `archive` as its code.
@@ -75,14 +69,7 @@ fn configuration_of(template: &Value, archive: &[u8]) -> Part<FunctionConfigurat
             targets.as_deref(),
         )
     });
-    match read {
-        Ok(configuration) => Part::Ok(configuration),
-        Err(error) => Part::Unreadable(Unreadable {
-            code: "ConfigurationNotRead".to_owned(),
-            message: format!("{error:#}"),
-            hint: None,
-        }),
-    }
+    configuration::part(read)
 }
 
 #[cfg(test)]

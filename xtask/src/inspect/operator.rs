@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use contract::{Region, RoleName};
-use operator_api::{ChangeSetArn, Invocation, Planned, Snapshot};
+use operator_api::{ChangeSetArn, Fetched, Invocation, Planned, Snapshot};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 
@@ -164,14 +164,15 @@ impl<'a> Operator<'a> {
         Ok(false)
     }
 
-    /// Copies an S3 object into `file`.
+    /// Reads an S3 object.
     ///
     /// # Errors
     /// The object does not exist or cannot be read.
-    pub(crate) fn fetch(&self, bucket: &str, key: &str, file: &Path) -> Result<()> {
-        let file = file.display().to_string();
-        self.request("fetch", &["--bucket", bucket, "--key", key, "--to", &file])
-            .map(|operator_api::Fetched { .. }| ())
+    pub(crate) fn fetch(&self, bucket: &str, key: &str) -> Result<Vec<u8>> {
+        let copy = tempfile::NamedTempFile::new()?;
+        let to = copy.path().display().to_string();
+        let _: Fetched = self.request("fetch", &["--bucket", bucket, "--key", key, "--to", &to])?;
+        files::read(copy.path())
     }
 
     /// Creates or updates the CloudFormation stack `name` from `template`. Prints the progress only if it fails.
