@@ -1,5 +1,5 @@
-//! As much of HTTP/1.1 as the services and the Runtime API of the benchmark need: one request after the other on a
-//! connection that stays open, answers with a `content-length`.
+//! The part of HTTP/1.1 that the benchmark's services need: sequential requests on a kept connection, and responses with a
+//! `content-length`.
 
 use std::{
     io::{self, Read, Write},
@@ -12,12 +12,12 @@ use memchr::memmem;
 /// An open connection.
 pub(crate) struct Connection {
     stream: TcpStream,
-    /// The last answer.
+    /// The last response.
     buffer: Vec<u8>,
 }
 
-/// An answer with status 200 or 202.
-pub(crate) struct Answer<'a> {
+/// A response with status 200 or 202.
+pub(crate) struct Response<'a> {
     head: &'a str,
     /// The body.
     pub(crate) body: &'a [u8],
@@ -34,8 +34,8 @@ impl Connection {
         })
     }
 
-    /// Sends a request and takes the answer.
-    pub(crate) fn exchange(&mut self, request: &[u8]) -> io::Result<Answer<'_>> {
+    /// Sends a request and reads the response.
+    pub(crate) fn exchange(&mut self, request: &[u8]) -> io::Result<Response<'_>> {
         self.stream.write_all(request)?;
         self.buffer.clear();
         let mut chunk = [0; 16_384];
@@ -67,12 +67,12 @@ impl Connection {
                 String::from_utf8_lossy(body)
             )));
         }
-        Ok(Answer { head, body })
+        Ok(Response { head, body })
     }
 }
 
-impl Answer<'_> {
-    /// The value of a header, whose name is given in lower case.
+impl Response<'_> {
+    /// The value of a header, by its name in lower case.
     pub(crate) fn header(&self, name: &str) -> io::Result<&str> {
         header(self.head, name)
     }
@@ -83,10 +83,10 @@ fn header<'a>(head: &'a str, name: &str) -> io::Result<&'a str> {
         .filter_map(|line| line.split_once(':'))
         .find(|(found, _)| found.eq_ignore_ascii_case(name))
         .map(|(_, value)| value.trim())
-        .ok_or_else(|| io::Error::other(format!("an answer without {name}")))
+        .ok_or_else(|| io::Error::other(format!("a response without {name}")))
 }
 
-/// What was received, as text.
+/// Received bytes as text.
 pub(crate) fn text(bytes: &[u8]) -> io::Result<&str> {
     str::from_utf8(bytes).map_err(io::Error::other)
 }

@@ -42,7 +42,7 @@ fn main() -> io::Result<()> {
     }
 }
 
-/// What is kept between calls.
+/// The state between invocations.
 struct State {
     sessions: Vec<Option<Session>>,
     connections: Vec<Connection>,
@@ -57,7 +57,7 @@ impl State {
     }
 }
 
-/// The answer's body for the one target: the names.
+/// The response body for one target: the names.
 fn one(services: &Services, target: &Target, state: &mut State) -> io::Result<String> {
     let mut connection = match state.connections.pop() {
         Some(connection) => connection,
@@ -75,8 +75,7 @@ fn one(services: &Services, target: &Target, state: &mut State) -> io::Result<St
     Ok(body)
 }
 
-/// The answer's body for many targets: the names of each, in order. As many threads as targets at a time, each with a
-/// connection of its own.
+/// The response body for many targets: the names of each, in order. One thread and connection per concurrent target.
 fn many(
     services: &Services,
     targets: &[Target],
@@ -167,18 +166,18 @@ impl Runtime {
         })
     }
 
-    /// Waits for an event; its id.
+    /// Waits for an event; returns its ID.
     fn next(&mut self) -> io::Result<String> {
         let request = format!(
             "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nhost: {}\r\n\r\n",
             self.host
         );
-        let answer = self.connection.exchange(request.as_bytes())?;
-        let id = answer.header("lambda-runtime-aws-request-id")?;
+        let response = self.connection.exchange(request.as_bytes())?;
+        let id = response.header("lambda-runtime-aws-request-id")?;
         Ok(id.to_owned())
     }
 
-    /// Answers with a JSON text that is already escaped to stand in a string.
+    /// Responds with JSON that is already escaped for a string.
     fn respond(&mut self, id: &str, body: &str) -> io::Result<()> {
         const HEAD: &str = r#"{"statusCode":200,"body":""#;
         const TAIL: &str = r#""}"#;

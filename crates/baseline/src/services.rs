@@ -1,4 +1,4 @@
-//! STS and S3: two requests of the size that the SDK sends, and what is needed of their answers.
+//! STS and S3: requests of the same size as the SDK's, and the needed parts of the responses.
 
 use std::io;
 
@@ -10,15 +10,15 @@ use crate::{
     variable,
 };
 
-/// What a signature looks like; the benchmark's services do not check it.
+/// A dummy signature; the benchmark's services do not check it.
 const SIGNATURE: &str = "SignedHeaders=host;x-amz-date;x-amz-security-token, \
     Signature=0000000000000000000000000000000000000000000000000000000000000000";
 
-/// The policy that narrows a session to what is needed, escaped as a form's value.
+/// The session policy, escaped as a form value.
 const POLICY: &str = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C\
     %22Action%22%3A%22s3%3AListAllMyBuckets%22%2C%22Resource%22%3A%22%2A%22%7D%5D%7D";
 
-/// Where the services are, and who asks.
+/// The address of the services, and the caller's credentials.
 pub(crate) struct Services {
     host: String,
     key: String,
@@ -64,14 +64,14 @@ impl Services {
             self.authorization("sts", &self.key, &self.token),
             form.len()
         );
-        let answer = connection.exchange(request.as_bytes())?;
+        let response = connection.exchange(request.as_bytes())?;
         Ok(Session {
-            key: element(answer.body, "AccessKeyId")?.to_owned(),
-            token: element(answer.body, "SessionToken")?.to_owned(),
+            key: element(response.body, "AccessKeyId")?.to_owned(),
+            token: element(response.body, "SessionToken")?.to_owned(),
         })
     }
 
-    /// Appends the names as a list in JSON, escaped to stand in a JSON string.
+    /// Appends the names as a JSON list, escaped for a JSON string.
     pub(crate) fn list_buckets(
         &self,
         connection: &mut Connection,
@@ -84,11 +84,11 @@ impl Services {
             self.host,
             self.authorization("s3", &session.key, &session.token)
         );
-        let answer = connection.exchange(request.as_bytes())?;
+        let response = connection.exchange(request.as_bytes())?;
         names.push('[');
         let mut separator = "";
-        for start in memmem::find_iter(answer.body, BEGIN) {
-            let rest = &answer.body[start + BEGIN.len()..];
+        for start in memmem::find_iter(response.body, BEGIN) {
+            let rest = &response.body[start + BEGIN.len()..];
             let end = memchr::memchr(b'<', rest).unwrap_or(rest.len());
             names.push_str(separator);
             names.push_str(r#"\""#);
@@ -116,5 +116,5 @@ fn element<'a>(document: &'a [u8], name: &str) -> io::Result<&'a str> {
         .split_once(&format!("<{name}>"))
         .and_then(|(_, rest)| rest.split_once('<'))
         .map(|(value, _)| value)
-        .ok_or_else(|| io::Error::other(format!("an answer without {name}")))
+        .ok_or_else(|| io::Error::other(format!("a response without {name}")))
 }

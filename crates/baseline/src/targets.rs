@@ -1,4 +1,4 @@
-//! Whom to list: the function's variables, or its `targets.json`.
+//! The accounts to list, from the environment variables or `targets.json`.
 
 use std::{env, fs, io, path::Path};
 
@@ -10,7 +10,7 @@ pub(crate) struct Target {
     pub(crate) role: String,
 }
 
-/// One, or many.
+/// One target, or many.
 pub(crate) enum Targets {
     One(Target),
     Many {
@@ -20,11 +20,11 @@ pub(crate) enum Targets {
 }
 
 impl Targets {
-    /// Those of `targets.json` in `LAMBDA_TASK_ROOT`; where there is none, that of the variables.
+    /// Reads `targets.json` in `LAMBDA_TASK_ROOT`, or the variables if there is none.
     pub(crate) fn from_environment() -> io::Result<Self> {
-        let folder = env::var_os("LAMBDA_TASK_ROOT").unwrap_or_default();
+        let directory = env::var_os("LAMBDA_TASK_ROOT").unwrap_or_default();
         #[expect(clippy::disallowed_methods, reason = "the only file that it reads")]
-        match fs::read_to_string(Path::new(&folder).join("targets.json")) {
+        match fs::read_to_string(Path::new(&directory).join("targets.json")) {
             Ok(text) => Self::from_json(&text),
             Err(_) => Ok(Self::One(Target {
                 account: variable("TARGET_ACCOUNT_ID")?,
@@ -40,7 +40,7 @@ impl Targets {
         }
     }
 
-    /// Takes the text apart at the names of the keys: the benchmark has written it.
+    /// Splits the text at the keys. The benchmark wrote it, so its format is known.
     fn from_json(text: &str) -> io::Result<Self> {
         let after = |text: &str, key: &str, end: &[char]| -> io::Result<String> {
             text.split_once(key)
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_as_the_generator_writes_it() {
+    fn the_generators_format_is_parsed() {
         let text = "{\"version\":1,\"concurrency\":64,\"targets\":[\n\
             {\"accountId\":\"000000000001\",\"role\":\"A\"},\n\
             {\"accountId\":\"000000000002\",\"name\":\"x\",\"role\":\"B\"}\n]}\n";

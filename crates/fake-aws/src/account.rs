@@ -1,4 +1,4 @@
-//! How an account behaves.
+//! Describes the behaviour of an account.
 
 use std::{
     collections::HashMap,
@@ -15,7 +15,7 @@ use crate::fault::{Fault, Script};
 /// An account's buckets, latency and faults.
 ///
 /// By default it has no buckets, pages of up to 10,000, no latency, no faults, and any role in it can be assumed with
-/// any external ID, for as long as is asked.
+/// any external ID, for any duration.
 #[derive(Debug, Default)]
 pub struct Account {
     buckets: Buckets,
@@ -27,7 +27,7 @@ pub struct Account {
     pub(crate) external_id: Option<String>,
     pub(crate) on_assume: Script,
     pub(crate) on_list: Script,
-    /// Pages as they were rendered, by their first and last bucket.
+    /// Rendered pages, by first and last bucket.
     rendered: Mutex<HashMap<(usize, usize), Bytes>>,
 }
 
@@ -69,35 +69,35 @@ impl Account {
         self
     }
 
-    /// Buckets with these names, in this order; they may hold what XML must escape.
+    /// Buckets with these names, in this order. Names may contain characters that XML escapes.
     #[must_use]
     pub fn named_buckets<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
         self.buckets = Buckets::Named(names.into_iter().map(ToOwned::to_owned).collect());
         self
     }
 
-    /// At most so many buckets a page, whatever is asked for; at least 1.
+    /// The maximum page size, whatever the request says; at least 1.
     #[must_use]
     pub fn page_cap(mut self, most: usize) -> Self {
         self.page_cap = Some(most.max(1));
         self
     }
 
-    /// How long `AssumeRole` takes.
+    /// The latency of `AssumeRole`.
     #[must_use]
     pub fn assume_latency(mut self, latency: Duration) -> Self {
         self.assume_latency = latency;
         self
     }
 
-    /// How long a page of `ListBuckets` takes.
+    /// The latency of a page of `ListBuckets`.
     #[must_use]
     pub fn list_latency(mut self, latency: Duration) -> Self {
         self.list_latency = latency;
         self
     }
 
-    /// Sessions that claim to live so many seconds, whatever is asked for. They are accepted for longer; see
+    /// The lifetime that sessions report, in seconds, whatever the request says. They are accepted for longer; see
     /// [`FakeAws::revoke_sessions`](crate::FakeAws::revoke_sessions) and [`Fault::Expired`].
     #[must_use]
     pub fn session_seconds(mut self, seconds: u64) -> Self {
@@ -105,49 +105,49 @@ impl Account {
         self
     }
 
-    /// Only this role (`NAME` or `path/NAME`) exists.
+    /// Limits the account to this role (`NAME` or `path/NAME`).
     #[must_use]
     pub fn role(mut self, role: &str) -> Self {
         self.role = Some(role.to_owned());
         self
     }
 
-    /// The trust policy asks for this external ID.
+    /// Makes the trust policy require this external ID.
     #[must_use]
     pub fn external_id(mut self, id: &str) -> Self {
         self.external_id = Some(id.to_owned());
         self
     }
 
-    /// What the first calls of `AssumeRole` meet, in order.
+    /// The faults of the first `AssumeRole` requests, in order.
     #[must_use]
     pub fn on_assume(mut self, faults: impl IntoIterator<Item = Fault>) -> Self {
         self.on_assume.first = faults.into_iter().collect();
         self
     }
 
-    /// What every call of `AssumeRole`, after those of [`on_assume`](Self::on_assume), meets.
+    /// The fault of every `AssumeRole` request after those of [`on_assume`](Self::on_assume).
     #[must_use]
     pub fn always_on_assume(mut self, fault: Fault) -> Self {
         self.on_assume.then = Some(fault);
         self
     }
 
-    /// What the first pages of `ListBuckets` meet, in order.
+    /// The faults of the first `ListBuckets` requests, in order.
     #[must_use]
     pub fn on_list(mut self, faults: impl IntoIterator<Item = Fault>) -> Self {
         self.on_list.first = faults.into_iter().collect();
         self
     }
 
-    /// What every page of `ListBuckets`, after those of [`on_list`](Self::on_list), meets.
+    /// The fault of every `ListBuckets` request after those of [`on_list`](Self::on_list).
     #[must_use]
     pub fn always_on_list(mut self, fault: Fault) -> Self {
         self.on_list.then = Some(fault);
         self
     }
 
-    /// How many buckets there are.
+    /// The number of buckets.
     pub(crate) fn count(&self) -> usize {
         match &self.buckets {
             Buckets::Numbered { count, .. } => *count,
@@ -155,7 +155,7 @@ impl Account {
         }
     }
 
-    /// The buckets whose names begin with `prefix`.
+    /// The indices of the buckets whose names start with `prefix`.
     pub(crate) fn beginning_with(&self, prefix: &str) -> Vec<usize> {
         (0..self.count())
             .filter(|&index| match &self.buckets {
@@ -172,7 +172,7 @@ impl Account {
         self.render(indices.iter().copied()).into()
     }
 
-    /// The `<Bucket>` elements of `range`, rendered once.
+    /// The `<Bucket>` elements of `range`, from the cache after the first time.
     pub(crate) fn page(&self, range: Range<usize>) -> Bytes {
         let mut rendered = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
         rendered

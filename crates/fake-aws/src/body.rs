@@ -1,4 +1,4 @@
-//! The body of an answer.
+//! The body of a response.
 
 use std::{
     collections::VecDeque,
@@ -9,20 +9,20 @@ use std::{
 
 use hyper::body::{Bytes, Frame, SizeHint};
 
-/// A few pieces, one after the other, and then its end.
+/// Pieces in order, then an end.
 #[derive(Debug, Default)]
 pub(crate) struct Body {
     pieces: VecDeque<Bytes>,
     end: End,
 }
 
-/// What comes after the last piece.
+/// The end of a body, after its last piece.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum End {
     #[default]
     Proper,
     BreaksOff,
-    /// At the next look.
+    /// At the next poll.
     BreaksOffNow,
     Stalls,
 }
@@ -77,14 +77,14 @@ impl hyper::body::Body for Body {
         match (self.pieces.pop_front(), self.end) {
             (Some(piece), _) => Poll::Ready(Some(Ok(Frame::data(piece)))),
             (None, End::Proper) => Poll::Ready(None),
-            // What came before is sent first.
+            // The pieces are sent first.
             (None, End::BreaksOff) => {
                 self.end = End::BreaksOffNow;
                 context.waker().wake_by_ref();
                 Poll::Pending
             }
             (None, End::BreaksOffNow) => Poll::Ready(Some(Err(io::ErrorKind::BrokenPipe.into()))),
-            // Nobody wakes it: it ends with its connection.
+            // It is never woken; it ends with its connection.
             (None, End::Stalls) => Poll::Pending,
         }
     }

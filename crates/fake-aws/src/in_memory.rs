@@ -1,4 +1,4 @@
-//! The services as the SDK's HTTP client: no socket, and the time of the runtime that asks.
+//! The services as the SDK's HTTP client, without a socket, in the time of the client's runtime.
 
 use std::{
     fmt,
@@ -25,7 +25,7 @@ use tokio::time::timeout;
 
 use crate::{FakeAws, latency::Clock, router, world::World};
 
-/// How long the way there and back takes, each time another part of a range. The same seed gives the same sequence.
+/// A random network latency per request. The same seed gives the same sequence.
 #[derive(Debug)]
 pub struct Latency {
     range: RangeInclusive<Duration>,
@@ -33,7 +33,7 @@ pub struct Latency {
 }
 
 impl Latency {
-    /// Of this range, by this seed.
+    /// Round trips within `range`, from `seed`.
     pub fn new(range: RangeInclusive<Duration>, seed: u64) -> Self {
         Self {
             range,
@@ -49,7 +49,7 @@ impl Latency {
 }
 
 impl FakeAws {
-    /// The HTTP client that reaches one that was built [in memory](crate::Builder::in_memory), over this way.
+    /// An HTTP client for an instance [in memory](crate::Builder::in_memory), with this network latency.
     pub fn http_client(&self, latency: Latency) -> SharedHttpClient {
         InMemory {
             world: Arc::clone(&self.world),
@@ -59,7 +59,7 @@ impl FakeAws {
         .into_shared()
     }
 
-    /// The time by which it was built: that of the runtime, where it is [in memory](crate::Builder::in_memory).
+    /// Its time source: the runtime's, if it is [in memory](crate::Builder::in_memory).
     pub fn time_source(&self) -> SharedTimeSource {
         SharedTimeSource::new(self.world.clock)
     }

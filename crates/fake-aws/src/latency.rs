@@ -1,32 +1,32 @@
-//! Waiting for as long as was ordered, and what time it is.
+//! The clock and the latency of the services.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_timer::Delay;
 use tokio::time::{Instant, sleep};
 
-/// By whose time requests are answered.
+/// The time source of the services.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Clock {
-    /// The machine's.
+    /// The machine's clock.
     Machine,
-    /// That of the runtime that asks, since this moment. It may be paused.
+    /// The client's runtime, since this moment. It may be paused.
     Runtime(Instant),
 }
 
 impl Clock {
-    /// When simulated time begins: 2026-01-01.
+    /// The start of simulated time: 2026-01-01.
     const BEGIN: Duration = Duration::from_hours(490_896);
 
-    /// The clock of this runtime, from now on.
+    /// A clock of the current runtime, from now on.
     pub(crate) fn of_runtime() -> Self {
         Self::Runtime(Instant::now())
     }
 
-    /// Waits.
+    /// Waits, by the machine's clock to within 0.1 ms.
     ///
-    /// By the machine's clock to within 0.1 ms. Tokio's timer counts whole milliseconds and rounds up: what was to take
-    /// 20 ms took one or two more, and a call for 1,000 accounts at 64 at a time 60 ms that nobody ordered.
+    /// Tokio's timer rounds up to whole milliseconds: 20 ms took one or two more, which added 60 ms to a call for 1,000
+    /// accounts at a concurrency of 64.
     pub(crate) async fn wait(self, time: Duration) {
         if time.is_zero() {
             return;

@@ -11,18 +11,16 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! It knows six calls: STS's `AssumeRole` and `GetCallerIdentity`, S3's `ListBuckets`, and Organizations' `ListAccounts`,
-//! `ListAccountsForParent` and `ListChildren`. Any other credentials than
-//! those it issued itself are the caller's. What it checks is what tests rely on: that a session's access key and token
-//! are ones it issued and not revoked, which tells the account, and the limits of `ListBuckets`. Sessions need no memory:
-//! account and number stand in the access key.
+//! It supports six actions: STS's `AssumeRole` and `GetCallerIdentity`, S3's `ListBuckets`, and Organizations' `ListAccounts`,
+//! `ListAccountsForParent` and `ListChildren`. Credentials that it did not issue are the caller's. It checks what tests
+//! rely on: that it issued a session's access key and token and did not revoke them, and the limits of `ListBuckets`.
+//! Sessions need no storage: the access key contains account and number.
 //!
-//! It runs on a thread of its own, so that neither a test's runtime nor its clock matters to it. With the feature
-//! `in-memory` it can do without thread and socket as well, as the HTTP client of the SDK's clients, in the time of the
-//! runtime that asks: on a paused clock, an hour of deadlines, quotas and expiring sessions takes milliseconds.
+//! It runs on its own thread, independent of a test's runtime and clock. With the feature `in-memory`, it can also run
+//! without thread and socket, as the HTTP client of the SDK's clients, in the time of their runtime: on a paused clock,
+//! an hour of deadlines, quotas and expiring sessions takes milliseconds.
 //!
-//! What is *not* here: TLS, signatures (they are not checked), policies (a fault says who is refused), and any
-//! state: an account's buckets are numbered, not created. It is for tests and benchmarks, and is never shipped.
+//! Not here: TLS, checks of signatures, policies (faults deny requests), and created buckets (they are numbered).
 
 mod account;
 mod body;

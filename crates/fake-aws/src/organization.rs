@@ -1,4 +1,4 @@
-//! How an organization behaves.
+//! Describes the behaviour of an organization.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -9,11 +9,11 @@ use crate::{
 
 /// An organization's units and accounts, the latency of Organizations, and its faults.
 ///
-/// By default it has its root alone, pages of up to 20, no latency and no faults. Units and accounts are shown in the
+/// By default it has only its root, pages of up to 20, no latency and no faults. Units and accounts are listed in the
 /// order in which they were added.
 #[derive(Debug, Clone, Default)]
 pub struct Organization {
-    /// Each with its parent.
+    /// IDs with the ID of the parent.
     pub(crate) units: Vec<(String, String)>,
     pub(crate) members: Vec<Member>,
     pub(crate) page_cap: Option<usize>,
@@ -33,7 +33,7 @@ pub(crate) struct Member {
 }
 
 impl Organization {
-    /// The id of the root, the parent of all.
+    /// The ID of the root.
     pub const ROOT: &str = "r-ab12";
 
     /// An organization without units and accounts.
@@ -68,54 +68,54 @@ impl Organization {
         self
     }
 
-    /// At most so many accounts or units a page, whatever is asked for; at least 1.
+    /// The maximum page size, whatever the request says; at least 1.
     #[must_use]
     pub fn page_cap(mut self, most: usize) -> Self {
         self.page_cap = Some(most.max(1));
         self
     }
 
-    /// How long a page takes.
+    /// The latency of a page.
     #[must_use]
     pub fn latency(mut self, latency: Duration) -> Self {
         self.latency = latency;
         self
     }
 
-    /// Accounts tell a `Status` in the place of their `State`, as before 2025.
+    /// Returns accounts with `Status` instead of `State`, as before 2025.
     #[must_use]
     pub fn with_status_only(mut self) -> Self {
         self.shows_status = true;
         self
     }
 
-    /// What the first requests meet, in order, whatever they ask for.
+    /// The faults of the first requests of any action, in order.
     #[must_use]
     pub fn on_request(mut self, faults: impl IntoIterator<Item = Fault>) -> Self {
         self.on_request.first = faults.into_iter().collect();
         self
     }
 
-    /// What every request, after those of [`on_request`](Self::on_request), meets.
+    /// The fault of every request after those of [`on_request`](Self::on_request).
     #[must_use]
     pub fn always_on_request(mut self, fault: Fault) -> Self {
         self.on_request.then = Some(fault);
         self
     }
 
-    /// What every request for `action` meets, if nothing else.
+    /// The fault of every request for `action` that has no other fault.
     #[must_use]
     pub fn always_on(mut self, action: Action, fault: Fault) -> Self {
         self.always_on.insert(action, fault);
         self
     }
 
-    /// Whether there is such a unit or root.
+    /// Returns whether this is the root or a unit.
     pub(crate) fn has_parent(&self, id: &str) -> bool {
         id == Self::ROOT || self.units.iter().any(|(unit, _)| unit == id)
     }
 
-    /// What request `number`, counted from 0, meets.
+    /// The fault of request `number`, counted from 0.
     pub(crate) fn fault(&self, number: u64, action: Action) -> &Fault {
         match self.on_request.fault(number) {
             Fault::None => self.always_on.get(&action).unwrap_or(&Fault::None),

@@ -5,12 +5,12 @@
 pub(crate) struct Query(Vec<(String, String)>);
 
 impl Query {
-    /// A URL's query, or a form.
+    /// Parses a URL's query or a form.
     pub(crate) fn parse(text: &[u8]) -> Self {
         Self(form_urlencoded::parse(text).into_owned().collect())
     }
 
-    /// Names and values that are decoded already.
+    /// Wraps decoded names and values.
     pub(crate) fn of(parameters: Vec<(String, String)>) -> Self {
         Self(parameters)
     }

@@ -1,13 +1,13 @@
-//! What was asked of the services.
+//! Recorded requests and counts.
 
 use crate::query::Query;
 
-/// A call that the services know.
+/// An action that the services support.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// STS: a session of a role.
+    /// STS: issues a session of a role.
     AssumeRole,
-    /// STS: who is asking.
+    /// STS: returns the caller.
     GetCallerIdentity,
     /// S3: a page of buckets.
     ListBuckets,
@@ -19,30 +19,30 @@ pub enum Action {
     ListChildren,
 }
 
-/// A request as it came in.
+/// A received request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// What was asked for.
+    /// The action.
     pub action: Action,
-    /// The account it concerns: the role's, or that of the credentials.
+    /// The account of the role or, for other actions, of the credentials.
     pub account: String,
     /// The access key that it was signed with.
     pub access_key: String,
     /// The region that it was signed for.
     pub region: String,
-    /// The connection it came on, counted from 1.
+    /// The number of its connection, from 1.
     pub connection: u64,
     pub(crate) query: Query,
 }
 
 impl Request {
-    /// A parameter as the protocol names it (`ExternalId`, `Policy`, `max-buckets`, `ParentId`), where it was sent.
+    /// A parameter as the protocol names it (`ExternalId`, `Policy`, `max-buckets`, `ParentId`), if it was sent.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.query.get(name)
     }
 }
 
-/// How much was asked of the services since the start, or since the last
+/// The number of requests since the start or the last
 /// [`FakeAws::reset_counts`](crate::FakeAws::reset_counts).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {

@@ -1,37 +1,37 @@
-//! Sessions, which need no memory: account and number stand in the access key.
+//! Sessions, which need no storage: the access key contains account and number.
 
-/// What a session token begins with, so that a test can search for it where it must not be.
+/// The prefix of session tokens, so that a test can search output for leaked ones.
 const TOKEN: &str = "FakeSessionToken";
 
-/// What a secret access key begins with.
+/// The prefix of secret access keys.
 const SECRET: &str = "FakeSecretKey";
 
-/// A session that was issued.
+/// An issued session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Session<'a> {
     /// 12 digits.
     pub(crate) account: &'a str,
-    /// Counted from 0 for each account, and again from 0 after 9,999.
+    /// From 0 per account, and again from 0 after 9,999.
     pub(crate) number: u32,
 }
 
 impl<'a> Session<'a> {
-    /// `ASIA`, the account, four digits: 20 characters, as AWS's have.
+    /// `ASIA`, the account, four digits: 20 characters, as in AWS.
     pub(crate) fn access_key(&self) -> String {
         format!("ASIA{}{:04}", self.account, self.number % 10_000)
     }
 
-    /// 40 characters, as AWS's have.
+    /// 40 characters, as in AWS.
     pub(crate) fn secret(&self) -> String {
         format!("{SECRET}+/{}/{:0>8}", self.access_key(), 0)[..40].to_owned()
     }
 
-    /// Some 800 characters, as AWS's have, so that requests have their real size.
+    /// Some 800 characters, as in AWS, so that requests have their real size.
     pub(crate) fn token(&self) -> String {
         format!("{TOKEN}//{}{}=", self.access_key(), "x".repeat(760))
     }
 
-    /// The session of an access key, where it is one of ours.
+    /// The session of an access key, if it was issued here.
     pub(crate) fn of(access_key: &'a str) -> Option<Self> {
         let rest = access_key.strip_prefix("ASIA")?;
         let account = rest.get(..12)?;

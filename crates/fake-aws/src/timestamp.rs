@@ -1,4 +1,4 @@
-//! Times as AWS writes them.
+//! Formats and parses times as AWS does.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -24,7 +24,7 @@ pub(crate) fn http_date(time: SystemTime) -> String {
     )
 }
 
-/// Of `20261122T150405Z`, as a request says when it was signed.
+/// Parses a signature's time, `20261122T150405Z`.
 pub(crate) fn of_signature(text: &str) -> Option<SystemTime> {
     let number = |from: usize, to: usize| text.get(from..to)?.parse::<u64>().ok();
     let (year, month, day) = (number(0, 4)?, number(4, 6)?, number(6, 8)?);

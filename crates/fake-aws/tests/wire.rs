@@ -1,4 +1,4 @@
-//! What the fake refuses, seen on the wire: a test is worth no more than the service it runs against.
+//! Tests what the services reject, at the HTTP level.
 
 #![allow(
     clippy::unwrap_used,
@@ -21,14 +21,14 @@ fn fake(account: Account) -> FakeAws {
         .unwrap()
 }
 
-/// Sends one request and reads the answer to its end.
+/// Sends one request and reads the whole response.
 fn send(fake: &FakeAws, request: &str) -> String {
     let endpoint = fake.endpoint();
     let mut stream = TcpStream::connect(endpoint.strip_prefix("http://").unwrap()).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    response
 }
 
 fn assume(fake: &FakeAws, parameters: &str) -> String {
@@ -61,7 +61,7 @@ fn list(fake: &FakeAws, query: &str, access_key: &str, token: &str) -> String {
 }
 
 #[test]
-fn a_session_is_good_with_its_own_token_alone_and_until_it_is_revoked() {
+fn a_session_requires_its_own_token_and_can_be_revoked() {
     let fake = fake(Account::new().buckets(1));
     let first = assume(&fake, "");
     let second = assume(&fake, "");
@@ -138,7 +138,7 @@ fn a_trust_policy_can_ask_for_a_role_and_an_external_id() {
 }
 
 #[test]
-fn unknown_accounts_refuse_unless_all_are_known() {
+fn unknown_accounts_are_denied_without_every_account() {
     let nobody = FakeAws::builder().start().unwrap();
     assert!(assume(&nobody, "").contains("<Code>AccessDenied</Code>"));
     let everybody = FakeAws::builder()

@@ -1,11 +1,11 @@
 //! Development only: Lambda's Runtime API on loopback, which runs the function as a process, as Lambda does.
 //!
-//! It hands out events one after the other and takes what the function posts (Lambda developer guide, "Using the Lambda
-//! runtime API for custom runtimes"). Whoever starts the function's process gives it the [`address`](RuntimeApi::address)
-//! as `AWS_LAMBDA_RUNTIME_API`. As Lambda does, it rejects what is posted for another request than the current one, and a
-//! response that is too large.
+//! It delivers one event at a time and receives what the function posts (Lambda developer guide, "Using the Lambda runtime
+//! API for custom runtimes"). The caller starts the function's process with the [`address`](RuntimeApi::address) as
+//! `AWS_LAMBDA_RUNTIME_API`. Like Lambda, it rejects posts for any request but the current one, and responses that are
+//! too large.
 //!
-//! What is *not* here: the process itself, its environment, a timeout that ends it, and the extensions API.
+//! Not here: the process itself, its environment, a timeout that ends it, and the extensions API.
 
 use std::{
     convert::Infallible,
@@ -32,16 +32,16 @@ use tokio::{
     sync::{Mutex, mpsc, watch},
 };
 
-/// What every path begins with.
+/// The prefix of every path.
 const VERSION: &str = "/2018-06-01/runtime/";
 
-/// The largest response that Lambda carries, in bytes (Lambda developer guide, "Lambda quotas": 6 MB, and 100 bytes).
+/// The maximum size of a response, in bytes (Lambda developer guide, "Lambda quotas": 6 MB, and 100 bytes).
 pub const MAX_RESPONSE_SIZE: usize = 6 * 1024 * 1024 + 100;
 
-/// The ARN that the function is told it was invoked by.
+/// The function's ARN in its invocations.
 const FUNCTION_ARN: &str = "arn:aws:lambda:eu-central-1:111111111111:function:list";
 
-/// A running Runtime API. It ends with the tokio runtime that it was started on.
+/// A running Runtime API. It ends with its tokio runtime.
 #[derive(Debug)]
 pub struct RuntimeApi {
     address: SocketAddr,
@@ -50,42 +50,42 @@ pub struct RuntimeApi {
     waiting: watch::Receiver<Option<Instant>>,
 }
 
-/// What the function posted.
+/// A post of the function.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Where it posted it.
+    /// The path of the post.
     pub kind: OutcomeKind,
     /// The header `Lambda-Runtime-Function-Error-Type`.
     pub error_type_header: Option<String>,
     /// The body.
     pub text: String,
-    /// How long after the delivery of the event; for an init error, after the start of this API.
+    /// The time since the delivery of the event; for an init error, since the start of this API.
     pub after: Duration,
 }
 
-/// Where the function posted an outcome.
+/// The kind of an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutcomeKind {
-    /// The invocation's answer.
+    /// The response to the invocation.
     Response,
-    /// The invocation's failure.
+    /// The error of the invocation.
     Error,
-    /// It could not start.
+    /// A failed start.
     InitError,
 }
 
 impl Outcome {
-    /// The body as JSON; `null` where it is none.
+    /// The body as JSON; `null` if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_default()
     }
 
-    /// The `errorType` of a failure; nothing for an answer.
+    /// The `errorType` of an error; `None` for a response.
     pub fn error_type(&self) -> Option<String> {
         self.field("errorType")
     }
 
-    /// The `errorMessage` of a failure; nothing for an answer.
+    /// The `errorMessage` of an error; `None` for a response.
     pub fn error_message(&self) -> Option<String> {
         self.field("errorMessage")
     }
@@ -100,15 +100,15 @@ impl RuntimeApi {
     /// Starts it on a free port of the loopback interface.
     ///
     /// # Errors
-    /// No port can be had.
+    /// No port is free.
     pub async fn start() -> io::Result<Self> {
         Self::start_with(false).await
     }
 
-    /// Starts one that answers every request for an event with an error of its own, HTTP status 500.
+    /// Starts one that responds to every request for an event with HTTP status 500.
     ///
     /// # Errors
-    /// No port can be had.
+    /// No port is free.
     pub async fn start_broken() -> io::Result<Self> {
         Self::start_with(true).await
     }
@@ -130,12 +130,12 @@ impl RuntimeApi {
         });
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                // Without effect where it fails; an answer is then slower.
+                // If it fails, responses are only slower.
                 let _ = stream.set_nodelay(true);
                 let server = Arc::clone(&server);
                 let service = service_fn(move |request| {
                     let server = Arc::clone(&server);
-                    async move { Ok::<_, Infallible>(server.answer(request).await) }
+                    async move { Ok::<_, Infallible>(server.respond(request).await) }
                 });
                 tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
             }
@@ -153,16 +153,15 @@ impl RuntimeApi {
         self.address
     }
 
-    /// Waits until the function asks for an event and there is none for it, as it does when it has started and after
-    /// each invocation; then it does nothing until it gets one. Says when it asked. Nothing where it does not do so in
-    /// time.
+    /// Waits until the function requests an event and there is none, as after its start and after each invocation.
+    /// Returns the time of the request, or `None` after the timeout.
     pub async fn ready(&mut self, within: Duration) -> Option<Instant> {
         let asked = self.waiting.wait_for(Option::is_some);
         *tokio::time::timeout(within, asked).await.ok()?.ok()?
     }
 
-    /// Hands out an event whose deadline is `timeout` away, as that of a function with this timeout, and waits for what
-    /// the function posts. Nothing where it posts nothing within ten seconds of the deadline.
+    /// Delivers an event with a deadline after `timeout`, and waits for the function's post. Returns `None` if there is
+    /// none within ten seconds after the deadline.
     pub async fn invoke(&mut self, payload: &str, timeout: Duration) -> Option<Outcome> {
         let payload = payload.to_owned();
         // The receiver lives as long as the server, which ends with the runtime.
@@ -170,8 +169,7 @@ impl RuntimeApi {
         self.outcome(timeout + Duration::from_secs(10)).await
     }
 
-    /// Waits for what the function posts without an event: that it could not start. Nothing where it does not do so in
-    /// time.
+    /// Waits for a post without an event, such as an init error. Returns `None` after the timeout.
     pub async fn outcome(&mut self, within: Duration) -> Option<Outcome> {
         tokio::time::timeout(within, self.outcomes.recv())
             .await
@@ -189,18 +187,18 @@ struct Event {
 struct Server {
     events: Mutex<mpsc::UnboundedReceiver<Event>>,
     outcomes: mpsc::UnboundedSender<Outcome>,
-    /// Since when the function has been waiting for an event, while it does.
+    /// The time since which the function has been waiting for an event.
     waiting: watch::Sender<Option<Instant>>,
-    /// Whether every request for an event is answered with an error.
+    /// Whether every request for an event gets an error.
     broken: bool,
-    /// The id of the request that was handed out and not answered.
+    /// The ID of the request that was delivered and has no response yet.
     current: SyncMutex<Option<String>>,
     delivered: SyncMutex<Instant>,
     count: AtomicU32,
 }
 
 impl Server {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let path = request.uri().path().to_owned();
         let path = path.strip_prefix(VERSION).unwrap_or_default();
         let parts: Vec<&str> = path.split('/').collect();
@@ -235,7 +233,7 @@ impl Server {
         };
         let is_too_large = kind == OutcomeKind::Response && body.len() > MAX_RESPONSE_SIZE;
         if is_too_large {
-            // What Lambda answers whoever invoked the function.
+            // Lambda's response to the invoker.
             outcome.kind = OutcomeKind::Error;
             outcome.text = error(
                 "Function.ResponseSizeTooLarge",
@@ -245,7 +243,7 @@ impl Server {
                 ),
             );
         }
-        // Nobody listens any more where the API itself was dropped.
+        // The receiver is gone if the API was dropped.
         let _ = self.outcomes.send(outcome);
         if is_too_large {
             return rejection(
@@ -257,7 +255,7 @@ impl Server {
         empty(StatusCode::ACCEPTED)
     }
 
-    /// Answers when there is an event, as Lambda does: until then the function is frozen there.
+    /// Responds when there is an event. Lambda freezes the function until then.
     async fn next(&self) -> Response<Full<Bytes>> {
         if self.broken {
             return rejection(
@@ -286,7 +284,7 @@ impl Server {
         *self.delivered() = Instant::now();
         let mut response = Response::new(Full::from(event.payload));
         for (name, value) in [
-            // As Lambda's answers have it; awslambdaric 4.2 crashes without.
+            // Lambda sends it, and awslambdaric 4.2 crashes without it.
             ("content-type", "application/json".to_owned()),
             ("lambda-runtime-aws-request-id", id),
             (
@@ -316,7 +314,7 @@ impl Server {
     }
 }
 
-/// Says that the function waits, for as long as it lives: it is dropped when there is an event, or the function is gone.
+/// Marks the function as waiting until this is dropped: when there is an event, or the function is gone.
 struct Waiting<'a>(&'a watch::Sender<Option<Instant>>);
 
 impl<'a> Waiting<'a> {
@@ -365,7 +363,7 @@ mod tests {
         stream.write_all(request.as_bytes()).await.unwrap();
     }
 
-    /// The status that a post is answered with.
+    /// Posts and returns the response.
     async fn post(api: &RuntimeApi, path: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(api.address()).await.unwrap();
         let request = format!(
@@ -373,13 +371,13 @@ mod tests {
             body.len()
         );
         stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        answer
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.unwrap();
+        response
     }
 
     #[tokio::test]
-    async fn only_the_current_request_is_answered_and_once() {
+    async fn only_the_current_request_accepts_one_post() {
         let mut api = RuntimeApi::start().await.unwrap();
         let early = post(&api, "invocation/request-1/response", "{}").await;
         assert!(early.starts_with("HTTP/1.1 400 "), "{early}");
@@ -406,15 +404,22 @@ mod tests {
             ("invocation/request-1/response", "202"),
             ("invocation/request-1/error", "400"),
         ] {
-            let answer = post(&api, path, "{}").await;
-            assert_eq!(answer.split(' ').nth(1), Some(status), "{path}: {answer}");
+            let response = post(&api, path, "{}").await;
+            assert_eq!(
+                response.split(' ').nth(1),
+                Some(status),
+                "{path}: {response}"
+            );
         }
         assert_eq!(api.outcome(LATE).await.unwrap().kind, OutcomeKind::Response);
-        assert!(api.outcome(SOON).await.is_none(), "it was answered once");
+        assert!(
+            api.outcome(SOON).await.is_none(),
+            "a second post was accepted"
+        );
     }
 
     #[tokio::test]
-    async fn a_response_has_at_most_lambdas_size() {
+    async fn a_response_that_is_too_large_is_rejected() {
         let mut api = RuntimeApi::start().await.unwrap();
         for (number, size) in [(1, 6_291_556), (2, 6_291_557)] {
             let mut function = TcpStream::connect(api.address()).await.unwrap();
@@ -428,14 +433,14 @@ mod tests {
             api.events.send(event).unwrap();
             assert!(function.read(&mut [0; 4_096]).await.unwrap() > 0);
             let path = format!("invocation/request-{number}/response");
-            let answer = post(&api, &path, &"x".repeat(size)).await;
+            let response = post(&api, &path, &"x".repeat(size)).await;
             let outcome = api.outcome(LATE).await.unwrap();
             if number == 1 {
-                assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
+                assert!(response.starts_with("HTTP/1.1 202 "), "{response}");
                 assert_eq!(outcome.kind, OutcomeKind::Response);
                 assert_eq!(outcome.text.len(), size);
             } else {
-                assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+                assert!(response.starts_with("HTTP/1.1 413 "), "{response}");
                 assert_eq!(
                     outcome.error_type().as_deref(),
                     Some("Function.ResponseSizeTooLarge")
@@ -447,7 +452,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_tells_when_the_function_waits_for_an_event() {
+    async fn ready_returns_the_time_of_the_request() {
         let mut api = RuntimeApi::start().await.unwrap();
         assert_eq!(api.ready(SOON).await, None);
 
@@ -458,22 +463,22 @@ mod tests {
         assert!(asked >= before);
 
         let run = async {
-            let mut answer = [0; 4_096];
-            let length = function.read(&mut answer).await.unwrap();
-            let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
-            assert!(answer.ends_with("the event"), "{answer}");
+            let mut response = [0; 4_096];
+            let length = function.read(&mut response).await.unwrap();
+            let response = String::from_utf8_lossy(&response[..length]).into_owned();
+            assert!(response.ends_with("the event"), "{response}");
             let post = "POST /2018-06-01/runtime/invocation/request-1/response HTTP/1.1\r\nhost: x\r\n\
                         content-length: 2\r\n\r\n{}";
             function.write_all(post.as_bytes()).await.unwrap();
         };
         let (outcome, ()) = tokio::join!(api.invoke("the event", LATE), run);
         assert_eq!(outcome.unwrap().kind, OutcomeKind::Response);
-        // It has answered, and has not asked again.
+        // It has responded and has not requested another event.
         assert_eq!(api.ready(SOON).await, None);
 
         ask(&mut function).await;
         assert!(api.ready(LATE).await.unwrap() > asked);
-        // A function that is gone waits no more.
+        // A function that is gone does not wait.
         drop(function);
         let gone = api.waiting.wait_for(Option::is_none);
         assert!(tokio::time::timeout(LATE, gone).await.is_ok());
