@@ -17,15 +17,6 @@ mod stages;
 mod sys;
 mod tools;
 
-/// The environment crate and the reading of its files, under one name until the paths are replaced.
-mod environment {
-    #[cfg(test)]
-    pub(crate) use ::environment::parse;
-    pub(crate) use ::environment::{Architecture, Environment, ReservedConcurrency, Trust, schema};
-
-    pub(crate) use crate::stages::{load, load_all, quote_ids, stages};
-}
-
 use std::process::ExitCode;
 
 use cli::{Cli, Command};

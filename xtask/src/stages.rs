@@ -11,7 +11,7 @@ use crate::sys::{
     files, parallel,
     workspace::Workspace,
 };
-use ::environment::{self, Environment};
+use environment::Environment;
 
 /// Reads and checks the file of a stage that a person named.
 ///
@@ -142,7 +142,7 @@ fn all(workspace: &Workspace) -> Result<Vec<(String, Found)>> {
 ///
 /// # Errors
 /// The folder cannot be read.
-pub(crate) fn stages(workspace: &Workspace) -> Result<Vec<Stage>> {
+pub(crate) fn list(workspace: &Workspace) -> Result<Vec<Stage>> {
     let found = all(workspace)?.into_iter();
     Ok(found.filter_map(|(name, _)| name.parse().ok()).collect())
 }
@@ -224,7 +224,7 @@ mod tests {
             "notes.md",
             ".variables.old.yml",
         ]);
-        let names: Vec<String> = stages(&workspace)
+        let names: Vec<String> = list(&workspace)
             .unwrap()
             .iter()
             .map(ToString::to_string)
@@ -259,7 +259,7 @@ mod tests {
         the stage `dev` has two files: environments/variables.dev.yml and environments/variables.dev.yaml
         hint: remove one of them
         ");
-        assert_eq!(stages(&workspace).unwrap().len(), 1);
+        assert_eq!(list(&workspace).unwrap().len(), 1);
         insta::assert_snapshot!(fault(find(&workspace, "dev")), @"
         the stage `dev` has two files: environments/variables.dev.yml and environments/variables.dev.yaml
         hint: remove one of them
@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn a_workspace_without_stages() {
         let (_folder, workspace) = workspace(&[]);
-        assert_eq!(stages(&workspace).unwrap(), []);
+        assert_eq!(list(&workspace).unwrap(), []);
         insta::assert_snapshot!(fault(find(&workspace, "dev")), @"
         there is no stage `dev`: neither environments/variables.dev.yml nor .yaml exists
         hint: environments/ has no stage yet: write environments/variables.dev.yml
@@ -297,7 +297,7 @@ mod tests {
     #[test]
     fn the_shipped_files() {
         let workspace = Workspace::locate(None).unwrap();
-        let stages = stages(&workspace).unwrap();
+        let stages = list(&workspace).unwrap();
         assert_eq!(
             stages,
             ["dev", "fleet", "prod"].map(|stage| stage.parse::<Stage>().unwrap())

@@ -6,7 +6,6 @@ use anyhow::{Result, bail};
 
 use super::elf::GLIBC;
 use crate::{
-    environment::Architecture,
     sys::{
         console, files,
         process::{self, Program},
@@ -14,6 +13,7 @@ use crate::{
     },
     tools,
 };
+use environment::Architecture;
 
 /// A package whose binary, of the same name, is built for Lambda.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

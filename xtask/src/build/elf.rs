@@ -12,7 +12,7 @@ use object::{
     read::elf::{FileHeader, SectionHeader},
 };
 
-use crate::environment::Architecture;
+use environment::Architecture;
 
 /// The glibc of `provided.al2023`: Amazon Linux 2023 has 2.34 (Amazon Linux 2023 user guide, "Comparing AL2 and AL2023").
 pub(super) const GLIBC: GlibcVersion = GlibcVersion(2, 34);

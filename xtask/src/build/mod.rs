@@ -16,10 +16,8 @@ use hmac_sha256::Hash;
 
 pub(crate) use cargo_lambda::Package;
 
-use crate::{
-    environment::{Architecture, Environment},
-    sys::{console::Step, files, workspace::Workspace},
-};
+use crate::sys::{console::Step, files, workspace::Workspace};
+use environment::{Architecture, Environment};
 
 /// A built and checked `handler.zip`.
 #[derive(Debug)]

@@ -6,9 +6,9 @@ use crate::{
     cli,
     deploy::collisions,
     dev::generated,
-    environment,
     policy::Grants,
     render::{File, Templates},
+    stages,
     sys::{
         console,
         fault::{self, AlreadyTold},
@@ -21,14 +21,14 @@ use crate::{
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Check) -> Result<()> {
     let templates = Templates::load(workspace, &File::ALL)?;
     if flags.fix {
-        for (source, count) in environment::quote_ids(workspace, flags.stage.env.as_deref())? {
+        for (source, count) in stages::quote_ids(workspace, flags.stage.env.as_deref())? {
             console::note(&format!(
                 "wrote {source}: account IDs put in quotes: {count}"
             ));
         }
     }
     let environments = match &flags.stage.env {
-        Some(stage) => vec![environment::load(workspace, stage)],
+        Some(stage) => vec![stages::load(workspace, stage)],
         None => super::load_all(workspace)?
             .into_iter()
             .map(|(_, environment)| environment)

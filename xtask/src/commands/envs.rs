@@ -3,14 +3,14 @@
 use anyhow::Result;
 
 use crate::{
-    cli, environment,
+    cli,
     render::stages::{self, Row},
     sys::{console, workspace::Workspace},
 };
 
 /// Lists every stage, including invalid ones; `check` reports their problems.
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Envs) -> Result<()> {
-    let rows = environment::load_all(workspace)?
+    let rows = crate::stages::load_all(workspace)?
         .into_iter()
         .map(|(stage, environment)| Row::of(stage, environment))
         .collect::<Vec<_>>();

@@ -26,16 +26,17 @@ use contract::Stage;
 
 use crate::{
     cli::OneStage,
-    environment::{self, Environment},
+    stages,
     sys::{fault::InputFault, workspace::Workspace},
 };
+use environment::Environment;
 
 /// Loads the stage of `--env`. There is no default.
 ///
 /// # Errors
 /// `--env` is missing, the stage does not exist, or its variables file is invalid.
 fn load(workspace: &Workspace, flags: &OneStage) -> Result<Environment> {
-    environment::load(workspace, &named(workspace, flags)?)
+    stages::load(workspace, &named(workspace, flags)?)
 }
 
 /// The value of `--env`; the stage may not exist.
@@ -60,7 +61,7 @@ fn named(workspace: &Workspace, flags: &OneStage) -> Result<String> {
 /// # Errors
 /// See [`some_stages`].
 fn load_all(workspace: &Workspace) -> Result<Vec<(String, Result<Environment>)>> {
-    let stages = environment::load_all(workspace)?;
+    let stages = stages::load_all(workspace)?;
     require_some(workspace, &stages)?;
     Ok(stages)
 }
@@ -70,7 +71,7 @@ fn load_all(workspace: &Workspace) -> Result<Vec<(String, Result<Environment>)>>
 /// # Errors
 /// There are none.
 fn some_stages(workspace: &Workspace) -> Result<Vec<Stage>> {
-    let stages = environment::stages(workspace)?;
+    let stages = stages::list(workspace)?;
     require_some(workspace, &stages)?;
     Ok(stages)
 }

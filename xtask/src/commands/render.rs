@@ -4,10 +4,10 @@ use anyhow::Result;
 
 use crate::{
     cli,
-    environment::Environment,
     render::{File, output},
     sys::{fault, workspace::Workspace},
 };
+use environment::Environment;
 
 /// Renders every stage before it writes the first file, so that an error changes nothing.
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Render) -> Result<()> {

@@ -15,10 +15,10 @@ use crate::{
         Changes,
         release::{self, Release},
     },
-    environment::Environment,
     inspect::{kept, operator::Operator},
     sys::{console, fault::InputFault, workspace::Workspace},
 };
+use environment::Environment;
 
 /// The Framework keeps its last deployments in the deployment bucket, and goes back to one of them by its time.
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Rollback) -> Result<()> {
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn where_no_other_deployment_is_older_those_there_are_are_listed() {
         let text = include_bytes!("../../../environments/variables.dev.yml");
-        let dev = crate::environment::parse("x", "dev".parse().unwrap(), text).unwrap();
+        let dev = environment::parse("x", "dev".parse().unwrap(), text).unwrap();
         let deployments = [100, 200, 300].map(|timestamp| Deployment {
             timestamp,
             date: format!("date {timestamp}"),

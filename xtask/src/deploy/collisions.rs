@@ -7,7 +7,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use contract::{AccountId, Accounts, Selection};
 
-use crate::{cli::Side, deploy::role_stacks, environment::Environment, sys::fault::InputFault};
+use crate::{cli::Side, deploy::role_stacks, sys::fault::InputFault};
+use environment::Environment;
 
 /// Finds the stages that would share a stack or a directory, one problem for each pair.
 pub(crate) fn problems(environments: &[Environment]) -> Vec<InputFault> {
@@ -112,7 +113,7 @@ mod tests {
              target-account-id: \"{target}\"\ns3-read-role: Reads\n{more}"
         );
         let source = format!("variables.{name}.yml");
-        crate::environment::parse(&source, name.parse().unwrap(), text.as_bytes())
+        environment::parse(&source, name.parse().unwrap(), text.as_bytes())
             .unwrap_or_else(|problems| panic!("{}", problems.render(false)))
     }
 

@@ -7,7 +7,6 @@ use operator_api::{DeployedStack, Part};
 use crate::{
     cli::Confirmation,
     diff::Changes,
-    environment::Environment,
     inspect::{
         configuration,
         operator::{Operator, Query},
@@ -20,6 +19,7 @@ use crate::{
         workspace::Workspace,
     },
 };
+use environment::Environment;
 
 /// A caller that STS has identified, in the partition of a stage's region.
 #[derive(Debug)]
@@ -338,7 +338,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{environment, inspect, policy::samples};
+    use crate::{inspect, policy::samples};
 
     #[test]
     fn the_partition_of_who_asks_is_known_and_the_regions() {

@@ -11,7 +11,6 @@ use crate::{
     cli::{self, Side},
     deploy::guard,
     diff::Changes,
-    environment::Environment,
     inspect::{
         operator::{self, Operator, Query},
         session::Session,
@@ -24,6 +23,7 @@ use crate::{
         workspace::Workspace,
     },
 };
+use environment::Environment;
 
 /// How often a role that was changed is read until it is as it should be: IAM shows a change to everybody after some
 /// seconds only (IAM user guide, "Changes that I make are not always immediately visible").

@@ -18,12 +18,12 @@ use crate::{
     build::{self, Artifact},
     deploy::guard::AdminCaller,
     diff::release::Release,
-    environment::Environment,
     inspect::session::Session,
     render::{File, Rendered},
     sys::{console::Step, files, process::Program, stage_lock::StageLock, workspace::Workspace},
     tools,
 };
+use environment::Environment;
 
 /// The name of a stage's function in serverless.yml.
 pub(crate) const FUNCTION: &str = "list_s3";

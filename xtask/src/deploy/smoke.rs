@@ -13,7 +13,6 @@ use contract::AccountId;
 use operator_api::Part;
 
 use crate::{
-    environment::Environment,
     inspect::{
         operator::{MAX_INVOCATIONS, Operator, Query},
         response::{AccountFailure, AccountOutcome, AccountResult, Response},
@@ -24,6 +23,7 @@ use crate::{
         workspace::Workspace,
     },
 };
+use environment::Environment;
 
 /// How many of the accounts that failed are told of.
 const MOST_TOLD: usize = 10;

@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use crate::{
     build::{Artifact, Package},
     dev::generated,
-    environment::Architecture,
     sys::{
         console::{self, Step},
         files,
@@ -20,6 +19,7 @@ use crate::{
     },
     tools::{self, Installed, Tool},
 };
+use environment::Architecture;
 
 /// Fails where the benchmark cannot run.
 ///

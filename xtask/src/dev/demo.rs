@@ -12,9 +12,9 @@ use crate::{
     cli::Side,
     deploy::role_stacks as apply,
     dev::emulator::{self, Emulator},
-    environment::{self, Environment},
     inspect::operator::Operator,
     render::File,
+    stages,
     sys::{
         console::{self, Step},
         files,
@@ -22,6 +22,7 @@ use crate::{
         workspace::Workspace,
     },
 };
+use environment::Environment;
 
 /// The stages of the demo: one with a single account, one with several.
 const ONE: &str = "dev";
@@ -29,8 +30,8 @@ const MANY: &str = "fleet";
 
 /// Runs the demo. Only the function's responses go to standard output.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
-    let one = environment::load(workspace, ONE)?;
-    let many = environment::load(workspace, MANY)?;
+    let one = stages::load(workspace, ONE)?;
+    let many = stages::load(workspace, MANY)?;
     let mut emulator = emulator::start(workspace)?;
     Demo {
         workspace,

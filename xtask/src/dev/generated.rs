@@ -7,10 +7,11 @@ use anyhow::{Context, Result};
 
 use super::{command_docs, links};
 use crate::{
-    environment::{self, schema},
     render::{self as rendering, diagram},
+    stages,
     sys::{console, files, unified_diff, workspace::Workspace},
 };
+use environment::schema;
 
 /// Compares the generated files with those on disk; with `fix`, updates them. Then checks the links of the documentation.
 /// Returns the problems that are left, as messages.
@@ -82,11 +83,11 @@ fn generate(workspace: &Workspace) -> Result<Vec<File>> {
 
 /// The diagram of the stage `dev`, which the README explains; `None` if a user has removed that stage.
 fn shipped_diagram(workspace: &Workspace) -> Result<Option<String>> {
-    let stages = environment::stages(workspace)?;
+    let stages = stages::list(workspace)?;
     let Some(dev) = stages.iter().find(|stage| stage.as_str() == "dev") else {
         return Ok(None);
     };
-    let dev = environment::load(workspace, dev.as_str())?;
+    let dev = stages::load(workspace, dev.as_str())?;
     let drawn = diagram::mermaid(&dev, &rendering::grants(&dev)?);
     Ok(Some(format!("```mermaid\n{drawn}```")))
 }

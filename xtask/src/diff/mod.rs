@@ -17,7 +17,6 @@ use serde_json::Value;
 
 use self::{release::Release, role_side::RoleSide};
 use crate::{
-    environment::Environment,
     inspect::{
         configuration,
         kept::Kept,
@@ -28,6 +27,7 @@ use crate::{
     render::{self as rendering, File, Rendered, Templates},
     sys::{unified_diff, workspace::Workspace},
 };
+use environment::Environment;
 
 /// What a deployment would change.
 #[derive(Debug, Default)]

@@ -15,13 +15,13 @@ use serde_json::{Value, json};
 
 use crate::{
     build as artifact,
-    environment::Environment,
     inspect::{
         operator::{Operator, Query},
         session::Session,
     },
     sys::workspace::Workspace,
 };
+use environment::Environment;
 
 /// The states of a stack whose last operation did what it was asked to (CloudFormation user guide, "Stack status codes").
 const SETTLED: [&str; 3] = ["CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"];

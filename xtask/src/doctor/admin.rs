@@ -14,7 +14,8 @@ use super::{
     report::{Cause, CauseId, Check, Id, Status},
     verdict::{self, Policies, Reason, Verdict},
 };
-use crate::{environment::Environment, policy::Grants, sys::workspace::Workspace};
+use crate::{policy::Grants, sys::workspace::Workspace};
+use environment::Environment;
 
 /// AWS's codes of credentials that are missing or not taken; every other code says nothing of them.
 const OF_CREDENTIALS: [&str; 7] = [

@@ -8,7 +8,6 @@ use operator_api::{
 
 use super::evidence::Evidence;
 use crate::{
-    environment::Environment,
     inspect::{
         configuration,
         operator::{Operator, Query},
@@ -19,6 +18,7 @@ use crate::{
         workspace::Workspace,
     },
 };
+use environment::Environment;
 
 /// What is deployed, seen from one or several accounts.
 #[derive(Debug, Clone)]

@@ -16,10 +16,10 @@ use super::{
     report::{Cause, CauseId, Check, Id},
 };
 use crate::{
-    environment::Environment,
     render::{File, Rendered},
     sys::{files, workspace::Workspace},
 };
+use environment::Environment;
 
 /// Whether it is deployed, runs as the stage's role, and is set up as the stage says.
 ///

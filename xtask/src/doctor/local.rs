@@ -5,9 +5,9 @@ use anyhow::Result;
 use super::report::{Cause, CauseId, Check, Id};
 use crate::{
     build as artifact,
-    environment::{self, Environment},
     policy::Grants,
     render::{self as rendering, File, Templates},
+    stages,
     sys::{
         console,
         fault::{self, FaultReport},
@@ -17,6 +17,7 @@ use crate::{
     },
     tools::{self, Tool},
 };
+use environment::Environment;
 
 /// The tools, with their versions; of an `environment`, whether its function can be built.
 pub(super) fn tools(workspace: &Workspace, environment: Option<&Environment>) -> Vec<Check> {
@@ -36,7 +37,7 @@ pub(super) fn variables(
     workspace: &Workspace,
     stage: &str,
 ) -> Result<(Check, Option<Environment>)> {
-    match environment::load(workspace, stage) {
+    match stages::load(workspace, stage) {
         Ok(environment) => {
             let check = Check::ok(Id::Variables, format!("{} is valid", environment.source));
             Ok((check, Some(environment)))

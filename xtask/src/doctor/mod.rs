@@ -19,7 +19,8 @@ mod verdict;
 use anyhow::Result;
 
 pub(crate) use self::report::Report;
-use crate::{environment::Environment, policy::Grants, sys::workspace::Workspace};
+use crate::{policy::Grants, sys::workspace::Workspace};
+use environment::Environment;
 
 /// Whom to ask.
 #[derive(Debug, Clone, Copy)]

@@ -19,10 +19,8 @@ use super::{
     report::{Cause, CauseId, Certainty, Check, EARLIER_SESSION, Id, Status},
     verdict::{self, Policies, Verdict},
 };
-use crate::{
-    environment::Environment,
-    policy::{Grants, RoleGrants, TargetAccounts, TargetRole},
-};
+use crate::policy::{Grants, RoleGrants, TargetAccounts, TargetRole};
+use environment::Environment;
 
 /// What IAM needs at most to make a role known everywhere, and some more.
 const CONSISTENT_AFTER: Duration = Duration::from_mins(5);

@@ -10,11 +10,8 @@ use super::{
     judge,
     report::{Cause, CauseId, Certainty, Check, Id, Report, Status},
 };
-use crate::{
-    environment::{self, Environment},
-    policy::Grants,
-    sys::workspace::Workspace,
-};
+use crate::{policy::Grants, sys::workspace::Workspace};
+use environment::Environment;
 
 const VARIABLES: &str = "admin-account-id: \"111111111111\"\nlambda-execution-role: Runs\n\
                          target-account-id: \"222222222222\"\ns3-read-role: team/Reads\n";

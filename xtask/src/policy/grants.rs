@@ -11,7 +11,7 @@ use contract::{
 };
 use serde::Serialize;
 
-use crate::environment::{Environment, Trust};
+use environment::{Environment, Trust};
 use iam_policy::{Document, Statement};
 
 /// IAM's limits, in characters; of a policy, white space is not counted (IAM user guide, "IAM and AWS STS quotas").

@@ -7,7 +7,7 @@ use contract::{
 };
 
 use super::Grants;
-use crate::environment::{self, Environment};
+use environment::{self, Environment};
 
 const ADMIN: &str =
     "admin-account-id: \"111111111111\"\nlambda-execution-role: MyLambdaExecutionRole\n\n";

@@ -5,7 +5,7 @@ use contract::{
 };
 use serde::Serialize;
 
-use crate::environment::Environment;
+use environment::Environment;
 
 /// The accounts of a stage. The names of the single-account form are `none` if the stage has many accounts; `targets` contains a
 /// single account too.

@@ -5,12 +5,12 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use ::environment::yaml::{Event, Events, ScalarStyle};
 use contract::variable;
+use environment::yaml::{Event, Events, ScalarStyle};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_yaml::Value;
 
-use crate::environment::Environment;
+use environment::Environment;
 
 /// A problem in rendered text.
 #[derive(Debug)]

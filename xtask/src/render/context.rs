@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::accounts::Accounts;
-use crate::{
-    environment::{Environment, ReservedConcurrency},
-    policy,
-};
+use crate::policy;
+use environment::{Environment, ReservedConcurrency};
 
 /// The names that a template can use, with this stage's values. Listed in docs/templates.md.
 ///

@@ -8,10 +8,8 @@ use std::fmt::Write;
 use contract::{AccountId, Organization, SessionPolicy, TargetName, UnitId, Units};
 use iam_policy::{Document, Set};
 
-use crate::{
-    environment::Environment,
-    policy::{Assumes, Grants, RoleGrants, TargetAccounts, TargetRole},
-};
+use crate::policy::{Assumes, Grants, RoleGrants, TargetAccounts, TargetRole};
+use environment::Environment;
 
 /// The maximum number of boxes for Target accounts. More do not fit on a screen.
 const MAX_BOXES: usize = 8;

@@ -27,10 +27,10 @@ use minijinja::{
 pub(crate) use self::checked_role::{RenderedRole, harmless_policy};
 use self::{checked_role::Side, context::Context, role_context::RoleContext, template::Template};
 use crate::{
-    environment::Environment,
     policy::{Grants, TargetAccounts, TargetRole},
     sys::{fault::InputFault, files, workspace::Workspace},
 };
+use environment::Environment;
 
 /// A file that is rendered for a stage.
 #[derive(Debug, Clone, PartialEq, Eq)]

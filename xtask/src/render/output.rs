@@ -5,13 +5,10 @@ use std::{collections::HashSet, path::PathBuf};
 use anyhow::Result;
 
 use super::{File, Rendered, Templates, is_target_role};
-use crate::{
-    environment::Environment,
-    sys::{
-        console, fault::AlreadyTold, files, stage_lock::StageLock, unified_diff,
-        workspace::Workspace,
-    },
+use crate::sys::{
+    console, fault::AlreadyTold, files, stage_lock::StageLock, unified_diff, workspace::Workspace,
 };
+use environment::Environment;
 
 /// What happens to rendered files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

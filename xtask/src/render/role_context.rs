@@ -3,10 +3,8 @@
 use serde::Serialize;
 
 use super::File;
-use crate::{
-    environment::{Environment, Trust},
-    policy::{Assumes, Grants, TargetAccounts, TargetRole},
-};
+use crate::policy::{Assumes, Grants, TargetAccounts, TargetRole};
+use environment::{Environment, Trust};
 
 /// The names that a role's template can use in addition to those of [`Context`](super::context::Context), which they override.
 ///

@@ -5,7 +5,8 @@ use contract::{Accounts, Selection, Target, Units};
 use serde::Serialize;
 
 use super::plan;
-use crate::{environment::Environment, sys::console};
+use crate::sys::console;
+use environment::Environment;
 
 /// A stage. Invalid stages are listed too; `check` reports their problems.
 #[derive(Debug, Serialize)]

@@ -7,10 +7,8 @@ use minijinja::{
 };
 
 use super::File;
-use crate::{
-    environment::Environment,
-    sys::{fault::InputFault, files, workspace::Workspace},
-};
+use crate::sys::{fault::InputFault, files, workspace::Workspace};
+use environment::Environment;
 
 /// The maximum size of a template. CloudFormation limits the output to 1 MB.
 const LARGEST: usize = 1 << 20;

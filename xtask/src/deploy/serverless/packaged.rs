@@ -10,10 +10,10 @@ use contract::variable;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    environment::{Environment, ReservedConcurrency},
     render::{File, cloudformation},
     sys::fault::InputFault,
 };
+use environment::{Environment, ReservedConcurrency};
 
 /// `rendered` is the serverless.yml that was packaged.
 ///
