@@ -1,13 +1,13 @@
 //! Development only: support for the end-to-end tests, which run xtask as a user does, against an emulator.
 //!
-//! Nothing here can reach a real AWS: every process starts from an empty environment that names the emulator on
+//! Nothing here can reach AWS: every process starts from an empty environment that names the emulator on
 //! loopback and dummy credentials, and every SDK client has the emulator's address in its configuration.
 
 #![expect(
     clippy::disallowed_methods,
     clippy::missing_panics_doc,
     clippy::expect_used,
-    reason = "a library of tests: a failure is a panic, and it has files and processes of its own"
+    reason = "a test library: failures are panics, and it has its own files and processes"
 )]
 
 use std::{
@@ -34,8 +34,8 @@ use tempfile::TempDir;
 /// The region of every test.
 pub const REGION: &str = "us-east-1";
 
-/// The variables that a build needs from whoever runs the tests; everything else is taken away.
-const PASSED_ON: [&str; 8] = [
+/// The environment variables that a build needs; all others are removed.
+const KEPT_VARIABLES: [&str; 8] = [
     "PATH",
     "HOME",
     "CARGO_HOME",
@@ -55,13 +55,13 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// The one of this process, started when it is first asked for.
+    /// The emulator of this process, started at its first use.
     pub fn shared() -> &'static Self {
         static EMULATOR: OnceLock<Emulator> = OnceLock::new();
         EMULATOR.get_or_init(Self::start)
     }
 
-    /// Another one, of its own. It ends when its `xtask emulator` is told to, or when this is dropped.
+    /// Starts another emulator. It ends when its `xtask emulator` gets a signal, or when this is dropped.
     pub fn start() -> Self {
         let mut child = bare(Command::new(xtask_binary()), &[])
             .args([
@@ -92,10 +92,10 @@ impl Emulator {
         }
     }
 
-    /// How many processes belong to it: itself, and the functions it runs. Each has the emulator's folder in its arguments
-    /// or its environment.
+    /// The number of its processes: itself and the functions it runs. Each has the emulator's directory in its arguments or
+    /// environment.
     pub fn processes(&self) -> usize {
-        let folder = self.ca_file.parent().expect("a file has a folder");
+        let folder = self.ca_file.parent().expect("a file has a directory");
         let folder = folder.as_os_str().as_bytes();
         let names_it = |file: PathBuf| {
             fs::read(file).is_ok_and(|text| text.windows(folder.len()).any(|part| part == folder))
@@ -122,7 +122,7 @@ impl Emulator {
         self.child.wait().expect("it is our child");
     }
 
-    /// What a process needs to be `account` at the emulator, and nobody anywhere else.
+    /// The environment of a process with credentials for `account`, which only the emulator accepts.
     pub fn environment(&self, account: &str) -> Vec<(&'static str, String)> {
         let ca_file = self.ca_file.display().to_string();
         vec![
@@ -138,7 +138,7 @@ impl Emulator {
         ]
     }
 
-    /// A configuration for an SDK client that is `account` at the emulator.
+    /// The configuration of an SDK client with credentials for `account`.
     pub fn sdk_config(&self, account: &str) -> SdkConfig {
         self.sdk_config_with(Credentials::new(
             account,
@@ -149,7 +149,7 @@ impl Emulator {
         ))
     }
 
-    /// A configuration for an SDK client with `credentials` at the emulator.
+    /// The configuration of an SDK client with `credentials`.
     pub fn sdk_config_with(&self, credentials: Credentials) -> SdkConfig {
         let certificate = fs::read(&self.ca_file).expect("the emulator's certificate");
         let trust = TrustStore::empty().with_pem_certificate(certificate);
@@ -167,7 +167,7 @@ impl Emulator {
             .region(Region::new(REGION))
             .endpoint_url(&self.endpoint)
             .http_client(http_client)
-            // The emulator closes a connection after a thousand requests, now and then without a word.
+            // The emulator closes a connection after 1,000 requests, sometimes without notice.
             .timeout_config(
                 TimeoutConfig::builder()
                     .operation_attempt_timeout(Duration::from_secs(10))
@@ -180,7 +180,7 @@ impl Emulator {
     }
 }
 
-/// A copy of the workspace's files in a temporary folder, with stages of its own.
+/// A copy of the workspace in a temporary directory, with its own stages.
 #[derive(Debug)]
 pub struct Copy {
     folder: TempDir,
@@ -190,13 +190,13 @@ pub struct Copy {
 }
 
 impl Copy {
-    /// A copy whose commands run as `account`, which shares the workspace's target folder: nothing is built twice. To cargo
-    /// a workspace is the same in another folder, if its files are as old.
+    /// Copies the workspace. Commands run as `account` and share the workspace's target directory, so nothing is built
+    /// twice: cargo accepts the build of another directory if the files have the same times.
     pub fn of_workspace(account: &str) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("e2e-")
             .tempdir()
-            .expect("a temporary folder");
+            .expect("a temporary directory");
         let listed = Command::new("git")
             .args([
                 "ls-files",
@@ -220,7 +220,8 @@ impl Copy {
             let from = sources().join(name);
             if from.is_file() {
                 let to = folder.path().join(name);
-                fs::create_dir_all(to.parent().expect("a file has a folder")).expect("a folder");
+                fs::create_dir_all(to.parent().expect("a file has a directory"))
+                    .expect("a directory");
                 fs::copy(&from, &to).expect("a copy");
                 keep_time(&from, &to);
             }
@@ -228,12 +229,12 @@ impl Copy {
         Self {
             folder,
             account: account.to_owned(),
-            target: Some(target_folder()),
+            target: Some(target_directory()),
             variables: Vec::new(),
         }
     }
 
-    /// Its commands can be each of `accounts`, by the profile of that name (`--profile`, `AWS_PROFILE`).
+    /// Adds a profile for each of `accounts`, named like it (`--profile`, `AWS_PROFILE`).
     #[must_use]
     pub fn with_profiles(mut self, accounts: &[&str]) -> Self {
         let profiles = accounts.iter().map(|account| {
@@ -251,7 +252,7 @@ impl Copy {
         self
     }
 
-    /// Its commands get these environment variables instead of the emulator's; an empty one counts as none.
+    /// Replaces environment variables of the emulator; an empty value unsets one.
     #[must_use]
     pub fn with_variables(mut self, variables: &[(&'static str, &str)]) -> Self {
         let variables = variables.iter();
@@ -261,7 +262,7 @@ impl Copy {
         self
     }
 
-    /// Builds into a target folder of its own, inside the copy.
+    /// Builds into a target directory inside the copy.
     #[must_use]
     pub fn with_own_target(mut self) -> Self {
         self.target = None;
@@ -273,7 +274,7 @@ impl Copy {
         self.folder.path().join(name)
     }
 
-    /// A file of the copy.
+    /// Reads a file of the copy.
     pub fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
@@ -283,7 +284,7 @@ impl Copy {
         fs::write(self.path(name), text).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
 
-    /// Writes the variables of a stage: the seed's four keys, and `more`.
+    /// Writes a single-account stage, with `more` keys.
     pub fn write_stage(&self, stage: &str, admin: &str, target: &str, more: &str) {
         self.write(
             &format!("environments/variables.{stage}.yml"),
@@ -310,15 +311,21 @@ impl Copy {
         self.finish(command, account, format!("xtask {}", arguments.join(" ")))
     }
 
-    /// Runs another program in `folder` of the copy, against the emulator.
-    pub fn run(&self, folder: &str, program: &Path, arguments: &[&str]) -> Run {
-        self.run_as(&self.account, folder, program, arguments)
+    /// Runs another program in `directory` of the copy, against the emulator.
+    pub fn run(&self, directory: &str, program: &Path, arguments: &[&str]) -> Run {
+        self.run_as(&self.account, directory, program, arguments)
     }
 
-    /// Runs another program in `folder` of the copy, as another account.
-    pub fn run_as(&self, account: &str, folder: &str, program: &Path, arguments: &[&str]) -> Run {
+    /// Runs another program in `directory` of the copy, as another account.
+    pub fn run_as(
+        &self,
+        account: &str,
+        directory: &str,
+        program: &Path,
+        arguments: &[&str],
+    ) -> Run {
         let mut command = Command::new(program);
-        command.args(arguments).current_dir(self.path(folder));
+        command.args(arguments).current_dir(self.path(directory));
         self.finish(
             command,
             account,
@@ -360,7 +367,7 @@ fn keep_time(from: &Path, to: &Path) {
         .expect("the time of a file");
 }
 
-/// A command that has ended.
+/// A finished command.
 #[derive(Debug)]
 pub struct Run {
     output: Output,
@@ -373,12 +380,12 @@ impl Run {
         self.output.status.code()
     }
 
-    /// What it printed to standard output.
+    /// Its standard output.
     pub fn stdout(&self) -> String {
         String::from_utf8_lossy(&self.output.stdout).into_owned()
     }
 
-    /// What it printed to standard error.
+    /// Its standard error.
     pub fn stderr(&self) -> String {
         String::from_utf8_lossy(&self.output.stderr).into_owned()
     }
@@ -388,14 +395,14 @@ impl Run {
         serde_json::from_str(&self.stdout()).unwrap_or_else(|error| panic!("{error}\n{self}"))
     }
 
-    /// It must have ended with `status`.
+    /// Asserts the exit status.
     #[must_use]
     pub fn expect(self, status: i32) -> Self {
         assert_eq!(self.status(), Some(status), "{self}");
         self
     }
 
-    /// It must have succeeded.
+    /// Asserts success.
     #[must_use]
     pub fn ok(self) -> Self {
         self.expect(0)
@@ -423,18 +430,18 @@ pub fn sources() -> PathBuf {
         .expect("the workspace")
 }
 
-/// Cargo's target folder of these tests.
-pub fn target_folder() -> PathBuf {
+/// Cargo's target directory of these tests.
+pub fn target_directory() -> PathBuf {
     // The test's executable lies in TARGET/PROFILE/deps.
     let executable = env::current_exe().expect("this executable");
     executable
         .ancestors()
         .nth(3)
-        .expect("a target folder")
+        .expect("a target directory")
         .to_owned()
 }
 
-/// The xtask under test: `cargo xtask test` names itself; otherwise it is built.
+/// The xtask under test: `cargo xtask test` passes its own path; otherwise it is built.
 pub fn xtask_binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
@@ -444,23 +451,23 @@ pub fn xtask_binary() -> &'static Path {
         let built = Command::new(env!("CARGO"))
             .args(["build", "--quiet", "--locked", "--package", "xtask"])
             .current_dir(sources())
-            .env("CARGO_TARGET_DIR", target_folder())
+            .env("CARGO_TARGET_DIR", target_directory())
             .status()
             .expect("cargo starts");
         assert!(built.success(), "xtask does not build");
-        target_folder().join("debug").join("xtask")
+        target_directory().join("debug").join("xtask")
     })
 }
 
-/// Takes everything from a command's environment but what a build needs, and adds `variables`.
+/// Clears a command's environment except for what a build needs, and adds `variables`.
 fn bare(mut command: Command, variables: &[(&'static str, String)]) -> Command {
     command.env_clear();
-    for name in PASSED_ON {
+    for name in KEPT_VARIABLES {
         if let Some(value) = env::var_os(name) {
             command.env(name, value);
         }
     }
-    // Whatever does not go to the emulator goes nowhere.
+    // Requests that do not go to the emulator fail.
     command
         .env("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
         .env("AWS_EC2_METADATA_DISABLED", "true");

@@ -24,7 +24,7 @@ struct Case {
     hidden: (&'static str, &'static str),
 }
 
-/// What is to be said where a statement is missing, by its name. A statement that is not here has no prediction, and fails
+/// The expected report if a statement is missing, by its name. A statement that is not here has no expectation and fails
 /// the test.
 fn prediction(statement: &str) -> [(&'static str, &'static str); 2] {
     match statement {
@@ -32,7 +32,7 @@ fn prediction(statement: &str) -> [(&'static str, &'static str); 2] {
         "AssumeReadRole" => [("assume-permission", "permission-missing"); 2],
         "WriteOwnLogs" => [("log-permission", "permission-missing"); 2],
         "WriteTraces" => [("trace-permission", "permission-missing"); 2],
-        // STS does not tell a missing trust from a missing role.
+        // STS responds alike to a missing trust and a missing role.
         "ExecutionRole" => [("target", "trust-missing"), ("target", "role-missing")],
         "ListBuckets" => [("target", "permission-missing"); 2],
         other => panic!("no prediction for the statement {other}"),
@@ -79,7 +79,7 @@ fn missing_statements(roles: &[(&'static str, Value)]) -> Vec<Case> {
     cases
 }
 
-/// What else can be wrong with the Target's role.
+/// Other problems of the Target's role.
 fn other_faults(role: &Value) -> Vec<Case> {
     let case = |what: &str, readable, hidden, change: &dyn Fn(&mut Value)| {
         let mut template = role.clone();
@@ -238,10 +238,10 @@ async fn each_fault_of_a_role_fails_its_check_with_its_cause() {
     doctor.apply("target", &untrusting(rendered("target")));
     stage.forget_credentials_without_a_trace().await;
     doctor.expect_failure(false, "recreated", ("target", "stale-principal"));
-    doctor.tells_a_person_what_to_paste();
+    doctor.shows_the_statement_to_paste();
 }
 
-/// The Target's role, which trusts somebody else.
+/// The Target's role, which trusts another principal.
 fn untrusting(role: &Value) -> Value {
     let mut role = role.clone();
     document(&mut role, DOCUMENTS[0])[0]["Principal"] =
@@ -304,7 +304,7 @@ impl Doctor {
     }
 
     /// The statement, and where it belongs, in lines that are not too long.
-    fn tells_a_person_what_to_paste(&self) {
+    fn shows_the_statement_to_paste(&self) {
         let arguments = [
             "doctor",
             "--env",

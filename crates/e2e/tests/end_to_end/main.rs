@@ -139,7 +139,7 @@ async fn from_a_variables_file_to_a_listed_bucket_and_back() {
     assert_eq!(changed.timeout(), Some(17));
     clock.lap("deployed again, and a change");
 
-    // The seed's own step: the Framework, by hand, in the rendered folder.
+    // Runs the Serverless Framework by hand, in the rendered directory.
     let _ = copy.run("dist/path", &node(), &[&osls(), "deploy"]).ok();
     assert_eq!(stage.listed().len(), names.len());
     let info = stage.xtask("info").ok();
@@ -168,7 +168,7 @@ async fn from_a_variables_file_to_a_listed_bucket_and_back() {
 }
 
 #[tokio::test]
-async fn each_refusal_has_its_error_type_and_a_hint() {
+async fn each_denial_has_its_error_type_and_a_hint() {
     let clock = Clock::start("refusals");
     let stage = Stage::new("refused", "100000000003", "000000000004");
     stage.copy.write_stage(
@@ -210,7 +210,7 @@ async fn each_refusal_has_its_error_type_and_a_hint() {
         assert_ne!(template, role, "{fault}");
         stage.apply(stage.target, "target-role", &template);
         stage.forget_credentials(fault).await;
-        let refusal = stage.refusal(fault).await;
+        let refusal = stage.failure(fault).await;
         assert_eq!(refusal["errorType"], error_type, "{fault}: {refusal}");
         let message = refusal["errorMessage"].as_str().expect("a message");
         assert!(
@@ -222,7 +222,7 @@ async fn each_refusal_has_its_error_type_and_a_hint() {
 
     stage.delete(stage.target, "target-role");
     stage.forget_credentials("missing role").await;
-    let refusal = stage.refusal("missing role").await;
+    let refusal = stage.failure("missing role").await;
     assert_eq!(refusal["errorType"], "AssumeRoleDenied", "{refusal}");
     assert!(
         refusal["errorMessage"]
@@ -238,7 +238,7 @@ async fn each_refusal_has_its_error_type_and_a_hint() {
 }
 
 #[test]
-fn the_guard_refuses_another_account_before_anything_is_built() {
+fn the_guard_rejects_another_account_before_the_build() {
     let stage = Stage::new("guarded", "100000000005", "000000000006");
     for command in ["deploy", "remove", "rollback", "invoke", "info", "logs"] {
         let refused = stage
@@ -367,9 +367,9 @@ fn the_role_templates_have_no_findings() {
 }
 
 #[test]
-fn two_clones_in_two_folders_build_the_same_archive() {
+fn two_clones_in_two_directories_build_the_same_archive() {
     let clock = Clock::start("reproducible");
-    // The second builds everything anew, into a target folder of its own.
+    // The second clone builds everything again, into its own target directory.
     let copies = [
         Copy::of_workspace("100000000013"),
         Copy::of_workspace("100000000014").with_own_target(),
@@ -398,7 +398,7 @@ fn two_clones_in_two_folders_build_the_same_archive() {
 /// duration and rejects expired ones. It is this test's own: the emulator forgets expired sessions when it issues another
 /// one, and then answers that the key is unknown.
 #[tokio::test]
-async fn expired_credentials_are_told_as_such() {
+async fn expired_credentials_are_reported() {
     let stage = Stage::new("expired", "100000000016", "000000000017");
     let _ = stage.xtask("build").ok();
     let emulator = Emulator::start();

@@ -1,4 +1,4 @@
-//! A stage of several targets: one call lists them all, and says which refused and why.
+//! Tests stages with several targets: one invocation lists them all and reports each failure.
 
 use std::fs;
 
@@ -18,7 +18,7 @@ const OTHER: &str = "000000000034";
 /// An account, what `doctor` says of it, and the first cause.
 type OfTarget = (String, String, Option<String>);
 
-/// What `doctor` says of each target.
+/// The checks of each target in `doctor`.
 fn doctor(stage: &Stage, profiles: &[&str], status: i32) -> Vec<OfTarget> {
     let mut arguments = vec!["doctor", "--env", stage.name, "--json"];
     for profile in profiles {
@@ -67,7 +67,7 @@ fn write(copy: &Copy, accounts: &str) {
     );
 }
 
-/// The answer's status code, and its body.
+/// The response's status code and body.
 fn called(stage: &Stage, event: &Value) -> (u64, Value) {
     let event = event.to_string();
     let run = stage
@@ -87,7 +87,7 @@ fn column<'a>(body: &'a Value, key: &str) -> Vec<&'a Value> {
 
 #[tokio::test]
 #[expect(clippy::too_many_lines, reason = "one path, told in its order")]
-async fn a_stage_of_three_targets_of_which_one_refuses() {
+async fn a_stage_with_three_targets_where_one_denies() {
     let clock = Clock::start("many");
     let copy = Copy::of_workspace(ADMIN).with_profiles(&[PAYMENTS, REFUSING]);
     write(&copy, TARGETS);

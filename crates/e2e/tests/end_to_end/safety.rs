@@ -1,4 +1,4 @@
-//! What a deployment changes is seen before it happens, asked about where it broadens access, and can be undone.
+//! Tests that deployments show their changes, confirm broader access, and can be rolled back.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::{
     tools::{base64_sha256, tool},
 };
 
-/// Whether the deployed function passes an external ID.
+/// Returns whether the deployed function sends an external ID.
 async fn external_id(stage: &Stage) -> Option<String> {
     let environment = stage.deployed().await.environment?;
     environment.variables?.remove("EXTERNAL_ID")

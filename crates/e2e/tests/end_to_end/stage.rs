@@ -170,8 +170,8 @@ impl Stage {
             .expect("updated");
     }
 
-    /// What the deployed function fails with.
-    pub(crate) async fn refusal(&self, fault: &str) -> Value {
+    /// Invokes the deployed function and returns its error.
+    pub(crate) async fn failure(&self, fault: &str) -> Value {
         let answer = self
             .lambda()
             .invoke()
@@ -190,7 +190,7 @@ impl Stage {
     }
 }
 
-/// A test's time, told at its end: the figures of the README are made so.
+/// Prints a test's duration at its end.
 pub(crate) struct Clock(&'static str, Instant);
 
 impl Clock {

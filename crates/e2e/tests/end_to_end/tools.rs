@@ -37,7 +37,7 @@ pub(crate) fn tool(name: &str, file: &str) -> String {
     Path::new(folder).join(file).display().to_string()
 }
 
-/// As Lambda tells the hash of a function's code.
+/// Formats a code hash as Lambda does.
 pub(crate) fn base64_sha256(file: &Path) -> String {
     use base64::{Engine, prelude::BASE64_STANDARD};
 
