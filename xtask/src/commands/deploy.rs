@@ -19,7 +19,7 @@ use crate::{
     sys::{console, workspace::Workspace},
 };
 
-/// The caller is asked for first: whoever is in the wrong account learns it before the function is built.
+/// Checks the caller first, because the build takes minutes.
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Deploy) -> Result<()> {
     let environment = super::load(workspace, &flags.stage)?;
     Rendered::of_stage(workspace, &environment, File::Serverless)?;
@@ -31,7 +31,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Deploy) -> Result<()> {
         }
         return Ok(());
     }
-    guard::confirm(&environment, "deploy", &flags.confirmation)?;
+    guard::confirm(&environment, "deploy it", &flags.confirmation)?;
     guard::require_execution_role(workspace, &caller)?;
     let (stack, _) = release::deployed_parts(workspace, &environment, &caller.session)?;
     guard::require_own_stack(&environment, &stack)?;
@@ -61,10 +61,10 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Deploy) -> Result<()> {
     }
 }
 
-/// Deploys what does not run yet, and looks whether it runs then.
+/// Deploys the package unless it runs already, and verifies that it runs afterwards.
 ///
 /// # Errors
-/// The deployment fails, or something else runs after it.
+/// The deployment fails, or something else runs afterwards.
 fn deploy(workspace: &Workspace, caller: &AdminCaller<'_>, package: &Deployable<'_>) -> Result<()> {
     let environment = caller.environment;
     let release = package.release();
@@ -82,7 +82,7 @@ fn deploy(workspace: &Workspace, caller: &AdminCaller<'_>, package: &Deployable<
     Ok(())
 }
 
-/// What a deploy would do.
+/// A deployment, for `--dry-run`.
 #[derive(Debug)]
 struct Plan<'a> {
     caller: &'a AdminCaller<'a>,

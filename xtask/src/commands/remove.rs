@@ -10,7 +10,7 @@ use crate::{
     sys::{console, workspace::Workspace},
 };
 
-/// A stage that is not deployed is as it should be afterwards: that is no failure, but said.
+/// A stage that is not deployed is reported; it is not an error.
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Remove) -> Result<()> {
     let environment = super::load(workspace, &flags.stage)?;
     let caller = guard::require_admin(workspace, &environment)?;
@@ -27,6 +27,6 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Remove) -> Result<()> {
         return Ok(());
     }
     guard::require_own_stack(&environment, &stack)?;
-    guard::confirm(&environment, "remove", &flags.confirmation)?;
+    guard::confirm(&environment, "remove it", &flags.confirmation)?;
     framework.remove()
 }

@@ -1,4 +1,4 @@
-//! Subcommand: return to the deployment before.
+//! Subcommand: roll back to a previous deployment.
 
 use anyhow::{Context, Result, bail};
 use operator_api::{DeployedStack, Part};
@@ -20,7 +20,7 @@ use crate::{
 };
 use environment::Environment;
 
-/// The Framework keeps its last deployments in the deployment bucket, and goes back to one of them by its time.
+/// The Serverless Framework keeps its last deployments in the deployment bucket, by timestamp.
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Rollback) -> Result<()> {
     let environment = super::load(workspace, &flags.stage)?;
     let caller = guard::require_admin(workspace, &environment)?;
@@ -35,10 +35,10 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Rollback) -> Result<()> {
         None => before(&environment, &deployments, current)?,
     };
     console::note(&format!(
-        "back to the deployment of {} ({})",
+        "Rolling back to the deployment of {} ({})",
         chosen.date, chosen.timestamp
     ));
-    guard::confirm(&environment, "roll back", &flags.confirmation)?;
+    guard::confirm(&environment, "roll it back", &flags.confirmation)?;
     let operator = Operator::of_caller(workspace, &caller.session)?;
     let kept = kept::read(&operator, running, &chosen.folder())
         .with_context(|| format!("Failed to read deployment {}", chosen.timestamp))?;
@@ -60,7 +60,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Rollback) -> Result<()> {
     framework.roll_back(chosen)?;
     release.require(workspace, &environment, &caller.session)?;
     console::note(&format!(
-        "Rolled back {}: dist/{} still holds what was rendered last",
+        "Rolled back {}; dist/{} is unchanged",
         environment.function_name(),
         environment.stage
     ));
@@ -100,8 +100,7 @@ fn require_deployed<'a>(
     }
 }
 
-/// The time of the deployment that runs: the function's code lies in its folder of the deployment bucket.
-/// From the key of the code: `serverless/SERVICE/STAGE/1795370405000-2026-11-22T18:00:05.000Z/handler.zip`.
+/// The timestamp of the deployment that runs, from the key of its code: `serverless/SERVICE/STAGE/1795370405000-2026-11-22T18:00:05.000Z/handler.zip`.
 fn timestamp_of_code(template: &Value) -> Option<u64> {
     let resources = template["Resources"].as_object()?;
     resources.values().find_map(|resource| {
@@ -111,7 +110,7 @@ fn timestamp_of_code(template: &Value) -> Option<u64> {
     })
 }
 
-/// The deployment that a person named.
+/// The deployment with this timestamp.
 fn named<'a>(
     environment: &Environment,
     deployments: &'a [Deployment],
@@ -122,7 +121,7 @@ fn named<'a>(
         .find(|deployment| deployment.timestamp == timestamp)
         .ok_or_else(|| {
             InputFault(format!(
-                "There is no deployment {timestamp} of stage `{}`\nhint: there are\n{}",
+                "Deployment {timestamp} of stage `{}` not found\nhint: use one of these:\n{}",
                 environment.stage,
                 list(deployments)
             ))
@@ -130,7 +129,7 @@ fn named<'a>(
         })
 }
 
-/// The newest deployment that is older than the one in effect.
+/// The newest deployment that is older than the current one.
 fn before<'a>(
     environment: &Environment,
     deployments: &'a [Deployment],
@@ -138,8 +137,8 @@ fn before<'a>(
 ) -> Result<&'a Deployment> {
     let Some(current) = current else {
         bail!(
-            "Nothing of stage `{0}` can be seen deployed in {1}: the stack `{2}` is not there or cannot be read\n\
-             hint: `cargo xtask rollback --env {0} --to TIMESTAMP` goes to one of these, if there are any:\n{3}",
+            "The current deployment of stage `{0}` in {1} is unknown: stack `{2}` does not locate its code\n\
+             hint: to roll back to one of these, run `cargo xtask rollback --env {0} --to TIMESTAMP`:\n{3}",
             environment.stage,
             environment.variables.region,
             environment.stack_name(),
@@ -158,15 +157,12 @@ fn before<'a>(
     others.retain(|deployment| deployment.timestamp != current);
     if others.is_empty() {
         bail!(
-            "There is nothing to go back to: the Framework keeps no other deployment of stage `{stage}` than the one in \
-             effect ({current})"
+            "There is no deployment to roll back to: the Serverless Framework keeps only the current one of stage `{stage}` ({current})"
         );
     }
     bail!(
-        "There is nothing to go back to: no deployment that the Framework keeps of stage `{stage}` is dated before the one \
-         in effect ({current})\n\
-         hint: after a rollback, or where a clock went back, `cargo xtask rollback --env {stage} --to TIMESTAMP` goes to \
-         one of the others:\n{}",
+        "There is no deployment to roll back to: stage `{stage}` has none that is older than the current one ({current})\n\
+         hint: to roll back to one of the others, run `cargo xtask rollback --env {stage} --to TIMESTAMP`:\n{}",
         list(&others)
     )
 }
@@ -202,7 +198,10 @@ mod tests {
             assert!(told.contains(part), "{told}");
         }
         let told = before(&dev, &deployments[..1], Some(100)).unwrap_err();
-        assert!(told.to_string().contains("nothing to go back to"), "{told}");
+        assert!(
+            told.to_string().contains("keeps only the current one"),
+            "{told}"
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Who may deploy and remove: a caller in the stage's Admin account, who means this stage.
+//! Checks before a change: the caller's account, the stack's owner, and confirmations.
 
 use anyhow::{Result, bail};
 use contract::{Partition, Region};
@@ -50,10 +50,10 @@ impl<'a> std::ops::Deref for AdminCaller<'a> {
     }
 }
 
-/// As [`caller`], for what is done in the Admin account.
+/// Identifies the caller and requires the stage's Admin account.
 ///
 /// # Errors
-/// As for [`caller`], and the caller is in another account than the stage's Admin account.
+/// As for [`caller`], or the credentials are for another account.
 pub(crate) fn require_admin<'a>(
     workspace: &Workspace,
     environment: &'a Environment,
@@ -63,8 +63,8 @@ pub(crate) fn require_admin<'a>(
     let identity = caller.session.identity();
     if identity.account != *admin {
         bail!(
-            "You are in account {}, and the Admin account of stage `{}` is {admin} ({}): nothing was done\n\
-             hint: use credentials of account {admin}, for example `AWS_PROFILE=… cargo xtask …`",
+            "Your credentials are for account {}, but the Admin account of stage `{}` is {admin} ({}); nothing was changed\n\
+             hint: use credentials for account {admin}, for example `AWS_PROFILE=… cargo xtask …`",
             identity.account,
             environment.stage,
             environment.source
@@ -73,10 +73,10 @@ pub(crate) fn require_admin<'a>(
     Ok(AdminCaller(caller))
 }
 
-/// As [`caller`], for what is done in a Target account; with the file of the role that belongs there.
+/// Identifies the caller and requires a Target account. Also returns the file of that account's role.
 ///
 /// # Errors
-/// As for [`caller`], and no role of the stage belongs into the caller's account.
+/// As for [`caller`], or the stage assumes no role in the caller's account.
 pub(crate) fn require_target<'a>(
     workspace: &Workspace,
     environment: &'a Environment,
@@ -85,8 +85,8 @@ pub(crate) fn require_target<'a>(
     let account = &caller.session.identity().account;
     let Some(file) = rendering::target_role_file(environment, account)? else {
         bail!(
-            "You are in account {account}, in which the function of stage `{}` assumes no role ({}): nothing was done\n\
-             hint: use credentials of a Target account, for example `AWS_PROFILE=… cargo xtask …`",
+            "Your credentials are for account {account}, where stage `{}` assumes no role ({}); nothing was changed\n\
+             hint: use credentials for a Target account, for example `AWS_PROFILE=… cargo xtask …`",
             environment.stage,
             environment.source
         );
@@ -94,17 +94,17 @@ pub(crate) fn require_target<'a>(
     Ok((caller, file))
 }
 
-/// Asks STS in the stage's region who the caller is, in whichever account, and says so beside the stage.
+/// Gets the caller's identity from STS in the stage's region, and prints it with the stage.
 ///
 /// # Errors
-/// STS cannot be asked there, or the caller is in another partition than the region.
+/// STS rejects the request or cannot be reached, or the region is in another partition.
 pub(crate) fn caller<'a>(
     workspace: &Workspace,
     environment: &'a Environment,
 ) -> Result<Caller<'a>> {
     let region = &environment.variables.region;
     let operator = Operator::new(workspace, region)?;
-    let step = Step::begin("Asking STS who you are");
+    let step = Step::begin("Getting your identity from STS");
     let session = operator.open_session()?;
     let identity = session.identity();
     step.done("");
@@ -114,7 +114,7 @@ pub(crate) fn caller<'a>(
     ));
     if let Some((name, other)) = other_region(region, |name| std::env::var(name).ok()) {
         console::note(&format!(
-            "note: {name} says {other}; the stage's own region is used, {region} ({})",
+            "note: {name} is {other}, but the stage's region is used: {region} ({})",
             environment.source
         ));
     }
@@ -125,7 +125,7 @@ pub(crate) fn caller<'a>(
     })
 }
 
-/// Who is called `arn` is in the partition of the stage's region: no role of another one can be assumed.
+/// Requires that `arn` is in the partition of the stage's region: roles cannot be assumed across partitions.
 fn require_partition(environment: &Environment, arn: &str) -> Result<()> {
     let region = &environment.variables.region;
     let wanted = region.partition();
@@ -133,21 +133,21 @@ fn require_partition(environment: &Environment, arn: &str) -> Result<()> {
     match partition {
         Some(partition) if partition == wanted => Ok(()),
         Some(partition) => bail!(
-            "You are in partition {partition}, and region {region} of stage `{}` lies in {wanted}: nothing was done\n\
-             hint: use credentials of partition {wanted}, or set `region` in {}",
+            "Your credentials are for partition {partition}, but region {region} of stage `{}` is in {wanted}; nothing was changed\n\
+             hint: use credentials for partition {wanted}, or set `region` in {}",
             environment.stage,
             environment.source
         ),
         None => bail!(
-            "You are {arn}, an ARN that names no partition that is known, and region {region} of stage `{}` lies in {wanted}: \
-             nothing was done\n\
-             hint: use credentials of partition {wanted}",
+            "Your credentials are for {arn}, whose partition is unknown, but region {region} of stage `{}` is in {wanted}; \
+             nothing was changed\n\
+             hint: use credentials for partition {wanted}",
             environment.stage
         ),
     }
 }
 
-/// The variable by which the caller's environment names another region than the stage's, and that region.
+/// The environment variable that names a region other than the stage's, and that region.
 fn other_region(
     region: &Region,
     lookup: impl Fn(&str) -> Option<String>,
@@ -161,10 +161,10 @@ fn other_region(
         .filter(|(_, other)| other != region.as_str())
 }
 
-/// The role that the function is to run as must be there: without it the deployment would fail halfway. Where it may not be read, that is said, and AWS has the last word.
+/// Requires the execution role: without it, the deployment would fail halfway. An unreadable role is only reported.
 ///
 /// # Errors
-/// There is no such role, or it has another path than the stage says.
+/// The role does not exist, or it has another path.
 pub(crate) fn require_execution_role(
     workspace: &Workspace,
     caller: &AdminCaller<'_>,
@@ -172,9 +172,7 @@ pub(crate) fn require_execution_role(
     let environment = caller.environment;
     let role = environment.execution_role_arn();
     let stage = &environment.stage;
-    let create = format!(
-        "`cargo xtask roles --env {stage} --apply admin` creates it, as the stage describes it"
-    );
+    let create = format!("to create it, run `cargo xtask roles --env {stage} --apply admin`");
     let query = Query {
         roles: vec![role.role.clone()],
         ..Query::default()
@@ -183,29 +181,29 @@ pub(crate) fn require_execution_role(
     match deployed.roles.get(&role.role) {
         Some(Part::Ok(found)) if found.arn == role.to_string() => Ok(()),
         Some(Part::Ok(found)) => bail!(
-            "The function is to run as {role}, and the role of that name is {}: nothing was done\n\
-             hint: write the role's path in `lambda-execution-role` ({})",
+            "Execution role {role} not found; a role with that name has another path: {}; nothing was changed\n\
+             hint: set `lambda-execution-role` to `path/NAME` ({})",
             found.arn,
             environment.source
         ),
-        Some(Part::Absent) => bail!(
-            "The function is to run as {role}, and there is no such role: nothing was done\nhint: {create}"
-        ),
+        Some(Part::Absent) => {
+            bail!("Execution role {role} not found; nothing was changed\nhint: {create}")
+        }
         Some(Part::Unreadable(why)) => {
             console::note(&format!(
-                "note: whether {role} exists cannot be seen ({}); if it does not, {create}",
+                "note: execution role {role} cannot be read ({})\nhint: if it does not exist, {create}",
                 why.code
             ));
             Ok(())
         }
-        None => bail!("The operator does not say whether {role} exists"),
+        None => bail!("The operator did not report whether {role} exists"),
     }
 }
 
-/// A protected stage wants its name typed, or `--yes`. `what` is done to it.
+/// On a protected stage, asks for its name unless `--yes` was passed. `what` is a verb, such as `deploy it`.
 ///
 /// # Errors
-/// It was not confirmed.
+/// The change was not confirmed.
 pub(crate) fn confirm(
     environment: &Environment,
     what: &str,
@@ -217,23 +215,23 @@ pub(crate) fn confirm(
     }
     if !console::is_interactive() {
         return Err(InputFault(format!(
-            "Stage `{stage}` is protected, and nobody can be asked here: nothing was done\nhint: add `--yes` to {what} it"
+            "Stage `{stage}` is protected and there is no terminal to confirm on; nothing was changed\nhint: pass `--yes` to skip the prompt"
         ))
         .into());
     }
     let answer = console::ask(&format!(
-        "Stage `{stage}` is protected. Type its name to {what} it:"
+        "Stage `{stage}` is protected. Type its name to {what}:"
     ))?;
     if answer != stage.as_str() {
-        bail!("`{answer}` is not `{stage}`: nothing was done");
+        bail!("`{answer}` is not `{stage}`; nothing was changed");
     }
     Ok(())
 }
 
-/// On a protected stage, what broadens access is confirmed by itself; and so is what may do so, where that cannot be told.
+/// On a protected stage, asks before access is broadened, or may be.
 ///
 /// # Errors
-/// It was not confirmed.
+/// The change was not confirmed.
 pub(crate) fn confirm_broadening(
     environment: &Environment,
     changes: &Changes,
@@ -243,14 +241,14 @@ pub(crate) fn confirm_broadening(
     let (what, reasons, question) = match (changes.broadens(), changes.unclear()) {
         ([], []) => return Ok(()),
         ([], unclear) => (
-            "Whether this broadens access cannot be told",
+            "This may broaden access",
             unclear,
-            "Go on, although this may broaden access? Type `broaden` to do so:",
+            "This may broaden access. Type `broaden` to continue:",
         ),
         (broadens, _) => (
             "This broadens access",
             broadens,
-            "Broaden access so? Type `broaden` to go on:",
+            "This broadens access. Type `broaden` to continue:",
         ),
     };
     if !environment.variables.protected || allowed {
@@ -258,24 +256,23 @@ pub(crate) fn confirm_broadening(
     }
     if !console::is_interactive() {
         return Err(InputFault(format!(
-            "{what} on the protected stage `{stage}`, and nobody can be asked here: nothing was changed\n- {}\n\
-             hint: add `--allow-broadening` if that is meant",
+            "{what} on protected stage `{stage}`, and there is no terminal to confirm on; nothing was changed\n- {}\n\
+             hint: to allow this, pass `--allow-broadening`",
             reasons.join("\n- ")
         ))
         .into());
     }
     let answer = console::ask(question)?;
     if answer != "broaden" {
-        bail!("`{answer}` is not `broaden`: nothing was changed");
+        bail!("`{answer}` is not `broaden`; nothing was changed");
     }
     Ok(())
 }
 
-/// As [`confirm_broadening`]; and on a terminal, whatever is removed, or broadened on a stage that is not protected, wants
-/// a yes.
+/// Like [`confirm_broadening`]. On a terminal, also asks before something is removed, or broadened on an unprotected stage.
 ///
 /// # Errors
-/// It was not confirmed.
+/// The change was not confirmed.
 pub(crate) fn confirm_changes(
     environment: &Environment,
     changes: &Changes,
@@ -284,28 +281,31 @@ pub(crate) fn confirm_changes(
 ) -> Result<()> {
     confirm_broadening(environment, changes, allowed)?;
     let protected = environment.variables.protected;
-    if confirmation.yes || !console::is_interactive() || !wants_a_yes(protected, allowed, changes) {
+    if confirmation.yes
+        || !console::is_interactive()
+        || !needs_confirmation(protected, allowed, changes)
+    {
         return Ok(());
     }
     let answer = console::ask("Continue? [y/N]")?;
     if !matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes") {
-        bail!("Cancelled: nothing was changed");
+        bail!("Canceled; nothing was changed");
     }
     Ok(())
 }
 
-/// Whether a person is asked for a yes, besides what [`confirm_broadening`] asks.
-fn wants_a_yes(protected: bool, allowed: bool, changes: &Changes) -> bool {
+/// Whether [`confirm_changes`] asks, in addition to [`confirm_broadening`].
+fn needs_confirmation(protected: bool, allowed: bool, changes: &Changes) -> bool {
     let broadens = !changes.broadens().is_empty() || !changes.unclear().is_empty();
     !changes.removes().is_empty() || broadens && !protected && !allowed
 }
 
-/// The stage's stack, if there is one, must be of the stage: the stack of service `a` in stage `b-c` has the name of the
-/// stack of service `a-b` in stage `c`. The Serverless Framework puts the stage into a tag, and service and stage into the
-/// path of the code.
+/// Requires that the stack, if it exists, belongs to the stage: service `a` in stage `b-c` and service `a-b` in stage `c`
+/// have the same stack name. The Serverless Framework tags the stack with the stage, and stores the code under the names of
+/// service and stage.
 ///
 /// # Errors
-/// The stack is of another stage, or was not made by the Serverless Framework.
+/// The stack belongs to another stage, or was not created by the Serverless Framework.
 pub(crate) fn require_own_stack(
     environment: &Environment,
     stack: &Part<DeployedStack>,
@@ -326,7 +326,7 @@ pub(crate) fn require_own_stack(
     };
     bail!(
         "CloudFormation stack `{}` {owner}, not to stage `{stage}` of service `{service}` ({}); nothing was changed\n\
-         hint: set another `service` in {}, or rename the stage",
+         hint: change `service` in {}, or rename the stage",
         environment.stack_name(),
         environment.source,
         environment.source
@@ -341,7 +341,7 @@ mod tests {
     use crate::{inspect, policy::samples};
 
     #[test]
-    fn the_partition_of_who_asks_is_known_and_the_regions() {
+    fn the_caller_must_be_in_the_partition_of_the_region() {
         let text = "admin-account-id: \"111111111111\"\nlambda-execution-role: Runs\n\
                     target-account-id: \"222222222222\"\ns3-read-role: Reads\n";
         let stage = "dev".parse().unwrap();
@@ -354,18 +354,15 @@ mod tests {
         assert_eq!(refused("aws"), None);
         let another = refused("aws-cn").unwrap();
         assert!(
-            another.starts_with("You are in partition aws-cn, and region us-east-1"),
+            another.starts_with("Your credentials are for partition aws-cn, but region us-east-1"),
             "{another}"
         );
         let unknown = refused("aws-mars").unwrap();
-        assert!(
-            unknown.contains("an ARN that names no partition that is known"),
-            "{unknown}"
-        );
+        assert!(unknown.contains("whose partition is unknown"), "{unknown}");
     }
 
     #[test]
-    fn another_region_in_the_environment_is_seen() {
+    fn another_region_in_the_environment_is_reported() {
         let region: Region = "eu-central-1".parse().unwrap();
         let with = |variables: &'static [(&str, &str)]| {
             other_region(&region, |name| {
@@ -399,14 +396,14 @@ mod tests {
             (false, false, of(1, 0, 0), true),
             (false, false, of(0, 1, 0), true),
             (false, true, of(1, 1, 0), false),
-            // What broadens access there is asked about by itself.
+            // `confirm_broadening` has asked already.
             (true, false, of(1, 1, 0), false),
             (false, false, of(0, 0, 1), true),
             (true, false, of(0, 0, 1), true),
             (false, true, of(0, 0, 1), true),
         ] {
             assert_eq!(
-                wants_a_yes(protected, allowed, &changes),
+                needs_confirmation(protected, allowed, &changes),
                 asked,
                 "{changes}"
             );

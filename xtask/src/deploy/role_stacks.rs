@@ -55,7 +55,7 @@ pub(crate) fn role(
         }
     };
     let rendered = Rendered::of_stage(workspace, environment, file)?;
-    guard::confirm(environment, "change the roles of", confirmation)?;
+    guard::confirm(environment, "change its roles", confirmation)?;
     let session = &caller.session;
     let account = &session.identity().account;
     let it = Applied {

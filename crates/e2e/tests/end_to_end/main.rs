@@ -247,7 +247,7 @@ fn the_guard_rejects_another_account_before_the_build() {
             .expect(1);
         let told = refused.stderr();
         assert!(
-            told.contains("You are in account 000000000006"),
+            told.contains("Your credentials are for account 000000000006"),
             "{refused}"
         );
         assert!(

@@ -117,7 +117,7 @@ async fn a_stage_with_three_targets_where_one_denies() {
         elsewhere
             .expect(1)
             .stderr()
-            .contains("You are in account 000000000099"),
+            .contains("Your credentials are for account 000000000099"),
     );
     for (account, name) in [(ADMIN, "admin"), (PAYMENTS, "payments"), (OTHER, "other")] {
         stage.make_buckets(account, [format!("many-{name}")]).await;

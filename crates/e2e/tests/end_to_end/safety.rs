@@ -33,7 +33,7 @@ async fn a_deployment_is_seen_before_it_happens_and_can_be_undone() {
     // Without the execution role nothing is built.
     let refused = xtask(&["deploy", "--yes"]).expect(1);
     let told = refused.stderr();
-    assert!(told.contains("there is no such role"), "{refused}");
+    assert!(told.contains("not found; nothing was changed"), "{refused}");
     assert!(
         told.contains("cargo xtask roles --env safe --apply admin"),
         "{refused}"
@@ -60,7 +60,7 @@ async fn a_deployment_is_seen_before_it_happens_and_can_be_undone() {
         assert!(
             elsewhere
                 .stderr()
-                .contains(&format!("You are in account {other}")),
+                .contains(&format!("Your credentials are for account {other}")),
             "{elsewhere}"
         );
         let first = apply(account, side).ok();
@@ -140,7 +140,7 @@ async fn a_deployment_is_seen_before_it_happens_and_can_be_undone() {
     assert!(
         no_further
             .stderr()
-            .contains("is dated before the one in effect"),
+            .contains("has none that is older than the current one"),
         "{no_further}"
     );
     clock.lap("rolled back");
