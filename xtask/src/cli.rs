@@ -89,7 +89,7 @@ pub(crate) enum Command {
     ///
     /// Example: `cargo xtask render --env dev`
     Render(Render),
-    /// Render a stage's IAM roles; with --apply, deploy one
+    /// Render a stage's IAM roles, or deploy them with --apply
     ///
     /// Writes CloudFormation templates into dist/STAGE/roles: `admin.yml` has the function's execution role, for the Admin
     /// account. `target.yml` has the role that it assumes, for every Target account or as a StackSet. `target-ACCOUNT.yml`
@@ -101,8 +101,8 @@ pub(crate) enum Command {
     /// Draw a stage's trust as a Mermaid diagram
     ///
     /// Shows the accounts, the roles, and which role may assume which under what conditions. GitHub and GitLab render the
-    /// output between "```mermaid" and "```". Targets with the same role and external ID share a box. The diagram shows
-    /// the variables file, not what is deployed.
+    /// output in a code block of the language `mermaid`. Targets with the same role and external ID share a box. The
+    /// diagram shows the variables file, not what is deployed.
     ///
     /// Example: `cargo xtask diagram --env dev`
     Diagram(OneStage),
@@ -484,7 +484,7 @@ mod tests {
             let name = command.get_name();
             let summary = command.get_about().unwrap().to_string();
             assert!(summary.len() <= 60, "{name}: {summary}");
-            assert!(!summary.contains(". ") && !summary.ends_with('.'), "{name}");
+            assert!(!summary.contains("; ") && !summary.ends_with('.'), "{name}");
             let help = command.get_long_about().unwrap().to_string();
             let example = help.lines().last().unwrap();
             assert!(example.starts_with("Example: `"), "{name}: {example}");
