@@ -1,10 +1,10 @@
-//! The id of an AWS account.
+//! The ID of an AWS account.
 
 use std::str::FromStr;
 
 use crate::{InvalidValue, string_type::string_type};
 
-/// An AWS account id: exactly 12 digits, leading zeros included (AWS Account Management reference guide, "View AWS
+/// An AWS account ID: exactly 12 digits, leading zeros included (AWS Account Management reference guide, "View AWS
 /// account identifiers"). A string, never a number: `012345678901` loses its zero as a number.
 ///
 /// ```
@@ -21,7 +21,7 @@ pub struct AccountId(String);
 string_type!(AccountId, pattern: "^[0-9]{12}$");
 
 impl AccountId {
-    /// How many digits an account id has.
+    /// The number of digits in an account ID.
     pub const LENGTH: usize = 12;
 }
 
@@ -29,7 +29,7 @@ impl FromStr for AccountId {
     type Err = InvalidValue;
 
     /// # Errors
-    /// Anything but 12 ASCII digits; the hint says what a mangled id probably was.
+    /// `text` is not 12 ASCII digits. The hint suggests what a mangled ID was.
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         const WHAT: &str = "account id";
         if text.len() == Self::LENGTH && text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -50,7 +50,7 @@ impl FromStr for AccountId {
     }
 }
 
-/// What a mangled account id probably was, as a hint.
+/// A hint that suggests what a mangled account ID was.
 fn probably_meant(text: &str) -> Option<String> {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     let grouped = text
@@ -86,7 +86,7 @@ fn probably_meant(text: &str) -> Option<String> {
     None
 }
 
-/// A number as YAML 1.2 writes octal ones.
+/// Parses an octal number of YAML 1.2.
 fn octal(text: &str) -> Option<u64> {
     u64::from_str_radix(text.strip_prefix("0o")?, 8)
         .ok()

@@ -16,7 +16,7 @@ use crate::{AccountId, InvalidValue, Partition, RoleName};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoleArn {
-    /// The partition: the role's account exists in it alone.
+    /// The partition of the account.
     pub partition: Partition,
     /// The account that owns the role.
     pub account: AccountId,
@@ -38,7 +38,7 @@ impl FromStr for RoleArn {
     type Err = InvalidValue;
 
     /// # Errors
-    /// A text of another form, or a part of it that is not valid by itself.
+    /// The format is another, or a part is invalid.
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let other = || {
             InvalidValue::new(
@@ -60,13 +60,13 @@ impl FromStr for RoleArn {
     }
 }
 
-/// The account that an ARN of any service names in its fifth field.
+/// The account in the fifth field of any service's ARN.
 ///
-/// For the identity that AssumeRole returns, `arn:PARTITION:sts::ACCOUNT:assumed-role/ROLE/SESSION`, it is the account
-/// whose role was assumed.
+/// In the identity that AssumeRole returns, `arn:PARTITION:sts::ACCOUNT:assumed-role/ROLE/SESSION`, it is the account of the
+/// role.
 ///
 /// # Errors
-/// A text that is no ARN, or one without an account.
+/// `arn` is not an ARN or has no account.
 pub fn account_of_arn(arn: &str) -> Result<AccountId, InvalidValue> {
     let fields: Vec<&str> = arn.splitn(6, ':').collect();
     match fields[..] {
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_role_arn_goes_there_and_back() {
+    fn a_role_arn_round_trips() {
         for text in [
             "arn:aws:iam::222222222222:role/MyS3ReadRole",
             "arn:aws-us-gov:iam::000000000001:role/a/b/C",
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_role_arn_is_rejected() {
+    fn other_arns_are_rejected() {
         for text in [
             "",
             "MyS3ReadRole",

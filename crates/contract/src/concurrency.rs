@@ -1,4 +1,4 @@
-//! How many accounts are listed at a time.
+//! The number of accounts to list at a time.
 
 use std::{fmt, str::FromStr};
 
@@ -6,10 +6,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::InvalidValue;
 
-/// How many accounts are listed at a time: 1 to 256, by default 64.
+/// The number of accounts to list at a time: 1 to 256, by default 64.
 ///
-/// Each has one request under way, so this is also the number of connections. Above 256 hyper races the opening of
-/// connections, and a call gets slower again.
+/// Each account has one request in flight, so this is also the number of connections. Above 256, hyper opens connections
+/// that compete with each other, and an invocation becomes slower.
 ///
 /// ```
 /// use contract::Concurrency;
@@ -22,19 +22,19 @@ use crate::InvalidValue;
 pub struct Concurrency(u16);
 
 impl Concurrency {
-    /// The least.
-    pub const LEAST: u16 = 1;
-    /// The most.
-    pub const MOST: u16 = 256;
+    /// The minimum.
+    pub const MIN: u16 = 1;
+    /// The maximum.
+    pub const MAX: u16 = 256;
 
     /// A number of accounts.
     ///
     /// # Errors
-    /// A number outside of 1 to 256.
+    /// `number` is not in 1 to 256.
     pub fn new(number: u64) -> Result<Self, InvalidValue> {
         u16::try_from(number)
             .ok()
-            .filter(|number| (Self::LEAST..=Self::MOST).contains(number))
+            .filter(|number| (Self::MIN..=Self::MAX).contains(number))
             .map(Self)
             .ok_or_else(|| Self::invalid(&number.to_string()))
     }
@@ -45,7 +45,7 @@ impl Concurrency {
     }
 
     fn invalid(value: &str) -> InvalidValue {
-        let problem = format!("is no number from {} to {}", Self::LEAST, Self::MOST);
+        let problem = format!("is no number from {} to {}", Self::MIN, Self::MAX);
         InvalidValue::new("concurrency", value, problem)
     }
 }
@@ -66,7 +66,7 @@ impl FromStr for Concurrency {
     type Err = InvalidValue;
 
     /// # Errors
-    /// Anything but a number from 1 to 256.
+    /// `text` is not a number from 1 to 256.
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         text.parse()
             .map_err(|_| Self::invalid(text))
@@ -97,7 +97,7 @@ impl schemars::JsonSchema for Concurrency {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "integer", "minimum": Self::LEAST, "maximum": Self::MOST })
+        schemars::json_schema!({ "type": "integer", "minimum": Self::MIN, "maximum": Self::MAX })
     }
 }
 

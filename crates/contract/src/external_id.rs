@@ -10,8 +10,8 @@ use crate::{
 
 /// An external ID: 2 to 1,224 of `[\w+=,.@:\/-]` (STS API reference, `AssumeRole`).
 ///
-/// It is **not a secret** (IAM user guide, "Access to AWS accounts owned by third parties"): it tells a deputy's
-/// customers apart, and may be shown.
+/// It is **not a secret** (IAM user guide, "Access to AWS accounts owned by third parties"). It distinguishes the customers
+/// of a third party, and may be shown.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ExternalId(String);
 
@@ -21,7 +21,7 @@ impl FromStr for ExternalId {
     type Err = InvalidValue;
 
     /// # Errors
-    /// Another length or character.
+    /// The length or a character is not allowed.
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let allowed = |character| is_name_character(character) || matches!(character, ':' | '/');
         check_length(text, 2, 1224)

@@ -4,19 +4,18 @@ use std::{collections::BTreeSet, str::FromStr};
 
 use crate::{AccountId, ExternalId, InvalidValue, RoleName, Target, string_type::string_type};
 
-/// The accounts of an organization: all of them, or those of some organizational units, whatever they are when the
-/// function is called.
+/// The accounts of an organization or of some of its organizational units, at the time of an invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Organization {
-    /// The Admin account: where it is one of the accounts, it is listed with the function's own credentials.
+    /// The Admin account. If it is one of the accounts, it is listed with the function's own credentials.
     pub admin: AccountId,
-    /// Which accounts.
+    /// The part of the organization to list.
     pub units: Units,
-    /// The accounts that are left out, whatever else says that they are in.
+    /// The accounts to leave out. Takes precedence over `units`.
     pub exclude: BTreeSet<AccountId>,
     /// The role to assume in each.
     pub role: RoleName,
-    /// The external ID that their trust policies ask for, if they do.
+    /// The external ID that the trust policies require, if any.
     pub external_id: Option<ExternalId>,
 }
 
@@ -25,12 +24,12 @@ pub struct Organization {
 pub enum Units {
     /// All of it.
     All,
-    /// These organizational units with all that are nested in them, and no unit twice.
+    /// These organizational units and those nested in them.
     Some(BTreeSet<UnitId>),
 }
 
 impl Organization {
-    /// How to list `account`, or `None` where it is excluded.
+    /// The target for `account`, or `None` if it is excluded.
     pub fn target(&self, account: AccountId) -> Option<Target> {
         if self.exclude.contains(&account) {
             return None;
@@ -41,7 +40,7 @@ impl Organization {
         Some(self.role_in(&account))
     }
 
-    /// The role of the organization's accounts in `account`, whether or not it is one of them.
+    /// The target for `account` with the organization's role, even if it is not a member.
     pub fn role_in(&self, account: &AccountId) -> Target {
         let target = Target::by_role(account.clone(), self.role.clone());
         match &self.external_id {
@@ -51,7 +50,7 @@ impl Organization {
     }
 }
 
-/// The id of an organizational unit: `ou-`, 4 to 32 letters and digits, `-`, 8 to 32 letters and digits, all in lower
+/// The ID of an organizational unit: `ou-`, 4 to 32 letters and digits, `-`, 8 to 32 letters and digits, all in lower
 /// case (AWS Organizations API reference, `OrganizationalUnit`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnitId(String);
@@ -62,7 +61,7 @@ impl FromStr for UnitId {
     type Err = InvalidValue;
 
     /// # Errors
-    /// Another form.
+    /// The format is another.
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let is_unit = text
             .strip_prefix("ou-")
@@ -85,7 +84,7 @@ impl FromStr for UnitId {
     }
 }
 
-/// The id of an organization: `o-` and 10 to 32 letters and digits in lower case (AWS Organizations API reference,
+/// The ID of an organization: `o-` and 10 to 32 letters and digits in lower case (AWS Organizations API reference,
 /// `Organization`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OrganizationId(String);
@@ -96,7 +95,7 @@ impl FromStr for OrganizationId {
     type Err = InvalidValue;
 
     /// # Errors
-    /// Another form.
+    /// The format is another.
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         if text.strip_prefix("o-").is_some_and(|id| is_word(id, 10)) {
             return Ok(Self(text.to_owned()));
@@ -110,9 +109,9 @@ impl FromStr for OrganizationId {
     }
 }
 
-/// `shortest` to 32 digits and letters in lower case.
-fn is_word(text: &str, shortest: usize) -> bool {
-    (shortest..=32).contains(&text.len())
+/// Returns true if `text` has `min` to 32 digits and lower-case letters.
+fn is_word(text: &str, min: usize) -> bool {
+    (min..=32).contains(&text.len())
         && text
             .bytes()
             .all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())

@@ -1,4 +1,4 @@
-//! Regions and the partitions they lie in.
+//! Regions and their partitions.
 
 use std::{fmt, str::FromStr};
 
@@ -6,15 +6,15 @@ use crate::{InvalidValue, string_type::string_type};
 
 /// The name of an AWS region, such as `eu-central-1`.
 ///
-/// Checked against the forms that the SDKs' `partitions.json` (botocore 1.43, `regionRegex`) gives each partition, not
-/// against a list, so that a deployed function needs no new release for a new region. A variables file is held against
-/// [`Region::KNOWN`] as well.
+/// Validated by the patterns of the partitions in the SDKs' `partitions.json` (botocore 1.43, `regionRegex`) and not by a
+/// list, so that a deployed function needs no new release for a new region. A variables file is also compared with
+/// [`Region::KNOWN`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Region(String);
 
 string_type!(Region, pattern: r"^(us|eu|ap|sa|ca|me|af|il|mx|cn|eusc)(-(gov|iso|isob|isoe|isof|de))?-[a-z]+-[0-9]{1,2}$");
 
-/// A partition: a group of regions with accounts, IAM and ARNs of its own (AWS General Reference, "Amazon Resource
+/// A partition: a group of regions with its own accounts, IAM and ARNs (AWS General Reference, "Amazon Resource
 /// Names").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Partition {
@@ -37,8 +37,8 @@ pub enum Partition {
 }
 
 impl Partition {
-    /// Each partition with its name in ARNs and the beginnings of its regions' names. The commercial one has no entry
-    /// of beginnings: it is what remains.
+    /// Each partition with its name in ARNs and the prefixes of its regions' names. The commercial partition is last, because
+    /// its prefixes also match other regions.
     const ALL: [(Self, &'static str, &'static [&'static str]); 8] = [
         (Self::AwsCn, "aws-cn", &["cn-"]),
         (Self::AwsUsGov, "aws-us-gov", &["us-gov-"]),
@@ -64,12 +64,12 @@ impl Partition {
             .map_or("aws", |(_, name, _)| name)
     }
 
-    /// The partition, and what of the region's name follows the beginning that tells it.
+    /// The partition of a region, and the rest of its name after the prefix.
     fn of_region(region: &str) -> Option<(Self, &str)> {
-        Self::ALL.iter().find_map(|(partition, _, beginnings)| {
-            beginnings
+        Self::ALL.iter().find_map(|(partition, _, prefixes)| {
+            prefixes
                 .iter()
-                .find_map(|beginning| Some((*partition, region.strip_prefix(beginning)?)))
+                .find_map(|prefix| Some((*partition, region.strip_prefix(prefix)?)))
         })
     }
 }
@@ -84,7 +84,7 @@ impl FromStr for Partition {
     type Err = InvalidValue;
 
     /// # Errors
-    /// A name that is none of the eight partitions'.
+    /// `text` is not the name of a partition.
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         Self::ALL
             .iter()
@@ -95,8 +95,8 @@ impl FromStr for Partition {
 }
 
 impl Region {
-    /// The regions of all partitions (botocore 1.44.5, `partitions.json`), to recognise a misspelt one by. Others may be
-    /// newer than this list.
+    /// The regions of all partitions (botocore 1.44.5, `partitions.json`), to detect typing errors. A newer region may be
+    /// missing.
     pub const KNOWN: [&'static str; 48] = [
         "us-east-1",
         "us-east-2",
@@ -154,7 +154,7 @@ impl Region {
         Self("us-east-1".to_owned())
     }
 
-    /// The partition the region lies in.
+    /// The partition of the region.
     pub fn partition(&self) -> Partition {
         Partition::of_region(&self.0).map_or(Partition::Aws, |(partition, _)| partition)
     }
@@ -164,7 +164,7 @@ impl FromStr for Region {
     type Err = InvalidValue;
 
     /// # Errors
-    /// A text that has the form of no partition's regions.
+    /// `text` matches the pattern of no partition.
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let well_formed = Partition::of_region(text)
             .and_then(|(_, rest)| rest.split_once('-'))
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_region_is_rejected() {
+    fn other_names_are_rejected() {
         for text in [
             "",
             "us-east",

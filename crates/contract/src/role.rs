@@ -8,13 +8,13 @@ use crate::{
     string_type::string_type,
 };
 
-/// The name of an IAM role, with the path it lies in: `NAME` or `path/NAME`.
+/// The name of an IAM role with its path: `NAME` or `path/NAME`.
 ///
 /// The name has 1 to 64 of `[\w+=,.@-]` and is case-sensitive when the role is assumed; the path, with its slashes,
-/// has up to 512 characters (IAM API reference, `CreateRole`). IAM allows nearly every ASCII character in a path; here
-/// it is limited to a name's characters, as `*`, `?` and `${` have a meaning of their own in policies.
+/// has up to 512 characters (IAM API reference, `CreateRole`). IAM allows nearly every ASCII character in a path.
+/// Here a path has the same characters as a name, because `*`, `?` and `${` have a special meaning in policies.
 ///
-/// An ARN is refused: the partition and the account come from the stage.
+/// ARNs are rejected, because the partition and the account come from the stage.
 ///
 /// ```
 /// use contract::RoleName;
@@ -29,14 +29,14 @@ pub struct RoleName(String);
 string_type!(RoleName, pattern: r"^([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,64}$");
 
 impl RoleName {
-    /// The name alone, without the path.
+    /// The name without the path.
     pub fn name(&self) -> &str {
         self.0
             .rsplit_once('/')
             .map_or(self.0.as_str(), |(_, name)| name)
     }
 
-    /// The path as IAM writes it: `/`, or `/…/`.
+    /// The path in IAM's format: `/` or `/…/`.
     pub fn path(&self) -> String {
         self.0
             .rsplit_once('/')
@@ -48,7 +48,8 @@ impl FromStr for RoleName {
     type Err = InvalidValue;
 
     /// # Errors
-    /// An ARN, another character, a name of other than 1 to 64 characters, a path over 512 or with an empty part.
+    /// `text` is an ARN, has a character that is not allowed, a name that does not have 1 to 64 characters, or a path with more
+    /// than 512 characters or with an empty part.
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         const WHAT: &str = "role";
         let error = |problem: String| InvalidValue::new(WHAT, text, problem);
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_iam_refuses_is_rejected() {
+    fn names_that_iam_rejects_are_rejected() {
         let long = "x".repeat(65);
         let deep = format!("{}/Name", "x".repeat(511));
         for text in [

@@ -8,7 +8,7 @@ use crate::{
     string_type::string_type,
 };
 
-/// The name of a role session, which CloudTrail in the target account shows: 2 to 64 of `[\w+=,.@-]` (STS API
+/// The name of a role session, which CloudTrail records in the Target account: 2 to 64 of `[\w+=,.@-]` (STS API
 /// reference, `AssumeRole`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionName(String);
@@ -16,7 +16,7 @@ pub struct SessionName(String);
 string_type!(SessionName, pattern: r"^[A-Za-z0-9_+=,.@-]{2,64}$");
 
 impl SessionName {
-    /// `list-s3-buckets`, the session name of the function.
+    /// The session name of the function: `list-s3-buckets`.
     #[must_use]
     pub fn list_s3_buckets() -> Self {
         Self("list-s3-buckets".to_owned())
@@ -27,7 +27,7 @@ impl FromStr for SessionName {
     type Err = InvalidValue;
 
     /// # Errors
-    /// Another length or character.
+    /// The length or a character is not allowed.
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         check_length(text, 2, 64)
             .and_then(|()| check_characters(text, is_name_character, NAME_CHARACTERS))

@@ -8,7 +8,7 @@ use crate::{InvalidValue, string_type::string_type};
 /// letter.
 ///
 /// It becomes part of the CloudFormation stack's name, which allows no other characters (CloudFormation API reference,
-/// `CreateStack`), and of a folder's. The length leaves room for the service in a function's name (64 characters).
+/// `CreateStack`), and of a directory's name. The length leaves room for the service in a function's name (64 characters).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stage(String);
 
@@ -18,7 +18,7 @@ impl FromStr for Stage {
     type Err = InvalidValue;
 
     /// # Errors
-    /// Another length or character, or another start than a letter.
+    /// The length or a character is not allowed, or the first character is not a letter.
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let starts_well = text.starts_with(|first: char| first.is_ascii_alphabetic());
         let continues_well = text

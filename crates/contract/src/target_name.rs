@@ -1,25 +1,25 @@
-//! The name that a person gives a target.
+//! The display name of a target.
 
 use std::str::FromStr;
 
 use crate::{InvalidValue, invalid::check_length, string_type::string_type};
 
-/// The name that a person gives a target, for answers and logs; AWS never sees it.
+/// The display name of a target in responses and logs. It is not sent to AWS.
 ///
-/// 1 to 128 letters and digits of any script, spaces (none at either end) and ASCII punctuation, but no quotes,
-/// backslashes and braces: so it can stand in a log line, in JSON and in a template, and means nothing there. Neither
-/// line breaks nor invisible characters, by which a log could be made to show what it does not hold.
+/// It has 1 to 128 letters and digits of any script, spaces (not at the ends) and ASCII punctuation. Quotes, backslashes
+/// and braces are not allowed, so that it has no special meaning in logs, JSON and templates. Line breaks and invisible
+/// characters are not allowed, because they could forge log lines.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TargetName(String);
 
-// An editor is told less than `from_str` knows: regular expressions differ in how they name a script's letters.
+// Less strict than `from_str`: regular expression dialects differ in how they match letters of any script.
 string_type!(TargetName, pattern: "^[^\\u0000-\\u0020\\u007f-\\u00a0\"'`{}\\\\]([^\\u0000-\\u001f\\u007f-\\u00a0\"'`{}\\\\]{0,126}[^\\u0000-\\u0020\\u007f-\\u00a0\"'`{}\\\\])?$");
 
 impl FromStr for TargetName {
     type Err = InvalidValue;
 
     /// # Errors
-    /// Another length or character, or a space at either end.
+    /// The length or a character is not allowed, or there is a space at an end.
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         check_length(text, 1, 128)
             .and_then(|()| match text.chars().find(|&c| !is_allowed(c)) {
@@ -36,8 +36,8 @@ impl FromStr for TargetName {
 }
 
 impl TargetName {
-    /// The name that comes nearest to one that somebody else has given: with spaces for what may not be in it, and cut to
-    /// its length. `None` where nothing is left.
+    /// Converts any text to a name: replaces characters that are not allowed with spaces, and cuts it to the maximum length.
+    /// `None` if nothing remains.
     pub fn nearest(text: &str) -> Option<Self> {
         let allowed = |character| {
             if is_allowed(character) {
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_person_may_write() {
+    fn allowed_names() {
         for text in [
             "a",
             "Payments (prod), eu-central-1",
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_mean_something_elsewhere_is_rejected() {
+    fn special_characters_are_rejected() {
         for text in [
             "",
             " a",

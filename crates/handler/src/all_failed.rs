@@ -1,20 +1,24 @@
-//! That no account could be listed, and why.
+//! The error of an invocation that could list no account.
 
 use std::{collections::BTreeMap, fmt};
 
 use contract::Target;
 use cross_account::{AccountOutcome, Failure, Outcome};
 
-/// How many causes are told, and of each how many accounts.
-const MOST_CAUSES: usize = 8;
-const MOST_ACCOUNTS: usize = 5;
+/// The maximum number of causes in the message.
+const MAX_CAUSES: usize = 8;
+/// The maximum number of accounts for each cause.
+const MAX_ACCOUNTS: usize = 5;
 
-/// Every account of a call failed; some may have given buckets before they did, which are told of and not listed. Displays as the causes, the most frequent first, each with one of its failures.
+/// Every account of an invocation failed.
+///
+/// Displays as the causes, the most frequent first, each with one of its failures. Accounts that failed after their first
+/// page are counted, but their buckets are not listed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) struct AllTargetsFailed(Vec<Failure>);
 
 impl AllTargetsFailed {
-    /// Of accounts that all failed, at least one.
+    /// Collects the failures of `accounts`, of which there is at least one and all failed.
     pub(crate) fn of<'a>(accounts: impl Iterator<Item = (&'a Target, &'a AccountOutcome)>) -> Self {
         let failure = |(_, answer): (_, &AccountOutcome)| match &answer.outcome {
             Outcome::Failed(failure) => Some(failure.clone()),
@@ -23,7 +27,7 @@ impl AllTargetsFailed {
         Self(accounts.filter_map(failure).collect())
     }
 
-    /// The failures by phase and code, the largest group first, then in the order of the accounts.
+    /// Groups the failures by phase and code, the largest group first. Each group keeps the order of the accounts.
     fn groups(&self) -> Vec<Vec<&Failure>> {
         let mut groups = BTreeMap::<_, Vec<&Failure>>::new();
         for failure in &self.0 {
@@ -39,24 +43,24 @@ impl AllTargetsFailed {
 impl fmt::Display for AllTargetsFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.len() {
-            1 => f.write_str("Failed to list the one account of this call")?,
+            1 => f.write_str("Failed to list the only account of this invocation")?,
             count => write!(f, "Failed to list any of {count} accounts")?,
         }
         let partial = self.0.iter().filter(|one| !one.partial().is_empty());
         match partial.count() {
             0 => {}
-            count => write!(f, " ({count} failed half-way)")?,
+            count => write!(f, " ({count} failed after the first page)")?,
         }
         f.write_str(":")?;
         let groups = self.groups();
-        for group in groups.iter().take(MOST_CAUSES) {
+        for group in groups.iter().take(MAX_CAUSES) {
             let Some(first) = group.first() else { continue };
             let accounts: Vec<&str> = group
                 .iter()
-                .take(MOST_ACCOUNTS)
+                .take(MAX_ACCOUNTS)
                 .map(|failure| failure.account().as_str())
                 .collect();
-            let more = match group.len().saturating_sub(MOST_ACCOUNTS) {
+            let more = match group.len().saturating_sub(MAX_ACCOUNTS) {
                 0 => String::new(),
                 more => format!(" and {more} more"),
             };
@@ -71,14 +75,14 @@ impl fmt::Display for AllTargetsFailed {
                 write!(f, "\nhint: {hint}")?;
             }
         }
-        match groups.len().saturating_sub(MOST_CAUSES) {
+        match groups.len().saturating_sub(MAX_CAUSES) {
             0 => Ok(()),
-            more => write!(f, "\n- and {more} causes more, which the log tells"),
+            more => write!(f, "\n- and {more} more causes; the log lists them"),
         }
     }
 }
 
-/// AWS's code, or the kind where AWS gave none.
+/// AWS's error code or, if there is none, the failure kind.
 fn code(failure: &Failure) -> &str {
     failure.code().unwrap_or(failure.kind().as_str())
 }
@@ -124,7 +128,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_came_half_way_is_told_of() {
+    async fn failures_after_the_first_page_are_counted() {
         let half = Account::new()
             .buckets(30)
             .page_cap(20)
@@ -132,7 +136,7 @@ mod tests {
             .always_on_list(Fault::Denied);
         let message = all_failed([half]).await;
         assert!(
-            message.starts_with("Failed to list the one account of this call (1 failed half-way):\n- list: AccessDenied (000000000000): "),
+            message.starts_with("Failed to list the only account of this invocation (1 failed after the first page):\n- list: AccessDenied (000000000000): "),
             "{message}"
         );
     }

@@ -17,15 +17,15 @@ pub(crate) fn allowance(deadline: SystemTime, now: SystemTime) -> Duration {
     left.saturating_sub(MARGIN.min(left / 10))
 }
 
-/// When the accounts of a call must have been listed that answers for many before `deadline`.
+/// When listing must end so that the response for many accounts is sent before `deadline`.
 ///
-/// A second before, or a tenth of the time left where that is less: an answer of thousands of accounts or 6 MB takes a
-/// function with 128 MB, which has a fourteenth of a processor (Lambda developer guide, "Configure Lambda function
-/// memory"), some hundred milliseconds to make.
-pub(crate) fn before_answering(deadline: Instant, now: Instant) -> Instant {
-    const LONGEST: Duration = Duration::from_secs(1);
+/// It is a second earlier, or a tenth of the remaining time if that is less. A function with 128 MB has a fourteenth of a
+/// processor (Lambda developer guide, "Configure Lambda function memory") and takes some hundred milliseconds to serialize
+/// a response of thousands of accounts or 6 MB.
+pub(crate) fn before_response(deadline: Instant, now: Instant) -> Instant {
+    const MAX_MARGIN: Duration = Duration::from_secs(1);
     let left = deadline.saturating_duration_since(now);
-    now + left.saturating_sub(LONGEST.min(left / 10))
+    now + left.saturating_sub(MAX_MARGIN.min(left / 10))
 }
 
 #[cfg(test)]
@@ -33,11 +33,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_for_many_is_made_before_the_call_ends() {
+    fn the_response_for_many_accounts_is_ready_before_the_deadline() {
         let now = Instant::now();
         for (left, listed) in [(60_000, 59_000), (5_000, 4_500), (0, 0)] {
             assert_eq!(
-                before_answering(now + Duration::from_millis(left), now),
+                before_response(now + Duration::from_millis(left), now),
                 now + Duration::from_millis(listed),
                 "{left}"
             );
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_ends_before_lambda_ends_it() {
+    fn an_invocation_ends_before_lambda_ends_it() {
         let now = SystemTime::now();
         for (left, allowed) in [(60_000, 59_500), (5_000, 4_500), (1_000, 900), (0, 0)] {
             let deadline = now + Duration::from_millis(left);

@@ -1,32 +1,32 @@
-//! Why an invocation failed: a stable `errorType`, and a message for a person.
+//! The error of an invocation: a stable `errorType` and a message.
 
 use cross_account::Failure;
 use lambda_runtime::Diagnostic;
 
 use crate::{all_failed::AllTargetsFailed, event::InvalidEvent, panics::Panic, response::TooLarge};
 
-/// Why an invocation failed. Neither `Display` nor `Debug` shows a secret.
+/// The error of an invocation. Neither `Display` nor `Debug` shows a secret.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InvocationError {
-    /// The event says something that cannot be.
+    /// The event is invalid.
     #[error(transparent)]
     InvalidEvent(#[from] InvalidEvent),
-    /// The account could not be listed, or it could not be found out which accounts to list.
+    /// Listing the account failed, or looking up the accounts to list.
     #[error("{0}")]
     Listing(#[from] Failure),
-    /// None of the accounts could be listed.
+    /// Listing failed for every account.
     #[error(transparent)]
     AllTargetsFailed(#[from] AllTargetsFailed),
-    /// It could, but Lambda would not carry the answer.
+    /// The response is too large for Lambda.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
-    /// A fault of this program.
+    /// A bug in the function.
     #[error(transparent)]
     Panic(#[from] Panic),
 }
 
 impl InvocationError {
-    /// The name by which programs tell failures apart: it does not change between releases.
+    /// The name of the error for programs. It does not change between releases.
     pub(crate) fn error_type(&self) -> &'static str {
         match self {
             Self::InvalidEvent(_) => "InvalidEvent",
@@ -37,7 +37,7 @@ impl InvocationError {
         }
     }
 
-    /// The core's failure, where it is one.
+    /// The failure of the core crate, if it is one.
     pub(crate) fn as_failure(&self) -> Option<&Failure> {
         match self {
             Self::Listing(failure) => Some(failure),

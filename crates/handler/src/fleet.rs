@@ -1,4 +1,4 @@
-//! The form of a stage that has many accounts: each is listed, and the answer tells what became of it.
+//! Handles the invocations of a stage with many accounts. The response has an entry for each account.
 
 use contract::{AccountId, Accounts, Concurrency, Target, TargetsFile};
 use cross_account::{AccountOutcome, Clients, FailureKind, FanOutOptions, Outcome};
@@ -15,28 +15,28 @@ use crate::{
     selection::{AccountSource, select},
 };
 
-/// The accounts of a stage that has many.
+/// Lists the accounts of a stage with many.
 #[derive(Debug)]
 pub(crate) struct FleetHandler {
     concurrency: Concurrency,
     accounts: Accounts,
-    /// How many bytes of memory pages may take.
+    /// The memory in bytes for pages in flight.
     memory: usize,
 }
 
-/// What is known of an invocation.
+/// The context of an invocation.
 #[derive(Debug)]
 pub(crate) struct Invocation<'a> {
     /// The function's name.
     pub(crate) function: &'a str,
-    /// The account that the function is deployed in, where that is known: its own credentials are of it.
+    /// The account that the function is deployed in and its own credentials belong to, if known.
     pub(crate) account: Option<AccountId>,
-    /// When the call must have ended.
+    /// When the invocation must have ended.
     pub(crate) deadline: Instant,
 }
 
 impl FleetHandler {
-    /// Those of `file`, whose pages may take `memory` bytes.
+    /// Creates the handler for the accounts of `file`; pages in flight may take `memory` bytes.
     pub(crate) fn new(file: TargetsFile, memory: usize) -> Self {
         Self {
             concurrency: file.concurrency(),
@@ -45,12 +45,12 @@ impl FleetHandler {
         }
     }
 
-    /// Lists the accounts that `request` asks for, as many as its deadline and the size of the answer allow.
+    /// Lists the accounts of `request`, as many as the deadline and the size of the response allow.
     ///
     /// # Errors
-    /// The request asks for what is not there; the organization cannot be walked, or that left no time; STS throttled the
-    /// caller to the end of the call; or no account could be listed, unless the call goes on with an earlier one: the
-    /// chain of results then tells of each account, once.
+    /// The request names an unknown account; reading the organization failed or took all the time; STS throttled the caller
+    /// until the deadline; or no account could be listed. The last is not an error if the invocation continues another one,
+    /// so that the responses together have one entry per account.
     pub(crate) async fn call(
         &self,
         invocation: Invocation<'_>,
@@ -59,7 +59,7 @@ impl FleetHandler {
         metrics: &mut Metrics,
     ) -> Result<Report, InvocationError> {
         let started = Instant::now();
-        let deadline = deadline::before_answering(invocation.deadline, started);
+        let deadline = deadline::before_response(invocation.deadline, started);
         let (all, source) = match &self.accounts {
             Accounts::Targets(targets) => (targets.clone(), AccountSource::List),
             Accounts::Organization(organization) => (
@@ -122,7 +122,7 @@ fn metrics_of(report: &Report) -> Metrics {
     metrics
 }
 
-/// A line for each account that failed, and one for the call.
+/// Logs a line for each failed account, and one for the invocation.
 fn log(report: &Report, started: Instant) {
     for (target, answer) in report.accounts() {
         if let Outcome::Failed(failure) = &answer.outcome {

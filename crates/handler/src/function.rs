@@ -161,7 +161,7 @@ impl Function {
             &self.clients,
             target,
             prefix,
-            response::LONGEST,
+            response::MAX_BYTES,
             Some(deadline),
         )
         .await?;

@@ -1,11 +1,11 @@
-//! The log: one line an event, JSON unless `AWS_LAMBDA_LOG_FORMAT` says `Text`, on standard output.
+//! Writes the log to standard output: one line per event, as JSON unless `AWS_LAMBDA_LOG_FORMAT` is `Text`.
 //!
-//! A line has `timestamp` (RFC 3339) and `level`, by which Lambda files and filters it (Lambda developer guide,
-//! "Log-level filtering"; without a valid timestamp it files every line as INFO), then `message`, what was said besides,
-//! and the `requestId` of the invocation, all at the top: CloudWatch Logs Insights finds them without a path.
+//! A line has `timestamp` (RFC 3339) and `level`, by which Lambda filters it (Lambda developer guide, "Log-level
+//! filtering"; without a valid timestamp, every line counts as INFO), then `message`, other fields and the `requestId` of the
+//! invocation. All are at the top level, so that CloudWatch Logs Insights finds them without a path.
 //!
-//! Written here rather than with tracing-subscriber's own formatter, which puts the request id into a nested `span` and
-//! would need a crate for the time.
+//! The formatter of tracing-subscriber is not used, because it puts the request ID into a nested `span` and needs a crate
+//! for the time.
 
 use std::{
     fmt, io, mem,
@@ -38,7 +38,7 @@ use tracing_subscriber::{
 
 use crate::panics;
 
-/// Starts the log. What is wrong with `LOG_LEVEL` is for the configuration to tell: until then the default serves.
+/// Starts the log. With an invalid `LOG_LEVEL`, which the configuration reports, it uses the default.
 pub(crate) fn start(lookup: impl Fn(&str) -> Option<String>) {
     let format = match lookup("AWS_LAMBDA_LOG_FORMAT") {
         Some(format) if format.eq_ignore_ascii_case("text") => Format::Text,
@@ -51,10 +51,10 @@ pub(crate) fn start(lookup: impl Fn(&str) -> Option<String>) {
     panics::log_panics();
 }
 
-/// Writes a line, its end included, whatever the level. Nothing else writes to standard output.
+/// Writes a line, including its newline, at any log level. Nothing else writes to standard output.
 ///
-/// A line that nobody makes room for is lost, and how many were is logged when there is room again: a full pipe must not
-/// hold a call past its deadline.
+/// If the pipe stays full, the line is lost, so that it does not delay an invocation past its deadline. The number of lost
+/// lines is logged as soon as there is room.
 pub(crate) fn write(line: &[u8]) {
     let lost = {
         let mut output = OUTPUT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -67,12 +67,12 @@ pub(crate) fn write(line: &[u8]) {
     if lost > 0 {
         tracing::warn!(
             lines = lost,
-            "lines of the log were lost: standard output was full"
+            "log lines were lost because standard output was full"
         );
     }
 }
 
-/// Lets the lines of a call wait for room as long as those of the one before.
+/// Resets the time that log lines may wait for room.
 pub(crate) fn start_invocation() {
     let mut output = OUTPUT.lock().unwrap_or_else(PoisonError::into_inner);
     output.waited = Duration::ZERO;
@@ -81,21 +81,20 @@ pub(crate) fn start_invocation() {
 static OUTPUT: Mutex<Output> = Mutex::new(Output::new());
 
 struct Output {
-    /// How long the lines of this call have waited for room.
+    /// How long the lines of this invocation have waited for room.
     waited: Duration,
-    /// How many lines were lost since the last that was not.
+    /// The number of lines lost since the last written one.
     lost: u64,
-    /// Whether the last line broke off.
+    /// Set if the last line was written only in part.
     torn: bool,
 }
 
 impl Output {
-    /// How long the lines of a call may wait for room in all: whoever reads them makes some within microseconds, and a
-    /// call keeps at least twice as much for its end ([`deadline`](crate::deadline)), with Lambda's shortest timeout of a
-    /// second.
-    const LONGEST: Duration = Duration::from_millis(50);
-    /// A pipe with any room has room for as many bytes at once (`pipe(7)`, `PIPE_BUF`).
-    const AT_ONCE: usize = 4_096;
+    /// How long the lines of an invocation may wait for room in total. A reader makes room within microseconds, and even with
+    /// Lambda's shortest timeout of a second, an invocation reserves twice as much time ([`deadline`](crate::deadline)).
+    const MAX_WAIT: Duration = Duration::from_millis(50);
+    /// A pipe that is ready has room for this many bytes (`pipe(7)`, `PIPE_BUF`).
+    const PIPE_BUF: usize = 4_096;
 
     const fn new() -> Self {
         Self {
@@ -105,7 +104,7 @@ impl Output {
         }
     }
 
-    /// Whether the whole line was written.
+    /// Writes a line and returns true if all of it was written.
     fn write(&mut self, to: &impl AsFd, line: &[u8]) -> bool {
         if self.torn {
             self.torn = self.write_part(to, b"\n") != 1;
@@ -119,25 +118,25 @@ impl Output {
         written == line.len()
     }
 
-    /// How much of it was written.
+    /// Writes what there is room for and returns the number of bytes.
     fn write_part(&mut self, to: &impl AsFd, bytes: &[u8]) -> usize {
         let mut written = 0;
         while written < bytes.len() && self.has_room(to) {
-            let end = bytes.len().min(written + Self::AT_ONCE);
+            let end = bytes.len().min(written + Self::PIPE_BUF);
             match rustix::io::write(to, &bytes[written..end]) {
                 Ok(count) => written += count,
                 Err(Errno::INTR) => {}
-                // There is nowhere to complain of a log that cannot be written.
+                // An error of the log cannot be logged.
                 Err(_) => break,
             }
         }
         written
     }
 
-    /// Waits for room, if the call may still.
+    /// Waits for room while the invocation has time for it.
     fn has_room(&mut self, to: &impl AsFd) -> bool {
         let started = Instant::now();
-        let left = Self::LONGEST.saturating_sub(self.waited);
+        let left = Self::MAX_WAIT.saturating_sub(self.waited);
         let timeout = Timespec {
             tv_sec: 0,
             tv_nsec: left.subsec_nanos().into(),
@@ -148,7 +147,7 @@ impl Output {
     }
 }
 
-/// Lambda's own setting wins over the stage's. Its `FATAL` has no counterpart; errors are the nearest.
+/// The log level: Lambda's own setting takes precedence over the stage's. Its `FATAL` counts as `error`.
 fn level(lookup: impl Fn(&str) -> Option<String>) -> LogLevel {
     let parse = |text: String| match text.as_str() {
         "FATAL" => Some(LogLevel::Error),
@@ -160,7 +159,7 @@ fn level(lookup: impl Fn(&str) -> Option<String>) -> LogLevel {
         .unwrap_or_default()
 }
 
-/// Our own crates speak at the level asked for, the others at most at `warn`, unless more than `info` is asked for.
+/// Applies `level` to this project's crates. Other crates log at most at `warn`, unless `level` is more verbose than `info`.
 fn filter(level: LogLevel) -> Targets {
     let (ours, others) = match level {
         LogLevel::Trace => (LevelFilter::TRACE, LevelFilter::TRACE),
@@ -173,14 +172,14 @@ fn filter(level: LogLevel) -> Targets {
         .with_default(others)
         .with_target("handler", ours)
         .with_target("cross_account", ours)
-        // Its one span, at INFO, carries the request id, which belongs to every line whatever its level.
+        // Its only span, at INFO, has the request ID, which every line needs at any level.
         .with_target("lambda_runtime::layers::trace", ours.max(LevelFilter::INFO))
-        // With `LOG_SENSITIVE_BODIES` set it would print answers as they are, that of AssumeRole with its secrets.
+        // With `LOG_SENSITIVE_BODIES`, it prints whole responses, including the secrets in that of AssumeRole.
         .with_target(
             "aws_smithy_runtime::client::orchestrator::http",
             LevelFilter::OFF,
         )
-        // It repeats every failure, as Debug text.
+        // It logs every failure again, as Debug text.
         .with_target("lambda_runtime::layers::panic", LevelFilter::OFF)
 }
 
@@ -225,12 +224,12 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
     }
 }
 
-/// What an event or a span says, in its order.
+/// The fields of an event or a span, in order.
 #[derive(Debug, Default)]
 struct Fields(Vec<(&'static str, Value)>);
 
 impl Fields {
-    /// The inner one wins where both say something.
+    /// Adds the fields of an outer span that this one does not have.
     fn add_missing(&mut self, outer: &Self) {
         for (name, value) in &outer.0 {
             if !self.has(name) {
@@ -276,7 +275,7 @@ impl Visit for Fields {
 
 fn json_line(now: SystemTime, level: Level, target: &str, fields: &Fields) -> Vec<u8> {
     let mut line = Vec::with_capacity(512);
-    // Cannot fail: the keys are strings, and memory is written to.
+    // Cannot fail: the keys are strings, and the target is memory.
     let _ = (|| {
         let mut serializer = serde_json::Serializer::new(&mut line);
         let mut map = serializer.serialize_map(None)?;
@@ -300,7 +299,7 @@ fn text_line(now: SystemTime, level: Level, target: &str, fields: &Fields) -> Ve
     let mut line = format!("{} {level} {target}:", timestamp(now));
     for (name, value) in &fields.0 {
         line.push(' ');
-        // Quoted as the others are, so that no message can pretend to be a field.
+        // The message is quoted like the other fields, so it cannot imitate one.
         if *name != "message" {
             line.extend([name, "="]);
         }

@@ -1,12 +1,12 @@
-//! The Lambda function: environment → [`Function`]; event → request → selection → the core's listing → the answer.
+//! The Lambda function: environment → [`Function`]; event → request → selection → listing → response.
 //!
-//! It lists the buckets of one Target account with a role assumed there, and answers
-//! `{"statusCode": 200, "body": "[\"bucket-a\",\"bucket-b\"]"}`; or those of many, and answers what became of each.
-//! Everything that can be built before the first event is
-//! built once; what is wrong with the configuration is then reported as a whole, as an error of the initialisation.
+//! It assumes a role in a Target account, lists its buckets and returns
+//! `{"statusCode": 200, "body": "[\"bucket-a\",\"bucket-b\"]"}`. For many accounts, it returns an entry for each.
+//! Everything that does not depend on the event is built once, at start, and all problems of the configuration are reported
+//! together as an initialization error.
 //!
-//! This is the only crate that knows `lambda_runtime`. What is *not* here: how a role is assumed and a listing paged
-//! (the core crate), and the variables' names and forms (the contract crate).
+//! Only this crate depends on `lambda_runtime`. The core crate assumes roles and lists buckets; the contract crate defines
+//! the variables.
 
 mod all_failed;
 mod aws;
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// With one decimal: a warm call takes a few milliseconds.
+/// Rounds to one decimal, because a warm invocation takes a few milliseconds.
 fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 10_000.0).round() / 10.0
 }

@@ -1,7 +1,7 @@
-//! One line of metrics an invocation, in CloudWatch's embedded metric format (CloudWatch user guide, "Specification:
-//! Embedded metric format"): a JSON object on a line of its own, of which CloudWatch makes metrics by itself.
+//! Writes one line of metrics per invocation in CloudWatch's embedded metric format (CloudWatch user guide,
+//! "Specification: Embedded metric format"): a JSON object that CloudWatch turns into metrics.
 //!
-//! It is no line of the log: neither its level nor its format changes it.
+//! The line is not part of the log, so the log's level and format do not affect it.
 
 use std::{
     collections::BTreeMap,
@@ -12,18 +12,18 @@ use serde_json::{Value, json};
 
 use crate::{logging, milliseconds, report::Summary};
 
-/// Where CloudWatch files the metrics.
+/// The namespace of the metrics.
 const NAMESPACE: &str = "CrossAccountS3";
-/// Their one dimension.
+/// The only dimension of the metrics.
 const DIMENSION: &str = "FunctionName";
 
-/// What an invocation did.
+/// The metrics of an invocation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Metrics {
     pub(crate) summary: Summary,
-    /// How long it took to get sessions from STS, of all accounts listed together.
+    /// The time to get sessions from STS, summed over the listed accounts.
     pub(crate) assume: Duration,
-    /// How long the listings took, of all accounts listed together.
+    /// The time to list the buckets, summed over the listed accounts.
     pub(crate) list: Duration,
 }
 
@@ -56,7 +56,7 @@ impl Metrics {
             .iter()
             .map(|(name, unit, _)| json!({"Name": name, "Unit": unit}))
             .collect();
-        // Outside of Lambda the function has no name, and CloudWatch takes no empty one.
+        // Outside Lambda the function has no name, and CloudWatch rejects empty values.
         let dimensions: BTreeMap<&str, &str> = [(DIMENSION, function)]
             .into_iter()
             .filter(|(_, value)| !value.is_empty())

@@ -1,26 +1,26 @@
-//! A panic is a fault of this program; it is logged as one line, and told to the caller as an error like any other.
+//! Logs a panic as one line and returns it to the caller as an error.
 //!
 //! `lambda_runtime` catches panics too, but names them by a Rust type. Both need `panic = "unwind"`, which the release
 //! profile sets.
 
 use std::panic::{Location, PanicHookInfo, set_hook};
 
-/// That the function panicked, with what it said.
+/// A panic of the function, with its message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("The function panicked, which is a fault in it: {0}")]
+#[error("The function panicked, which is a bug: {0}")]
 pub(crate) struct Panic(String);
 
 impl Panic {
-    /// What it said.
+    /// The message of the panic.
     pub(crate) fn message(&self) -> &str {
         &self.0
     }
 }
 
-/// Logs panics as lines of the log, instead of as text on standard error.
+/// Writes panics to the log instead of standard error.
 pub(crate) fn log_panics() {
     set_hook(Box::new(|panic: &PanicHookInfo<'_>| {
-        // Of `lambda_runtime` itself: the end of the conversation with Lambda tells of it.
+        // A panic of `lambda_runtime` itself is reported when the runtime stops.
         let file = panic.location().map(Location::file).unwrap_or_default();
         if file.contains("/lambda_runtime") {
             return;
@@ -34,10 +34,11 @@ pub(crate) fn log_panics() {
     }));
 }
 
-/// What `future` gives, or its panic.
+/// The output of `future`, or its panic.
 ///
-/// A panic about one account is caught before (`cross_account::FailureKind::Panic`), and what it may have left half-changed
-/// is dropped. What comes here is of this crate's own, which keeps nothing between calls.
+/// The core crate catches a panic while listing an account and drops the state it may have left inconsistent
+/// (`cross_account::FailureKind::Panic`). The panics caught here come from this crate, which keeps no state between
+/// invocations.
 pub(crate) async fn caught<T>(future: impl Future<Output = T>) -> Result<T, Panic> {
     cross_account::catch_panic(future).await.map_err(Panic)
 }

@@ -1,25 +1,25 @@
-//! Which accounts a chain of calls has been through, in eight characters.
+//! A checksum of the accounts that earlier invocations have passed.
 
 use contract::AccountId;
 use serde::{Deserialize, Serialize};
 
-/// A checksum of accounts in their order, by which a token notices that the stage's list is not what it was.
+/// A checksum of accounts in their order, which detects that the stage's list has changed since a token was issued.
 ///
-/// FNV-1a of 32 bits (RFC 9923), which is the same in every build. It guards against a deployment between two calls and not
-/// against a forger: a token is no permission.
+/// It is a 32-bit FNV-1a (RFC 9923), which is the same in every build. It guards against a deployment between two
+/// invocations, not against forgery: a token grants no access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub(crate) struct PrefixChecksum(u32);
 
 impl Default for PrefixChecksum {
-    /// Of no account.
+    /// The checksum of no accounts.
     fn default() -> Self {
         Self(0x811c_9dc5)
     }
 }
 
 impl PrefixChecksum {
-    /// These as well.
+    /// Appends accounts.
     pub(crate) fn and<'a>(self, accounts: impl IntoIterator<Item = &'a AccountId>) -> Self {
         let bytes = accounts
             .into_iter()
@@ -30,17 +30,17 @@ impl PrefixChecksum {
     }
 }
 
-/// The accounts of a list that a chain of invocations has been through.
+/// The accounts at the start of a list that earlier invocations have passed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct PassedAccounts {
-    /// How many.
+    /// Their number.
     pub(crate) count: usize,
-    /// Which, in their order.
+    /// Their checksum, in order.
     pub(crate) checksum: PrefixChecksum,
 }
 
 impl PassedAccounts {
-    /// These as well.
+    /// Appends accounts.
     pub(crate) fn and<'a>(
         self,
         accounts: impl IntoIterator<Item = &'a AccountId, IntoIter: ExactSizeIterator>,
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_written_in_eight_digits_and_in_every_build_the_same() {
+    fn it_is_written_in_eight_digits_that_never_change() {
         assert_eq!(String::from(of(&[])), "811c9dc5");
         let written = String::from(of(&["222222222222"]));
         assert_eq!(written.len(), 8);

@@ -1,15 +1,15 @@
-//! The answer for many accounts, and how large it is.
+//! The response for many accounts, and its size.
 //!
 //! ```json
 //! {"statusCode": 207, "body": "{\"complete\": false, \"summary\": {…}, \"accounts\": [{…}], \"resume\": \"…\"}"}
 //! ```
 //!
-//! Lambda carries some 6 MB ([`LONGEST`]). The body is a JSON text within the JSON, so what counts is its length with
-//! the quotation marks and backslashes escaped once more. Every account of a call is in the answer, those that were
-//! skipped as well, and there may be a token; so what an account may add to the answer is what it takes more than if it
-//! were skipped, out of what is left when all are skipped and there is a token ([`ResponseBudget`]).
+//! Lambda allows some 6 MB ([`MAX_BYTES`]). The body is JSON inside a JSON string, so its quotation marks and backslashes
+//! are escaped again and count twice. The response has an entry for every account of the invocation, skipped ones included,
+//! and may have a token. [`ResponseBudget`] is what remains if all accounts are skipped and there is a token; an account
+//! takes from it what its entry needs beyond that of a skipped one.
 //!
-//! Nothing of it is held as text: it is written once, when the answer is sent, straight into what is sent.
+//! The response is not held as text. It is serialized once, directly into what is sent.
 
 use contract::{Target, TargetName};
 use cross_account::{AccountOutcome, Buckets, FanOutResult, Outcome, SkipReason};
@@ -18,12 +18,12 @@ use serde::{Serialize, Serializer};
 use crate::{
     milliseconds,
     request::{Filter, Position},
-    response::{Frame, LONGEST, Shown, Text, TooLarge, escaped, length},
+    response::{Frame, MAX_BYTES, Shown, Text, TooLarge, escaped, length},
     selection::Selected,
     token,
 };
 
-/// The answer. Serialises as what is sent.
+/// The response, as it is serialized.
 #[derive(Debug, Clone)]
 pub(crate) struct Report {
     targets: Vec<Target>,
@@ -33,19 +33,19 @@ pub(crate) struct Report {
     summary: Summary,
 }
 
-/// How many accounts there were, and what became of them.
+/// The number of accounts by status, and of buckets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Summary {
-    /// In this call.
+    /// In this invocation.
     pub(crate) targets: usize,
     pub(crate) ok: usize,
     pub(crate) failed: usize,
     pub(crate) skipped: usize,
-    /// In the answer, those of accounts that failed half-way included.
+    /// In the response, including those of accounts that failed after their first page.
     pub(crate) buckets: usize,
 }
 
-/// How much room a call has, and how its answer is made.
+/// The room for accounts in a response, which it also creates.
 #[derive(Debug)]
 pub(crate) struct ResponseBudget<'a> {
     function: &'a str,
@@ -55,17 +55,17 @@ pub(crate) struct ResponseBudget<'a> {
 }
 
 impl<'a> ResponseBudget<'a> {
-    /// The budget of a call of `function` for the accounts `selected`.
+    /// Creates the budget of an invocation of `function` for the accounts `selected`.
     ///
     /// # Errors
-    /// The accounts are so many that the answer has no room for what became of one.
+    /// There are so many accounts that the response has no room for the result of one.
     pub(crate) fn new(
         function: &'a str,
         filter: &'a Filter,
         selected: &'a Selected,
     ) -> Result<Self, TooLarge> {
-        /// What a failure takes at most, with room to spare: AWS's message is cut at some 2,000 bytes.
-        const LEAST: usize = 65_536;
+        /// More than the largest failure: AWS's message is cut at some 2,000 bytes.
+        const MIN_BYTES: usize = 65_536;
         let mut budget = Self {
             function,
             filter,
@@ -73,15 +73,15 @@ impl<'a> ResponseBudget<'a> {
             bytes: 0,
         };
         let targets = &selected.targets;
-        // Nothing is skipped where there is but one.
+        // A single account is never skipped.
         let token = targets.last().filter(|_| targets.len() > 1);
-        // No number can be longer: a bucket has three characters, and as many around it.
+        // No number is longer: a bucket takes more than one byte.
         let most = Summary {
             targets: targets.len(),
             ok: targets.len(),
             failed: targets.len(),
             skipped: targets.len(),
-            buckets: LONGEST,
+            buckets: MAX_BYTES,
         };
         let frame = Frame {
             status_code: 207,
@@ -97,32 +97,32 @@ impl<'a> ResponseBudget<'a> {
             .map(|target| escaped(&Entry::skipped(target, SkipReason::ResponseFull)) + 1)
             .sum();
         let bytes = length(&frame) + skipped;
-        budget.bytes = LONGEST.saturating_sub(bytes);
-        if budget.bytes < LEAST && targets.len() > 1 {
+        budget.bytes = MAX_BYTES.saturating_sub(bytes);
+        if budget.bytes < MIN_BYTES && targets.len() > 1 {
             let accounts = targets.len();
             return Err(TooLarge::Accounts { accounts, bytes });
         }
         Ok(budget)
     }
 
-    /// What the accounts that are reached may add to the answer, in bytes.
+    /// The bytes that accounts may add to the response.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// About how many bytes a bucket adds to the answer beside its name: the marks around the name or, with detail, the keys,
-    /// the region and the date as well.
+    /// The approximate bytes that a bucket adds to the response in addition to its name: punctuation and, with detail, the
+    /// keys, region and date.
     pub(crate) fn bucket_bytes(&self) -> usize {
         if self.filter.detail { 100 } else { 5 }
     }
 
-    /// What an account adds to the answer.
+    /// The bytes that an account adds to the response.
     pub(crate) fn measure(&self, target: &Target, answer: &AccountOutcome) -> usize {
         let skipped = Entry::skipped(target, SkipReason::ResponseFull);
         escaped(&Entry::of(target, answer, self.filter.detail)).saturating_sub(escaped(&skipped))
     }
 
-    /// The answer.
+    /// Creates the response.
     pub(crate) fn report(&self, result: FanOutResult) -> Report {
         let FanOutResult { outcomes, resume } = result;
         Report {
@@ -134,7 +134,7 @@ impl<'a> ResponseBudget<'a> {
         }
     }
 
-    /// The token that goes on with the account at `index`, or one as long.
+    /// The token to continue with the account at `index`, or one of the same length.
     fn token(&self, index: usize) -> String {
         let targets = &self.selected.targets;
         let Some(target) = targets.get(index).or(targets.last()) else {
@@ -152,12 +152,12 @@ impl<'a> ResponseBudget<'a> {
 }
 
 impl Report {
-    /// How many accounts there were, and what became of them.
+    /// The number of accounts by status, and of buckets.
     pub(crate) fn summary(&self) -> Summary {
         self.summary
     }
 
-    /// Each account with what became of it.
+    /// Each account with its outcome.
     pub(crate) fn accounts(&self) -> impl Iterator<Item = (&Target, &AccountOutcome)> {
         self.targets.iter().zip(&self.outcomes)
     }
@@ -221,7 +221,7 @@ impl Serialize for Entries<'_> {
     }
 }
 
-/// What became of an account. Keys without a value are left out.
+/// The entry of an account. Keys without a value are omitted.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Entry<'a> {
@@ -458,7 +458,7 @@ mod tests {
         let (empty, size) = report(0);
         let most = (budget.bytes() - size) / 4;
         assert_eq!(text(&report(most).0).len(), text(&empty).len() + most * 4);
-        let spare = LONGEST - text(&report(most).0).len();
+        let spare = MAX_BYTES - text(&report(most).0).len();
         // What is spare is what longer numbers and the words of a 207 would take.
         assert!(spare < 20, "{spare}");
         assert!(report(most + 1).1 > budget.bytes());
@@ -514,7 +514,7 @@ mod tests {
             outcomes.resize(count, skipped());
             let resume = (reached < count).then_some(reached);
             let length = text(&budget.report(FanOutResult { outcomes, resume })).len();
-            let planned = LONGEST - budget.bytes() + used;
+            let planned = MAX_BYTES - budget.bytes() + used;
             prop_assert!(length <= planned, "{length} > {planned}");
             let token = if resume.is_none() { budget.token(0).len() + 20 } else { 0 };
             prop_assert!(length + short + token + 40 > planned, "{length}, planned {planned}");

@@ -1,7 +1,6 @@
-//! The answer for one account, what every answer looks like, and the limit that Lambda sets to it.
+//! The response for one account, the frame of every response, and Lambda's size limit.
 //!
-//! No answer is held as text: it is written once, when it is sent, straight into what is sent. How long it will be is
-//! counted before.
+//! No response is held as text. Its length is counted first, and then it is serialized once, directly into what is sent.
 
 use std::{
     borrow::Borrow,
@@ -13,36 +12,36 @@ use aws_smithy_types::date_time;
 use cross_account::Buckets;
 use serde::{Serialize, Serializer, ser::SerializeSeq as _};
 
-/// The longest answer of a synchronous invocation, in bytes: the "6 MB" of the Lambda developer guide ("Lambda quotas")
+/// The maximum size of a synchronous response, in bytes: the "6 MB" of the Lambda developer guide ("Lambda quotas")
 /// as the service applies them (its error `Function.ResponseSizeTooLarge` names the number).
 ///
-/// A longer one is refused when it is sent; the caller would then see an error of the runtime that explains nothing.
-pub(crate) const LONGEST: usize = 6_291_556;
+/// Lambda rejects a larger one when it is sent, and the caller gets an error of the runtime that explains nothing.
+pub(crate) const MAX_BYTES: usize = 6_291_556;
 
-/// An answer that Lambda would not carry.
+/// A response that exceeds Lambda's limit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TooLarge {
-    /// There are too many buckets in the one account.
+    /// The names of one account's buckets are too long.
     #[error(
-        "The names of {buckets} buckets make an answer of {bytes} bytes, and Lambda carries at most {LONGEST}"
+        "A response with the names of {buckets} buckets has {bytes} bytes; Lambda allows at most {MAX_BYTES}"
     )]
     Names { buckets: usize, bytes: usize },
-    /// The same, with details.
+    /// The details of one account's buckets are too long.
     #[error(
-        "The details of {buckets} buckets make an answer of {bytes} bytes, and Lambda carries at most {LONGEST}"
+        "A response with the details of {buckets} buckets has {bytes} bytes; Lambda allows at most {MAX_BYTES}"
     )]
     Details { buckets: usize, bytes: usize },
-    /// There are too many accounts.
+    /// There are too many accounts for one response.
     #[error(
-        "To name {accounts} accounts takes {bytes} bytes of an answer, of which Lambda carries at most {LONGEST}: ask for fewer by `accounts`"
+        "A response with {accounts} accounts has at least {bytes} bytes; Lambda allows at most {MAX_BYTES}\nhint: select fewer accounts with `accounts`"
     )]
     Accounts { accounts: usize, bytes: usize },
 }
 
-/// The answer for one account: the list of its buckets.
+/// The response for one account: the list of its buckets.
 pub(crate) type List = Frame<Text<Shown<Buckets>>>;
 
-/// The answer for these buckets, in the order given: their names or, with `detail`, objects.
+/// Creates the response for buckets in their order: names or, with `detail`, objects.
 ///
 /// # Errors
 /// [`TooLarge`].
@@ -53,18 +52,18 @@ pub(crate) fn of(buckets: Buckets, detail: bool) -> Result<List, TooLarge> {
         status_code: 200,
         body: "",
     };
-    let bytes = if buckets.is_far_from(LONGEST) {
+    let bytes = if buckets.is_far_from(MAX_BYTES) {
         0
     } else {
-        // Counted without being escaped: that would take as long as to write it.
+        // Counts the escapes without writing them, which would take as long as the response itself.
         length(&around) + escaped(&buckets)
     };
-    let answer = Frame {
+    let response = Frame {
         status_code: 200,
         body: Text(buckets),
     };
     match (bytes, detail) {
-        (..=LONGEST, _) => Ok(answer),
+        (..=MAX_BYTES, _) => Ok(response),
         (bytes, false) => Err(TooLarge::Names {
             buckets: count,
             bytes,
@@ -76,16 +75,16 @@ pub(crate) fn of(buckets: Buckets, detail: bool) -> Result<List, TooLarge> {
     }
 }
 
-/// An answer. Serialises as what is sent.
+/// A response, as it is serialized.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Frame<B> {
     pub(crate) status_code: u16,
-    /// A [`Text`], as API Gateway wants it.
+    /// A [`Text`], as API Gateway requires.
     pub(crate) body: B,
 }
 
-/// Buckets by name or, with detail, as objects.
+/// Buckets as names or, with detail, as objects.
 #[derive(Debug, Clone)]
 pub(crate) struct Shown<B> {
     pub(crate) buckets: B,
@@ -93,19 +92,19 @@ pub(crate) struct Shown<B> {
 }
 
 impl<B: Borrow<Buckets>> Shown<B> {
-    /// Whether this is so much shorter than `limit`, as JSON in an answer, that there is no need to count: counting takes
-    /// half as long as writing.
+    /// Returns true if the response is certainly shorter than `limit` and need not be counted, which takes half as long as
+    /// writing it.
     fn is_far_from(&self, limit: usize) -> bool {
-        /// What a byte may become: a control character is `\\u0000`.
-        const MOST: usize = 7;
-        /// The keys and marks around a bucket's details, the date, and what lies around all.
-        const AROUND: usize = 200;
+        /// The maximum length of an escaped byte: a control character is `\\u0000`.
+        const MAX_ESCAPED: usize = 7;
+        /// The keys and punctuation of a bucket's details, its date, and the frame.
+        const OVERHEAD: usize = 200;
         let buckets = self.buckets.borrow();
         let text: usize = buckets
             .iter()
             .map(|bucket| bucket.name.len() + bucket.region.unwrap_or_default().len())
             .sum();
-        text * MOST + (buckets.len() + 1) * AROUND < limit
+        text * MAX_ESCAPED + (buckets.len() + 1) * OVERHEAD < limit
     }
 }
 
@@ -140,7 +139,7 @@ impl<B: Borrow<Buckets>> Serialize for Shown<B> {
     }
 }
 
-/// A JSON text within the JSON, written without being held.
+/// A JSON text inside a JSON string, serialized without a copy.
 #[derive(Debug, Clone)]
 pub(crate) struct Text<T>(pub(crate) T);
 
@@ -167,18 +166,18 @@ impl<T: Serialize> fmt::Display for Text<T> {
             }
         }
 
-        // What lies around it escapes what it is given at a time; serde_json gives a quotation mark at a time.
+        // The outer serializer escapes each write separately, and serde_json writes single quotation marks.
         let mut characters = BufWriter::with_capacity(4096, Characters(f));
         serde_json::to_writer(&mut characters, &self.0).map_err(|_| fmt::Error)?;
         characters.flush().map_err(|_| fmt::Error)
     }
 }
 
-/// Counts what is written.
+/// Counts the bytes that are written.
 #[derive(Default)]
 struct Counter {
     bytes: usize,
-    /// Those of them that a JSON text escapes: it has no control characters of its own.
+    /// The bytes among them that are escaped in a JSON string: JSON text has no control characters.
     escapes: usize,
 }
 
@@ -194,12 +193,12 @@ impl Write for Counter {
     }
 }
 
-/// How long `value` is as JSON.
+/// The length of `value` as JSON.
 pub(crate) fn length(value: &impl Serialize) -> usize {
     count(value).bytes
 }
 
-/// How long `value` is as a JSON text within JSON, the quotation marks around it not counted.
+/// The length of `value` as JSON inside a JSON string, without the quotation marks around it.
 pub(crate) fn escaped(value: &impl Serialize) -> usize {
     let Counter { bytes, escapes } = count(value);
     bytes + escapes
@@ -207,7 +206,7 @@ pub(crate) fn escaped(value: &impl Serialize) -> usize {
 
 fn count(value: &impl Serialize) -> Counter {
     let mut counter = Counter::default();
-    // Counting fails never, and all that is counted can be written as JSON.
+    // Cannot fail: counting does not, and all values can be written as JSON.
     let _ = serde_json::to_writer(&mut counter, value);
     counter
 }
@@ -247,13 +246,13 @@ mod tests {
     #[test]
     fn the_limit_is_exact_and_counts_the_escapes() {
         let frame = text(one("")).len();
-        let fits = text(one(&"x".repeat(LONGEST - frame)));
-        assert_eq!(fits.len(), LONGEST);
-        let error = of(one(&"x".repeat(LONGEST - frame + 1)), false).unwrap_err();
-        let (buckets, bytes) = (1, LONGEST + 1);
+        let fits = text(one(&"x".repeat(MAX_BYTES - frame)));
+        assert_eq!(fits.len(), MAX_BYTES);
+        let error = of(one(&"x".repeat(MAX_BYTES - frame + 1)), false).unwrap_err();
+        let (buckets, bytes) = (1, MAX_BYTES + 1);
         assert_eq!(error, TooLarge::Names { buckets, bytes });
         // A quotation mark is escaped twice: `\\\"`.
-        assert!(of(one(&"\"".repeat(LONGEST / 4)), false).is_err());
+        assert!(of(one(&"\"".repeat(MAX_BYTES / 4)), false).is_err());
     }
 
     #[test]
@@ -268,13 +267,13 @@ mod tests {
             for detail in [false, true] {
                 let buckets: Buckets = std::iter::repeat_n(worst, count).collect();
                 let shown = Shown { buckets, detail };
-                let not_counted = shown.is_far_from(LONGEST);
+                let not_counted = shown.is_far_from(MAX_BYTES);
                 let body = Text(shown);
                 let frame = Frame {
                     status_code: 200,
                     body,
                 };
-                let fits = serde_json::to_string(&frame).unwrap().len() <= LONGEST;
+                let fits = serde_json::to_string(&frame).unwrap().len() <= MAX_BYTES;
                 assert!(fits || !not_counted, "{count} {detail}");
             }
         }

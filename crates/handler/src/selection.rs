@@ -1,6 +1,6 @@
-//! Which of the stage's accounts a call is for.
+//! Selects the accounts of an invocation from those of the stage.
 //!
-//! A request can narrow what the stage configured, and never widen it: every account that it names must be there.
+//! A request can only filter: every account that it names must be one of the stage's.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -12,33 +12,33 @@ use crate::{
     request::{Position, Request},
 };
 
-/// How many accounts an error names.
-const MOST_NAMED: usize = 10;
+/// The maximum number of accounts that an error names.
+const MAX_NAMED: usize = 10;
 
-/// Where a stage's accounts come from, and so in which order they are.
+/// The source of a stage's accounts, which determines their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AccountSource<'a> {
-    /// A list, in the order in which it was configured.
+    /// A list, in configured order.
     List,
-    /// Those of an organization, in the order of their IDs. They come and go by themselves.
+    /// An organization, ordered by account ID. Its accounts come and go.
     Organization(&'a Organization),
 }
 
-/// The accounts of a call, in order.
+/// The accounts of an invocation, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Selected {
-    /// The accounts that are left.
+    /// The accounts to list.
     pub(crate) targets: Vec<Target>,
-    /// Those of them that the event names and that have left the organization since the chain began.
+    /// The accounts among them that the event names but that have left the organization since the first invocation.
     pub(crate) unlisted: BTreeSet<AccountId>,
-    /// The accounts of a list that the chain has been through.
+    /// The accounts of a list that earlier invocations have passed; `None` for an organization.
     pub(crate) passed: Option<PassedAccounts>,
 }
 
-/// What `request` asks for, of `all` that the stage has.
+/// Selects the accounts for `request` from `all` accounts of the stage.
 ///
 /// # Errors
-/// An account that is named and not there, and a token whose place is no longer there.
+/// The request names an account that the stage does not contain, or the position of its token no longer exists.
 pub(crate) fn select(
     all: Vec<Target>,
     source: AccountSource<'_>,
@@ -54,7 +54,7 @@ pub(crate) fn select(
             .collect();
         match source {
             _ if unknown.is_empty() => {}
-            // They were there when the chain began.
+            // They were members in the first invocation.
             AccountSource::Organization(organization) if request.resume.is_some() => {
                 unlisted = unknown.into_iter().cloned().collect();
                 targets.extend(unlisted.iter().map(|account| organization.role_in(account)));
@@ -83,7 +83,7 @@ pub(crate) fn select(
         (AccountSource::Organization(_), None) => {
             Some(targets.partition_point(|target| target.account < *from))
         }
-        // The stage had a list and has an organization now, or the other way round.
+        // The stage has changed from a list to an organization, or the reverse.
         (AccountSource::List, None) | (AccountSource::Organization(_), Some(_)) => None,
     };
     let reached = reached.ok_or_else(|| changed(from))?;
@@ -98,7 +98,7 @@ fn all_of(targets: &[Target]) -> PassedAccounts {
     PassedAccounts::default().and(targets.iter().map(|target| &target.account))
 }
 
-/// The stage's list is not what it was when the token was given: to go on could pass over an account.
+/// The stage's list has changed since the token was issued, so continuing could skip an account.
 fn changed(from: &AccountId) -> InvalidEvent {
     InvalidEvent::new(
         format!(
@@ -111,14 +111,14 @@ fn changed(from: &AccountId) -> InvalidEvent {
 fn unknown_accounts(unknown: &[&AccountId], source: AccountSource<'_>) -> InvalidEvent {
     let named: Vec<&str> = unknown
         .iter()
-        .take(MOST_NAMED)
+        .take(MAX_NAMED)
         .map(|account| account.as_str())
         .collect();
     let (noun, verb) = match unknown.len() {
         1 => ("account", "is"),
         _ => ("accounts", "are"),
     };
-    let more = match unknown.len().saturating_sub(MOST_NAMED) {
+    let more = match unknown.len().saturating_sub(MAX_NAMED) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
@@ -173,7 +173,7 @@ mod tests {
         }
     }
 
-    /// The token of a chain that has been through `before`.
+    /// A request with a token after `before`.
     fn after(before: &[&str], accounts: Option<&[&str]>, from: &str) -> Request {
         let mut request = request(accounts, Some(from));
         if let Some(position) = &mut request.resume {
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_stage_does_not_have_is_an_error() {
+    fn an_account_outside_the_stage_is_an_error() {
         let message = |result: Result<Selected, InvalidEvent>| result.unwrap_err().to_string();
         let one = message(list(&["1"], &request(Some(&["1", "9"]), None)));
         assert!(
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_goes_on_where_it_was_left_and_nowhere_else() {
+    fn a_list_continues_only_where_it_stopped() {
         let token = after(&["3"], None, "1");
         expect(list(&["3", "1", "2"], &token), &["1", "2"]);
         expect(list(&["3", "1", "4"], &token), &["1", "4"]);
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn an_organization_goes_on_though_accounts_come_and_go() {
+    fn an_organization_continues_although_accounts_come_and_go() {
         let token = request(None, Some("5"));
         expect(organization(&["1", "5", "7"], &token), &["5", "7"]);
         expect(organization(&["1", "4", "7"], &token), &["7"]);
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_a_list_continues_no_organization_and_the_other_way_round() {
+    fn a_token_of_a_list_does_not_continue_an_organization_or_the_reverse() {
         let of_organization = request(None, Some("1"));
         let error = list(&["3", "1"], &of_organization).unwrap_err();
         assert!(error.to_string().contains("deployed again"), "{error}");
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_made_up_position_is_refused() {
+    fn a_forged_position_is_rejected() {
         let mut token = after(&["3"], None, "1");
         for count in [0, 2, usize::MAX] {
             if let Some(passed) = token

@@ -1,8 +1,8 @@
-//! The `resume` token: where a chain of calls goes on, and what it asks for.
+//! The `resume` token: the position to continue at, and the filter.
 //!
-//! A text that means nothing to the caller: base64 of JSON, with the version of its form and the name of the function
-//! that made it. It is no secret and no permission. What it says is held against the stage's accounts as an event is, so
-//! that a made-up one reaches nothing that an event could not.
+//! It is opaque to the caller: base64 of JSON, with the version of its format and the name of the function that issued it.
+//! It is neither a secret nor a permission. Like an event, it is checked against the stage's accounts, so a forged token
+//! reaches nothing that an event could not.
 
 use aws_smithy_types::base64;
 use contract::{AccountId, printable};
@@ -13,10 +13,10 @@ use crate::{
     request::{Filter, Position, Request, check_prefix},
 };
 
-/// The version of the form; another one is refused.
+/// The version of the format; other versions are rejected.
 const VERSION: u32 = 3;
 
-/// Why a text is no token of this function; continues "`resume` …".
+/// The reason why a text is not a token of this function; continues "`resume` …".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidToken {
     #[error("is not a token of this function")]
@@ -50,7 +50,7 @@ struct Token {
     detail: bool,
 }
 
-/// The token with which `function` goes on at `position`.
+/// Creates the token with which `function` continues at `position`.
 pub(crate) fn write(function: &str, position: Position, filter: &Filter) -> String {
     let Filter {
         accounts,
@@ -67,14 +67,14 @@ pub(crate) fn write(function: &str, position: Position, filter: &Filter) -> Stri
         prefix,
         detail,
     };
-    // Texts and numbers: serde_json has nothing to refuse.
+    // Cannot fail: the values are strings and numbers.
     base64::encode(serde_json::to_vec(&token).unwrap_or_default())
 }
 
-/// What a token of `function` asks for.
+/// Parses a token of `function`.
 ///
 /// # Errors
-/// Anything that [`write()`] would not have given for this function.
+/// [`write()`] does not return this text for this function.
 pub(crate) fn read(text: &str, function: &str) -> Result<Request, InvalidToken> {
     let json = base64::decode(text).map_err(|_| InvalidToken::Garbage)?;
     let Versioned { v } = serde_json::from_slice(&json).map_err(|_| InvalidToken::Garbage)?;
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_token_of_a_call_that_is_not_narrowed_is_small() {
+    fn a_token_without_a_filter_is_small() {
         let from = "222222222222".parse().unwrap();
         let position = Position {
             from,
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_written_here_is_refused() {
+    fn foreign_tokens_are_rejected() {
         use InvalidToken::{Foreign, Garbage, Version};
 
         for (json, expected) in [
@@ -260,13 +260,13 @@ mod tests {
         }
 
         #[test]
-        fn no_text_is_taken_for_a_token(text in any::<String>(), bytes in any::<Vec<u8>>()) {
+        fn arbitrary_text_is_not_a_token(text in any::<String>(), bytes in any::<Vec<u8>>()) {
             prop_assert!(read(&text, "list").is_err());
             prop_assert!(read(&base64::encode(bytes), "list").is_err());
         }
 
         #[test]
-        fn a_token_that_was_damaged_is_refused_or_a_token(
+        fn a_damaged_token_is_rejected_or_a_token(
             (filter, position) in request(), at in any::<prop::sample::Index>(), byte in 0x20..0x7f_u8,
         ) {
             let mut token = write("list", position, &filter).into_bytes();
