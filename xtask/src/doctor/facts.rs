@@ -46,6 +46,14 @@ pub(super) enum Seen<'a> {
     NotAsked,
 }
 
+/// Why nothing of the Admin account is seen.
+pub(super) fn not_in_admin(environment: &Environment) -> String {
+    format!(
+        "not visible without credentials of account {}",
+        environment.variables.admin_account_id
+    )
+}
+
 /// Asks AWS: as the caller, and with each of `profiles`.
 ///
 /// # Errors

@@ -10,9 +10,8 @@ use operator_api::{DeployedFunction, Part};
 use serde::Deserialize;
 
 use super::{
-    admin::not_in_admin,
     evidence::Fault,
-    facts::Facts,
+    facts::{Facts, not_in_admin},
     report::{Cause, CauseId, Check, Id},
 };
 use crate::{

@@ -11,6 +11,7 @@ mod evidence;
 mod facts;
 mod function;
 mod local;
+mod reasons;
 mod report;
 mod table;
 mod targets;

@@ -13,9 +13,10 @@ use iam_policy::{Caller, Context, Request, Statement};
 use operator_api::DeployedRole;
 
 use super::{
-    admin::{self, AdminSide},
+    admin::AdminSide,
     evidence::{Failure, Fault, Kind, Outcome},
     facts::{Facts, Seen},
+    reasons,
     report::{Cause, CauseId, Certainty, Check, EARLIER_SESSION, Id, Status},
     verdict::{self, Policies, Verdict},
 };
@@ -387,7 +388,7 @@ impl Side<'_> {
                 )
             }
             (Verdict::Unclear(what), _) | (_, Verdict::Unclear(what)) => {
-                Visible::Unclear(admin::listed(&what))
+                Visible::Unclear(reasons::listed(&what))
             }
         }
     }
@@ -433,7 +434,7 @@ impl Side<'_> {
         reasons
             .iter()
             .map(|reason| {
-                let mut cause = admin::of_trust_reason(reason, execution_role);
+                let mut cause = reasons::of_trust_reason(reason, execution_role);
                 if cause.id == CauseId::ExternalId {
                     cause.text.push_str(&sent);
                 }
@@ -453,7 +454,7 @@ impl Side<'_> {
         reasons
             .iter()
             .map(|reason| {
-                let cause = admin::of_permission_reason(reason, "s3:ListAllMyBuckets");
+                let cause = reasons::of_permission_reason(reason, "s3:ListAllMyBuckets");
                 match cause.id {
                     CauseId::PermissionMissing | CauseId::ConditionNotMet => {
                         self.mended_by_permission(cause)
@@ -619,7 +620,7 @@ impl Side<'_> {
             (None, Some(Verdict::Allowed)) => Admin::Allows,
             (None, Some(Verdict::Refused(_))) => Admin::Blocks(Id::AssumePermission),
             (None, Some(Verdict::Unclear(what))) => {
-                Admin::Unknown(format!("it depends on {}", admin::listed(what)))
+                Admin::Unknown(format!("it depends on {}", reasons::listed(what)))
             }
             (None, None) => Admin::Unknown("its policies were not read".to_owned()),
         }
