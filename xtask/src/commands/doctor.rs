@@ -4,19 +4,19 @@ use anyhow::Result;
 
 use crate::{
     cli,
-    doctor::{self, Reach},
+    doctor::{self, Scope},
     sys::{console, fault::AlreadyTold, workspace::Workspace},
 };
 
 /// Prints the report. Exits with 1 if a check failed.
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Doctor) -> Result<()> {
     let stage = super::named(workspace, &flags.stage)?;
-    let reach = if flags.offline {
-        Reach::Offline
+    let scope = if flags.offline {
+        Scope::Offline
     } else {
-        Reach::Aws(&flags.target_profiles)
+        Scope::Aws(&flags.target_profiles)
     };
-    let report = doctor::examine(workspace, &stage, reach)?;
+    let report = doctor::examine(workspace, &stage, scope)?;
     if flags.json {
         console::result(&format!("{}\n", serde_json::to_string_pretty(&report)?))?;
     } else {
@@ -24,7 +24,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Doctor) -> Result<()> {
     }
     if flags.offline && !flags.json {
         console::note(
-            "hint: without `--offline`, AWS is asked as well: the caller, the roles, the function",
+            "hint: without `--offline`, the caller, the roles and the function are checked too",
         );
     }
     if report.has_failed() {

@@ -1,4 +1,4 @@
-//! The Admin account's side: who asks, and the execution role.
+//! Checks of the Admin account: the caller and the execution role.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,18 +8,18 @@ use iam_policy::{Caller, Context, Effect, Request, Set, Statement};
 use operator_api::{DeployedRole, Part};
 
 use super::{
-    evidence::Fault,
-    facts::{Facts, Seen, not_in_admin},
+    evidence::InvocationError,
+    facts::{Facts, RoleView, not_in_admin},
     function,
-    reasons::{listed, of_permission_reason, of_trust_reason},
-    report::{Cause, CauseId, Check, Id, Status},
+    reasons::{joined, permission_cause, trust_cause},
+    report::{Cause, CauseId, Check, CheckId, Status},
     verdict::{self, Policies, Reason, Verdict},
 };
 use crate::{policy::Grants, sys::workspace::Workspace};
 use environment::Environment;
 
-/// AWS's codes of credentials that are missing or not taken; every other code says nothing of them.
-const OF_CREDENTIALS: [&str; 7] = [
+/// The error codes for missing or rejected credentials.
+const CREDENTIAL_ERRORS: [&str; 7] = [
     "NoCredentials",
     "CredentialsNotLoaded",
     "ExpiredToken",
@@ -29,36 +29,35 @@ const OF_CREDENTIALS: [&str; 7] = [
     "SignatureDoesNotMatch",
 ];
 
-/// The checks, and what they say of each role that is assumed: whether the execution role may.
+/// The checks, and what they mean for the target roles.
 #[derive(Debug)]
-pub(super) struct AdminSide {
-    /// In their order.
+pub(super) struct AdminChecks {
     pub(super) checks: Vec<Check>,
-    /// Why the function cannot get as far as the targets' roles, by the check that says so.
-    pub(super) blocked: Option<Id>,
-    /// What its policies say of each role that is assumed.
+    /// The failed check that keeps the function from assuming any target role.
+    pub(super) blocked: Option<CheckId>,
+    /// The verdict of its policies on assuming each target role.
     assumes: BTreeMap<RoleArn, Verdict>,
 }
 
-impl AdminSide {
-    /// What the execution role's policies say of assuming `role`.
+impl AdminChecks {
+    /// The verdict of the policies of the execution role on assuming `role`.
     pub(super) fn assumes(&self, role: &RoleArn) -> Option<&Verdict> {
         self.assumes.get(role)
     }
 }
 
-/// Looks at all of it.
+/// Checks the Admin account.
 ///
 /// # Errors
-/// A file of the workspace cannot be read.
+/// Fails if a file of the workspace cannot be read.
 pub(super) fn examine(
     workspace: &Workspace,
     environment: &Environment,
     grants: &Grants,
     targets: &[RoleArn],
     facts: &Facts,
-) -> Result<AdminSide> {
-    let mut side = AdminSide {
+) -> Result<AdminChecks> {
+    let mut side = AdminChecks {
         checks: vec![caller(environment, facts)],
         blocked: None,
         assumes: BTreeMap::new(),
@@ -67,37 +66,39 @@ pub(super) fn examine(
     let seen = facts.role(&arn);
     side.checks.push(execution_role(environment, &arn, seen));
     match seen {
-        Seen::Role(role) => {
+        RoleView::Role(role) => {
             if role.arn != arn.to_string() {
-                side.blocked = Some(Id::ExecutionRole);
+                side.blocked = Some(CheckId::ExecutionRole);
             }
             let trust = lambda_trust(environment, grants, role, facts);
             if trust.status == Status::Failed {
-                side.blocked = side.blocked.or(Some(Id::LambdaTrust));
+                side.blocked = side.blocked.or(Some(CheckId::LambdaTrust));
             }
             side.checks.push(trust);
             side.permissions(environment, grants, targets, role);
         }
-        Seen::Missing => {
-            side.blocked = Some(Id::ExecutionRole);
-            side.not_told(grants, "there is no execution role to look at");
+        RoleView::Missing => {
+            side.blocked = Some(CheckId::ExecutionRole);
+            side.add_unknown(grants, "the execution role does not exist");
         }
-        Seen::Unreadable(why) => side.not_told(grants, &format!("not readable ({})", why.code)),
-        Seen::NotAsked => side.not_told(grants, &not_in_admin(environment)),
+        RoleView::Unreadable(why) => {
+            side.add_unknown(grants, &format!("cannot be read ({})", why.code));
+        }
+        RoleView::NotRead => side.add_unknown(grants, &not_in_admin(environment)),
     }
     if let Part::Ok(function) = facts.function()
         && facts.is_admin(environment)
-        && function::asks_for_another(environment, function, &facts.told)
+        && function::has_other_target(environment, function, &facts.configuration)
     {
-        side.blocked = side.blocked.or(Some(Id::Function));
+        side.blocked = side.blocked.or(Some(CheckId::Function));
     }
     side.checks
         .push(function::check(workspace, environment, facts)?);
     Ok(side)
 }
 
-impl AdminSide {
-    /// A check for each statement that the execution role should have.
+impl AdminChecks {
+    /// Adds a check for each statement that the execution role should have.
     fn permissions(
         &mut self,
         environment: &Environment,
@@ -107,31 +108,31 @@ impl AdminSide {
     ) {
         let policies = Policies::of(role);
         let own = format!("::{}:role/", environment.variables.admin_account_id);
-        let verdict = |asked: &Asked| match asked.verdict(&policies) {
-            // Within one account, a trust policy that names a role is enough (IAM user guide, "Cross-account policy
+        let verdict = |permission: &Permission| match permission.verdict(&policies) {
+            // Within one account, a trust policy that lists the role is sufficient (IAM user guide, "Cross-account policy
             // evaluation logic").
-            Verdict::Refused(reasons)
-                if reasons == [Reason::NoStatement] && asked.resource.contains(&own) =>
+            Verdict::Denied(reasons)
+                if reasons == [Reason::NoStatement] && permission.resource.contains(&own) =>
             {
-                let what = "its trust policy, which is enough within one account";
+                let what = "the trust policy of the role, which is sufficient within one account";
                 Verdict::Unclear(BTreeSet::from([what.to_owned()]))
             }
             verdict => verdict,
         };
         for statement in expected(grants) {
             let id = id_of(&statement);
-            let verdicts = requests(&statement)
+            let verdicts = permissions_of(&statement)
                 .iter()
-                .map(|asked| (asked.label(), verdict(asked)))
+                .map(|permission| (permission.label(), verdict(permission)))
                 .collect::<Vec<_>>();
-            if id == Id::AssumePermission {
+            if id == CheckId::AssumePermission {
                 for target in targets {
-                    let asked = Asked {
+                    let permission = Permission {
                         action: "sts:AssumeRole".to_owned(),
                         resource: target.to_string(),
                         context: context_of(&statement),
                     };
-                    self.assumes.insert(target.clone(), verdict(&asked));
+                    self.assumes.insert(target.clone(), verdict(&permission));
                 }
             }
             self.checks
@@ -139,9 +140,9 @@ impl AdminSide {
         }
     }
 
-    /// Nothing can be said of the role.
-    fn not_told(&mut self, grants: &Grants, why: &str) {
-        self.checks.push(Check::unknown(Id::LambdaTrust, why));
+    /// Adds the checks as unknown.
+    fn add_unknown(&mut self, grants: &Grants, why: &str) {
+        self.checks.push(Check::unknown(CheckId::LambdaTrust, why));
         for statement in expected(grants) {
             self.checks.push(Check::unknown(id_of(&statement), why));
         }
@@ -156,35 +157,38 @@ fn caller(environment: &Environment, facts: &Facts) -> Check {
             let found = format!("{} is in account {}", caller.arn, caller.account);
             let cause = format!("the Admin account of stage `{stage}` is {admin}");
             Check::failed(
-                Id::Caller,
+                CheckId::Caller,
                 found,
                 vec![Cause::seen(CauseId::WrongAccount, cause)],
             )
             .fix(format!(
-                "use credentials of account {admin}: `AWS_PROFILE=… cargo xtask doctor --env {stage}`"
+                "use credentials for account {admin}: `AWS_PROFILE=… cargo xtask doctor --env {stage}`"
             ))
         }
         Part::Ok(caller) if !facts.is_admin(environment) => {
             let cause = format!(
-                "region {} of stage `{stage}` lies in partition {}",
+                "region {} of stage `{stage}` belongs to partition {}",
                 environment.variables.region,
                 environment.partition()
             );
             Check::failed(
-                Id::Caller,
+                CheckId::Caller,
                 &caller.arn,
                 vec![Cause::seen(CauseId::WrongPartition, cause)],
             )
         }
-        Part::Ok(caller) => Check::ok(Id::Caller, format!("{} in the Admin account", caller.arn)),
-        Part::Absent => Check::unknown(Id::Caller, "STS does not say who you are"),
+        Part::Ok(caller) => Check::ok(
+            CheckId::Caller,
+            format!("{} in the Admin account", caller.arn),
+        ),
+        Part::Absent => Check::unknown(CheckId::Caller, "STS did not return the caller identity"),
         Part::Unreadable(why) => {
             let found = why.message.lines().next().unwrap_or_default();
-            let check = if OF_CREDENTIALS.contains(&why.code.as_str()) {
+            let check = if CREDENTIAL_ERRORS.contains(&why.code.as_str()) {
                 let cause = Cause::seen(CauseId::NoCredentials, &why.message);
-                Check::failed(Id::Caller, why.code.as_str(), vec![cause])
+                Check::failed(CheckId::Caller, why.code.as_str(), vec![cause])
             } else {
-                Check::unknown(Id::Caller, found)
+                Check::unknown(CheckId::Caller, found)
             };
             match &why.hint {
                 Some(hint) => check.fix(hint),
@@ -194,44 +198,43 @@ fn caller(environment: &Environment, facts: &Facts) -> Check {
     }
 }
 
-fn execution_role(environment: &Environment, arn: &RoleArn, seen: Seen<'_>) -> Check {
+fn execution_role(environment: &Environment, arn: &RoleArn, seen: RoleView<'_>) -> Check {
     let stage = &environment.stage;
-    let make = format!("cargo xtask roles --env {stage} --apply admin");
+    let create = format!("run `cargo xtask roles --env {stage} --apply admin`");
     match seen {
-        Seen::Role(role) if role.arn == arn.to_string() => Check::ok(Id::ExecutionRole, &role.arn),
-        Seen::Role(role) => {
-            let cause = format!(
-                "a role of that name has another path, and its ARN is {}",
-                role.arn
-            );
+        RoleView::Role(role) if role.arn == arn.to_string() => {
+            Check::ok(CheckId::ExecutionRole, &role.arn)
+        }
+        RoleView::Role(role) => {
+            let cause = format!("the role with this name has another path: {}", role.arn);
             Check::failed(
-                Id::ExecutionRole,
-                format!("there is no {arn}"),
+                CheckId::ExecutionRole,
+                format!("{arn} does not exist"),
                 vec![Cause::seen(CauseId::RolePath, cause)],
             )
             .fix(format!(
-                "write its path in {} (`path/NAME`), or make the role: {make}",
+                "set `lambda-execution-role` in {} to `path/NAME`, or create the role: {create}",
                 environment.source
             ))
         }
-        Seen::Missing => {
+        RoleView::Missing => {
             let cause = format!(
-                "account {} has no role called {}",
+                "account {} has no role named {}",
                 arn.account,
                 arn.role.name()
             );
             Check::failed(
-                Id::ExecutionRole,
-                format!("there is no {arn}"),
+                CheckId::ExecutionRole,
+                format!("{arn} does not exist"),
                 vec![Cause::seen(CauseId::RoleMissing, cause)],
             )
-            .fix(make)
+            .fix(create)
         }
-        Seen::Unreadable(why) => Check::unknown(
-            Id::ExecutionRole,
+        RoleView::Unreadable(why) => Check::unknown(
+            CheckId::ExecutionRole,
             why.message.lines().next().unwrap_or_default(),
         ),
-        Seen::NotAsked => Check::unknown(Id::ExecutionRole, not_in_admin(environment)),
+        RoleView::NotRead => Check::unknown(CheckId::ExecutionRole, not_in_admin(environment)),
     }
 }
 
@@ -248,50 +251,55 @@ fn lambda_trust(
         caller: Some(Caller::Service("lambda.amazonaws.com")),
         context: Context::default().with("aws:SourceAccount", Some(admin)),
     };
-    let refused = matches!(
-        facts.evidence.as_ref().and_then(|evidence| evidence.fault.as_ref()),
-        Some(Fault::NotCalled(why)) if why.contains("cannot be assumed by Lambda")
+    let denied = matches!(
+        facts.evidence.as_ref().and_then(|evidence| evidence.error.as_ref()),
+        Some(InvocationError::NotInvoked(why)) if why.contains("cannot be assumed by Lambda")
     );
     let name = &environment.variables.lambda_execution_role;
     let place = format!("in account {admin}, on role {name}, in its trust policy");
     let statement = grants.execution_role.trust_policy.statements.first();
     match verdict::of_trust(&role.trust_policy, &request) {
-        Verdict::Allowed if refused => {
-            let cause = "Lambda says that it cannot assume the role, whose trust policy lets it: it may have been \
-                         changed a moment ago, or made anew since the deployment";
+        Verdict::Allowed if denied => {
+            let cause = "Lambda cannot assume the role although its trust policy allows it: the policy may have been changed a \
+                         moment ago, or the role re-created since the deployment";
             Check::failed(
-                Id::LambdaTrust,
+                CheckId::LambdaTrust,
                 "Lambda could not assume the role",
                 vec![Cause::possible(CauseId::NotYetConsistent, cause).likely()],
             )
             .fix(format!(
-                "wait a minute, then `cargo xtask deploy --env {}`",
+                "wait a minute, then run `cargo xtask deploy --env {}`",
                 environment.stage
             ))
         }
-        Verdict::Allowed => Check::ok(Id::LambdaTrust, "Lambda may assume the role"),
+        Verdict::Allowed => Check::ok(CheckId::LambdaTrust, "Lambda can assume the role"),
         Verdict::Unclear(what) => Check::unknown(
-            Id::LambdaTrust,
-            format!("cannot tell: it depends on {}", listed(&what)),
+            CheckId::LambdaTrust,
+            format!("depends on {}", joined(&what)),
         ),
-        Verdict::Refused(reasons) => {
+        Verdict::Denied(reasons) => {
             let causes = reasons
                 .iter()
                 .map(|reason| {
-                    let cause = of_trust_reason(reason, "lambda.amazonaws.com");
+                    let cause = trust_cause(reason, "lambda.amazonaws.com");
                     match statement.filter(|_| cause.id != CauseId::ExplicitDeny) {
-                        Some(statement) => cause.mended_by(&place, statement.clone()),
+                        Some(statement) => cause.fixed_by(&place, statement.clone()),
                         None => cause,
                     }
                 })
                 .collect();
             let fix = apply_admin(environment);
-            Check::failed(Id::LambdaTrust, "Lambda may not assume the role", causes).fix(fix)
+            Check::failed(
+                CheckId::LambdaTrust,
+                "Lambda cannot assume the role",
+                causes,
+            )
+            .fix(fix)
         }
     }
 }
 
-/// Every statement that the execution role should have; those of one name, in several policies, as one.
+/// The statements that the execution role should have. Statements with the same `Sid` in several policies are merged.
 fn expected(grants: &Grants) -> Vec<Statement> {
     let mut all: Vec<Statement> = Vec::new();
     for statement in grants.execution_role.all_permissions().statements {
@@ -313,27 +321,27 @@ fn expected(grants: &Grants) -> Vec<Statement> {
     all
 }
 
-/// The check that a statement is for, by its action.
-fn id_of(statement: &Statement) -> Id {
+/// The check for a statement, by its action.
+fn id_of(statement: &Statement) -> CheckId {
     [
-        ("sts", Id::AssumePermission),
-        ("organizations", Id::OrganizationPermission),
-        ("s3", Id::OwnListPermission),
-        ("xray", Id::TracePermission),
+        ("sts", CheckId::AssumePermission),
+        ("organizations", CheckId::OrganizationPermission),
+        ("s3", CheckId::OwnListPermission),
+        ("xray", CheckId::TracePermission),
     ]
     .into_iter()
     .find(|(service, _)| statement.may_match_service(service))
-    .map_or(Id::LogPermission, |(_, id)| id)
+    .map_or(CheckId::LogPermission, |(_, id)| id)
 }
 
-/// Something to be allowed.
-struct Asked {
+/// A permission that the role needs.
+struct Permission {
     action: String,
     resource: String,
     context: Context,
 }
 
-impl Asked {
+impl Permission {
     fn label(&self) -> String {
         match self.resource.as_str() {
             "*" => self.action.clone(),
@@ -352,8 +360,8 @@ impl Asked {
     }
 }
 
-/// Each action of a statement on each of its resources.
-fn requests(statement: &Statement) -> Vec<Asked> {
+/// The permissions that a statement gives: each action on each resource.
+fn permissions_of(statement: &Statement) -> Vec<Permission> {
     let (Set::Only(actions), Some(Set::Only(resources))) =
         (&statement.actions, &statement.resources)
     else {
@@ -362,10 +370,10 @@ fn requests(statement: &Statement) -> Vec<Asked> {
     let mut all = Vec::new();
     for action in actions {
         for resource in resources {
-            all.push(Asked {
+            all.push(Permission {
                 action: action.clone(),
                 resource: match resource.strip_suffix(":*") {
-                    // Any of the streams of a log group.
+                    // Any stream of the log group.
                     Some(group) => format!("{group}:log-stream:any"),
                     None => resource.clone(),
                 },
@@ -376,8 +384,8 @@ fn requests(statement: &Statement) -> Vec<Asked> {
     all
 }
 
-/// The conditions of what should be deployed, as facts: they hold where the stage is right. Whether it is, of its
-/// organization, nobody asks AWS: where STS refuses, that is among the causes.
+/// The request context in which the conditions of a statement are met. The organization may differ from `organization-id`,
+/// which is one of the causes if STS denies a request.
 fn context_of(statement: &Statement) -> Context {
     let mut context = Context::default();
     for condition in &statement.conditions {
@@ -388,26 +396,26 @@ fn context_of(statement: &Statement) -> Context {
 
 fn permission(
     environment: &Environment,
-    id: Id,
+    id: CheckId,
     statement: &Statement,
     verdicts: &[(String, Verdict)],
 ) -> Check {
     let arn = environment.execution_role_arn();
     let place = format!(
-        "in account {}, on role {}, in a policy of its own",
+        "in account {}, on role {}, in one of its policies",
         arn.account, arn.role
     );
     let mut causes: Vec<Cause> = Vec::new();
-    let mut refused = BTreeSet::new();
+    let mut denied = BTreeSet::new();
     let mut unclear = BTreeSet::new();
     for (label, verdict) in verdicts {
         match verdict {
             Verdict::Allowed => {}
             Verdict::Unclear(what) => unclear.extend(what.iter().cloned()),
-            Verdict::Refused(reasons) => {
-                refused.insert(label.as_str());
+            Verdict::Denied(reasons) => {
+                denied.insert(label.as_str());
                 for reason in reasons {
-                    let cause = of_permission_reason(reason, label);
+                    let cause = permission_cause(reason, label);
                     if !causes.iter().any(|other| other.id == cause.id) {
                         causes.push(cause);
                     }
@@ -415,14 +423,14 @@ fn permission(
             }
         }
     }
-    if !refused.is_empty() {
-        let refused: Vec<&str> = refused.into_iter().collect();
-        let found = format!("the role may not {}", some_of(&refused));
+    if !denied.is_empty() {
+        let denied: Vec<&str> = denied.into_iter().collect();
+        let found = format!("the role is not allowed {}", some_of(&denied));
         let causes = causes
             .into_iter()
             .map(|cause| match cause.id {
                 CauseId::PermissionMissing | CauseId::ConditionNotMet => {
-                    cause.mended_by(&place, statement.clone())
+                    cause.fixed_by(&place, statement.clone())
                 }
                 _ => cause,
             })
@@ -430,35 +438,38 @@ fn permission(
         return Check::failed(id, found, causes).fix(apply_admin(environment));
     }
     if !unclear.is_empty() {
-        let found = format!("cannot tell: it depends on {}", listed(&unclear));
+        let found = format!("depends on {}", joined(&unclear));
         return Check::unknown(id, found);
     }
     let actions: BTreeSet<String> = match &statement.actions {
         Set::Only(actions) | Set::Except(actions) => actions.clone(),
     };
     let found = match verdicts {
-        [(label, _)] => format!("the role may {label}"),
+        [(label, _)] => format!("the role is allowed {label}"),
         _ => match verdicts.len() / actions.len().max(1) {
-            1 => format!("the role may {}", listed(&actions)),
-            roles => format!("the role may {} on all {roles} roles", listed(&actions)),
+            1 => format!("the role is allowed {}", joined(&actions)),
+            roles => format!(
+                "the role is allowed {} on all {roles} roles",
+                joined(&actions)
+            ),
         },
     };
     Check::ok(id, found)
 }
 
-/// How the execution role gets what it should have.
+/// The fix for the execution role.
 fn apply_admin(environment: &Environment) -> String {
     format!(
-        "cargo xtask roles --env {} --apply admin, or put the statement there",
+        "run `cargo xtask roles --env {} --apply admin`, or add the statement yourself",
         environment.stage
     )
 }
 
-/// The first few of `all`.
+/// Joins the first few.
 fn some_of(all: &[&str]) -> String {
-    const MOST: usize = 3;
-    match all.len().saturating_sub(MOST) {
+    const MAX_SHOWN: usize = 3;
+    match all.len().saturating_sub(MAX_SHOWN) {
         0 => all.join(", "),
-        more => format!("{}, and {more} more", all[..MOST].join(", ")),
+        more => format!("{}, and {more} more", all[..MAX_SHOWN].join(", ")),
     }
 }

@@ -1,4 +1,4 @@
-//! What an invocation of the function shows: of each target, and of the function itself.
+//! The results of invoking the function, per target and for the function itself.
 
 use std::collections::BTreeMap;
 
@@ -7,77 +7,77 @@ use operator_api::Invocation;
 
 use crate::inspect::response::{AccountOutcome, AccountResult, FunctionError, Response};
 
-/// What invocations showed.
+/// The results of one or more invocations.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Evidence {
-    /// Of each target that they tell of.
+    /// The outcome of each reported target.
     pub(super) targets: BTreeMap<AccountId, Outcome>,
-    /// What is wrong with the function itself, or with calling it.
-    pub(super) fault: Option<Fault>,
+    /// The error of the function itself, or of invoking it.
+    pub(super) error: Option<InvocationError>,
 }
 
-/// What became of a target.
+/// The outcome of a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// It was listed: so many buckets.
+    /// It was listed and has this number of buckets.
     Listed(usize),
-    /// It was not.
+    /// It failed.
     Failed(Failure),
 }
 
 /// Why a target was not listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure {
-    /// What kind, where it is told apart here.
-    pub(super) kind: Kind,
-    /// The function's `errorType`.
+    /// The kind of failure.
+    pub(super) kind: FailureKind,
+    /// The `errorType` of the function.
     pub(super) error_type: String,
-    /// What it said, in a line.
+    /// The first line of its message.
     pub(super) message: String,
 }
 
-/// The failures that are told apart.
+/// The kinds of failure that have different causes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// STS did not let the role be assumed.
+pub(super) enum FailureKind {
+    /// STS denied assuming the role.
     AssumeDenied,
-    /// S3 did not let the session list.
+    /// S3 denied listing buckets.
     ListDenied,
     /// STS is not active in the region for the account.
     RegionDisabled,
-    /// It may work at the next try.
-    Passing,
+    /// A retry may succeed.
+    Transient,
     /// Anything else.
     Other,
 }
 
-/// Why the function told of no target.
+/// Why the function reported no target.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// It failed for a reason of its own.
-    Function {
+pub(super) enum InvocationError {
+    /// The function failed.
+    FunctionFailed {
         /// The `errorType`.
         error_type: String,
-        /// What it said, in a line.
+        /// The first line of its message.
         message: String,
     },
-    /// Lambda did not call it.
-    NotCalled(String),
+    /// Lambda did not invoke it.
+    NotInvoked(String),
 }
 
 impl Failure {
     fn new(error_type: &str, phase: Option<&str>, code: Option<&str>, message: &str) -> Self {
         let denied = |code: &str| code.starts_with("AccessDenied");
         let kind = match (error_type, phase, code) {
-            ("AssumeRoleDenied", ..) => Kind::AssumeDenied,
-            ("ListBucketsDenied", ..) => Kind::ListDenied,
-            ("RegionDisabled", ..) => Kind::RegionDisabled,
+            ("AssumeRoleDenied", ..) => FailureKind::AssumeDenied,
+            ("ListBucketsDenied", ..) => FailureKind::ListDenied,
+            ("RegionDisabled", ..) => FailureKind::RegionDisabled,
             ("Throttled" | "Timeout" | "ServiceUnavailable" | "ConnectionFailed", ..) => {
-                Kind::Passing
+                FailureKind::Transient
             }
-            (_, Some("assume"), Some(code)) if denied(code) => Kind::AssumeDenied,
-            (_, Some("list"), Some(code)) if denied(code) => Kind::ListDenied,
-            _ => Kind::Other,
+            (_, Some("assume"), Some(code)) if denied(code) => FailureKind::AssumeDenied,
+            (_, Some("list"), Some(code)) if denied(code) => FailureKind::ListDenied,
+            _ => FailureKind::Other,
         };
         Self {
             kind,
@@ -87,8 +87,8 @@ impl Failure {
     }
 }
 
-/// The errors that are of the one target of the seed's form; every other is the function's own.
-const OF_THE_TARGET: [&str; 12] = [
+/// The errors of the target, for a function with one target. Other errors are of the function itself.
+const TARGET_ERRORS: [&str; 12] = [
     "AssumeRoleDenied",
     "ListBucketsDenied",
     "Throttled",
@@ -104,16 +104,16 @@ const OF_THE_TARGET: [&str; 12] = [
 ];
 
 impl Evidence {
-    /// Lambda did not call the function.
-    pub(super) fn not_called(why: &str) -> Self {
+    /// Lambda did not invoke the function.
+    pub(super) fn not_invoked(why: &str) -> Self {
         Self {
-            fault: Some(Fault::NotCalled(first_line(why))),
+            error: Some(InvocationError::NotInvoked(first_line(why))),
             ..Self::default()
         }
     }
 
-    /// Takes note of an invocation of a function whose one target is `one`, or which has many. Gives the token that goes
-    /// on, where there is one.
+    /// Adds the results of an invocation. `one` is the target of a function with a single target. Returns the resume token,
+    /// if there is one.
     pub(super) fn note(&mut self, invocation: &Invocation, one: Option<&Target>) -> Option<String> {
         match (Response::read(invocation), one) {
             (Ok(Response::Failed(error)), _) => self.note_error(error, one),
@@ -128,8 +128,8 @@ impl Evidence {
                 return many.resume;
             }
             (Err(_) | Ok(Response::Single(_) | Response::Many(_)), _) => {
-                self.fault = Some(Fault::Function {
-                    error_type: "another answer".to_owned(),
+                self.error = Some(InvocationError::FunctionFailed {
+                    error_type: "an unexpected response".to_owned(),
                     message: first_line(&invocation.payload.to_string()),
                 });
             }
@@ -143,14 +143,14 @@ impl Evidence {
             error_message,
         } = error;
         match one {
-            Some(target) if OF_THE_TARGET.contains(&error_type.as_str()) => {
+            Some(target) if TARGET_ERRORS.contains(&error_type.as_str()) => {
                 let failure = Failure::new(&error_type, None, None, &error_message);
                 let account = target.account.clone();
                 self.targets.insert(account, Outcome::Failed(failure));
             }
             None if error_type == "AllTargetsFailed" => self.note_groups(&error_message),
             _ => {
-                self.fault = Some(Fault::Function {
+                self.error = Some(InvocationError::FunctionFailed {
                     error_type,
                     message: first_line(&error_message),
                 });
@@ -158,8 +158,8 @@ impl Evidence {
         }
     }
 
-    /// The message of `AllTargetsFailed` has a line a cause: `- assume: AccessDenied (222222222222, 333333333333 and 5
-    /// more): …`. Accounts that it does not name are not told of.
+    /// Parses the message of `AllTargetsFailed`, which has one line per cause: `- assume: AccessDenied (222222222222,
+    /// 333333333333 and 5 more): …`. Accounts that it does not list stay unknown.
     fn note_groups(&mut self, message: &str) {
         for line in message.lines().filter_map(|line| line.strip_prefix("- ")) {
             let Some((phase, rest)) = line.split_once(": ") else {
@@ -188,14 +188,14 @@ impl Evidence {
                 failure.code.as_deref(),
                 &failure.message,
             )),
-            // The next call tells.
+            // The next invocation reports it.
             AccountOutcome::Skipped => return,
         };
         self.targets.insert(account.id, outcome);
     }
 }
 
-/// The rest of a message is a hint, which is said better here.
+/// Drops the hints of a message: the causes are more specific.
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
@@ -225,7 +225,7 @@ mod tests {
         (evidence, resume)
     }
 
-    fn kind(evidence: &Evidence, account: &str) -> Option<Kind> {
+    fn kind(evidence: &Evidence, account: &str) -> Option<FailureKind> {
         match &evidence.targets.get(&account.parse().unwrap())? {
             Outcome::Failed(failure) => Some(failure.kind),
             Outcome::Listed(_) => None,
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn the_one_target_is_listed_or_refused() {
+    fn one_target_is_listed_or_denied() {
         let answer = json!({"statusCode": 200, "body": "[\"a\",\"b\"]"});
         let (evidence, _) = noted(None, answer, Some(&target()));
         assert_eq!(
@@ -242,26 +242,35 @@ mod tests {
         );
         let refusal = json!({"errorType": "AssumeRoleDenied", "errorMessage": "Failed: AccessDenied\nhint: x"});
         let (evidence, _) = noted(Some("Unhandled"), refusal, Some(&target()));
-        assert_eq!(kind(&evidence, "222222222222"), Some(Kind::AssumeDenied));
-        assert_eq!(evidence.fault, None);
+        assert_eq!(
+            kind(&evidence, "222222222222"),
+            Some(FailureKind::AssumeDenied)
+        );
+        assert_eq!(evidence.error, None);
     }
 
     #[test]
-    fn a_fault_of_the_function_is_no_targets() {
+    fn an_error_of_the_function_is_not_of_a_target() {
         for payload in [
             json!({"errorType": "InvalidConfiguration", "errorMessage": "x"}),
             json!("oops"),
         ] {
             let (evidence, _) = noted(Some("Unhandled"), payload, Some(&target()));
             assert!(evidence.targets.is_empty());
-            assert!(matches!(evidence.fault, Some(Fault::Function { .. })));
+            assert!(matches!(
+                evidence.error,
+                Some(InvocationError::FunctionFailed { .. })
+            ));
         }
         let (evidence, _) = noted(None, json!({"something": "else"}), Some(&target()));
-        assert!(matches!(evidence.fault, Some(Fault::Function { .. })));
+        assert!(matches!(
+            evidence.error,
+            Some(InvocationError::FunctionFailed { .. })
+        ));
     }
 
     #[test]
-    fn of_many_each_is_told() {
+    fn each_of_many_targets_is_reported() {
         let body = json!({
             "complete": false,
             "accounts": [
@@ -276,19 +285,31 @@ mod tests {
         let (evidence, resume) = noted(None, answer, None);
         assert_eq!(resume.as_deref(), Some("token"));
         assert_eq!(evidence.targets.len(), 2);
-        assert_eq!(kind(&evidence, "333333333333"), Some(Kind::ListDenied));
+        assert_eq!(
+            kind(&evidence, "333333333333"),
+            Some(FailureKind::ListDenied)
+        );
     }
 
     #[test]
-    fn the_groups_of_all_that_failed_are_read() {
+    fn the_causes_of_all_targets_failed_are_parsed() {
         let message = "Failed to list any of 3 accounts:\n\
             - assume: AccessDenied (222222222222, 333333333333 and 7 more): Failed to assume: x\nhint: y\n\
             - list: AccessDenied (444444444444): Failed to list";
         let payload = json!({"errorType": "AllTargetsFailed", "errorMessage": message});
         let (evidence, _) = noted(Some("Unhandled"), payload, None);
-        assert_eq!(kind(&evidence, "222222222222"), Some(Kind::AssumeDenied));
-        assert_eq!(kind(&evidence, "333333333333"), Some(Kind::AssumeDenied));
-        assert_eq!(kind(&evidence, "444444444444"), Some(Kind::ListDenied));
+        assert_eq!(
+            kind(&evidence, "222222222222"),
+            Some(FailureKind::AssumeDenied)
+        );
+        assert_eq!(
+            kind(&evidence, "333333333333"),
+            Some(FailureKind::AssumeDenied)
+        );
+        assert_eq!(
+            kind(&evidence, "444444444444"),
+            Some(FailureKind::ListDenied)
+        );
         assert_eq!(evidence.targets.len(), 3);
     }
 }

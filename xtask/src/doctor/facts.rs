@@ -1,4 +1,4 @@
-//! What AWS shows: read as the caller, as whoever else may read a Target account's roles, and by calling the function.
+//! Collects what AWS shows: read by the caller and with the given profiles, and by invoking the function.
 
 use anyhow::Result;
 use contract::{AccountId, FunctionConfiguration, Partition, RoleArn, Selection};
@@ -20,44 +20,44 @@ use crate::{
 };
 use environment::Environment;
 
-/// What is deployed, seen from one or several accounts.
+/// What is deployed, read from one or more accounts.
 #[derive(Debug, Clone)]
 pub(super) struct Facts {
-    /// Seen by the caller.
+    /// Read by the caller.
     own: Snapshot,
-    /// Seen with other profiles.
+    /// Read with other profiles.
     others: Vec<Snapshot>,
-    /// What the function is told, seen by the caller.
-    pub(super) told: Part<FunctionConfiguration>,
-    /// What calling the function showed; nothing where it was not called.
+    /// The configuration of the function, read by the caller.
+    pub(super) configuration: Part<FunctionConfiguration>,
+    /// The results of invoking the function, if it was invoked.
     pub(super) evidence: Option<Evidence>,
 }
 
-/// A role, as far as it can be seen.
+/// What could be read of a role.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Seen<'a> {
-    /// It is there.
+pub(super) enum RoleView<'a> {
+    /// The role.
     Role(&'a DeployedRole),
-    /// There is none of that name.
+    /// No role has this name.
     Missing,
-    /// It may not be read.
+    /// Reading it failed.
     Unreadable(&'a Unreadable),
-    /// Nobody of that account was asked.
-    NotAsked,
+    /// There were no credentials for its account.
+    NotRead,
 }
 
-/// Why nothing of the Admin account is seen.
+/// The message if the caller is not in the Admin account.
 pub(super) fn not_in_admin(environment: &Environment) -> String {
     format!(
-        "not visible without credentials of account {}",
+        "cannot be read without credentials for account {}",
         environment.variables.admin_account_id
     )
 }
 
-/// Asks AWS: as the caller, and with each of `profiles`.
+/// Reads what is deployed, as the caller and with each of `profiles`.
 ///
 /// # Errors
-/// The operator does not build, or answers something else than it should.
+/// Fails if the operator cannot be built or returns an unexpected result.
 pub(super) fn gather(
     workspace: &Workspace,
     environment: &Environment,
@@ -67,7 +67,7 @@ pub(super) fn gather(
     let region = &environment.variables.region;
     let operator = Operator::new(workspace, region)?;
     let target_roles = grants.target_role_names()?;
-    let step = Step::begin("Asking AWS");
+    let step = Step::begin("Reading from AWS");
     let mut roles = target_roles.clone();
     roles.push(environment.variables.lambda_execution_role.clone());
     roles.sort();
@@ -85,28 +85,28 @@ pub(super) fn gather(
             ..Query::default()
         };
         let seen = Operator::of_profile(workspace, region, profile)?.inspect(&query)?;
-        warn_of(profile, &seen, environment, grants);
+        warn_if_useless(profile, &seen, environment, grants);
         others.push(seen);
     }
     step.done("");
     let mut facts = Facts {
         own,
         others,
-        told: Part::Absent,
+        configuration: Part::Absent,
         evidence: None,
     };
     if facts.is_admin(environment) && matches!(facts.function(), Part::Ok(_)) {
         let stack = facts.own.stacks.values().next().unwrap_or(&Part::Absent);
-        facts.told = configuration::deployed(&operator, facts.function(), stack);
-        let step = Step::begin("Calling the function");
-        facts.evidence = Some(call(&operator, environment));
+        facts.configuration = configuration::deployed(&operator, facts.function(), stack);
+        let step = Step::begin("Invoking the function");
+        facts.evidence = Some(invoke(&operator, environment));
         step.done("");
     }
     Ok(facts)
 }
 
-/// Says so where a profile is of no use.
-fn warn_of(profile: &str, seen: &Snapshot, environment: &Environment, grants: &Grants) {
+/// Warns about a profile that does not help.
+fn warn_if_useless(profile: &str, seen: &Snapshot, environment: &Environment, grants: &Grants) {
     match &seen.caller {
         Some(Part::Ok(caller)) => {
             let is_target = grants.target_roles.iter().any(|role| match &role.accounts {
@@ -117,21 +117,21 @@ fn warn_of(profile: &str, seen: &Snapshot, environment: &Environment, grants: &G
             });
             if !is_target {
                 console::note(&format!(
-                    "warning: profile `{profile}` is of account {}, which is no target of stage `{}`",
+                    "warning: profile `{profile}` belongs to account {}, which is not a target of stage `{}`",
                     caller.account, environment.stage
                 ));
             }
         }
         Some(Part::Absent) | None => {}
         Some(Part::Unreadable(why)) => console::note(&format!(
-            "warning: profile `{profile}` is of no use: {}",
+            "warning: profile `{profile}` could not be used: {}",
             why.message
         )),
     }
 }
 
-/// Calls the function until it has told of every account.
-fn call(operator: &Operator<'_>, environment: &Environment) -> Evidence {
+/// Invokes the function until it has reported every account.
+fn invoke(operator: &Operator<'_>, environment: &Environment) -> Evidence {
     let selection = environment.selection();
     let one = match &selection {
         Selection::One(target) => Some(target),
@@ -143,17 +143,17 @@ fn call(operator: &Operator<'_>, environment: &Environment) -> Evidence {
     });
     match called {
         Ok(_) => evidence,
-        Err(error) => Evidence::not_called(&format!("{error:#}")),
+        Err(error) => Evidence::not_invoked(&format!("{error:#}")),
     }
 }
 
 impl Facts {
-    /// Who asked.
+    /// The caller.
     pub(super) fn caller(&self) -> &Part<Identity> {
         self.own.caller.as_ref().unwrap_or(&Part::Absent)
     }
 
-    /// Whether who asked is in the Admin account.
+    /// Returns true if the caller is in the Admin account.
     pub(super) fn is_admin(&self, environment: &Environment) -> bool {
         is_of(&self.own, &environment.variables.admin_account_id)
             && self
@@ -161,20 +161,20 @@ impl Facts {
                 .is_none_or(|partition| partition == environment.partition())
     }
 
-    /// The partition of who asked.
+    /// The partition of the caller.
     pub(super) fn partition(&self) -> Option<Partition> {
         self.caller().ok()?.partition.parse().ok()
     }
 
-    /// The role of that ARN's account and name, whatever its path.
-    pub(super) fn role(&self, arn: &RoleArn) -> Seen<'_> {
-        let mut seen = Seen::NotAsked;
+    /// The role with the account and name of `arn`, regardless of its path.
+    pub(super) fn role(&self, arn: &RoleArn) -> RoleView<'_> {
+        let mut seen = RoleView::NotRead;
         let all = std::iter::once(&self.own).chain(&self.others);
         for deployed in all.filter(|deployed| is_of(deployed, &arn.account)) {
             match deployed.roles.get(&arn.role) {
-                Some(Part::Ok(role)) => return Seen::Role(role),
-                Some(Part::Absent) => return Seen::Missing,
-                Some(Part::Unreadable(why)) => seen = Seen::Unreadable(why),
+                Some(Part::Ok(role)) => return RoleView::Role(role),
+                Some(Part::Absent) => return RoleView::Missing,
+                Some(Part::Unreadable(why)) => seen = RoleView::Unreadable(why),
                 None => {}
             }
         }
@@ -201,17 +201,17 @@ fn is_of(deployed: &Snapshot, account: &AccountId) -> bool {
 
 #[cfg(test)]
 impl Facts {
-    /// What a test says is deployed.
+    /// Creates facts for a test.
     pub(super) fn of(
         own: Snapshot,
         others: Vec<Snapshot>,
-        told: Part<FunctionConfiguration>,
+        configuration: Part<FunctionConfiguration>,
         evidence: Option<Evidence>,
     ) -> Self {
         Self {
             own,
             others,
-            told,
+            configuration,
             evidence,
         }
     }

@@ -1,4 +1,4 @@
-//! The deployed function, held against the stage.
+//! Compares the deployed function with the stage.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,9 +10,9 @@ use operator_api::{DeployedFunction, Part};
 use serde::Deserialize;
 
 use super::{
-    evidence::Fault,
+    evidence::InvocationError,
     facts::{Facts, not_in_admin},
-    report::{Cause, CauseId, Check, Id},
+    report::{Cause, CauseId, Check, CheckId},
 };
 use crate::{
     render::{File, Rendered},
@@ -20,10 +20,10 @@ use crate::{
 };
 use environment::Environment;
 
-/// Whether it is deployed, runs as the stage's role, and is set up as the stage says.
+/// Checks that the function is deployed, runs as the execution role and has the configuration of the stage.
 ///
 /// # Errors
-/// A file of the workspace cannot be read.
+/// Fails if a file of the workspace cannot be read.
 pub(super) fn check(
     workspace: &Workspace,
     environment: &Environment,
@@ -32,83 +32,88 @@ pub(super) fn check(
     let stage = &environment.stage;
     let name = environment.function_name();
     if !facts.is_admin(environment) {
-        return Ok(Check::unknown(Id::Function, not_in_admin(environment)));
+        return Ok(Check::unknown(CheckId::Function, not_in_admin(environment)));
     }
     let function = match facts.function() {
         Part::Ok(function) => function,
         Part::Absent => {
-            let cause = format!("there is no function {name}");
-            return Ok(Check::unknown(Id::Function, "not deployed yet")
+            let cause = format!("function {name} does not exist");
+            return Ok(Check::unknown(CheckId::Function, "not deployed yet")
                 .because(vec![Cause::seen(CauseId::NotDeployed, cause)])
-                .fix(format!("cargo xtask deploy --env {stage}")));
+                .fix(format!("run `cargo xtask deploy --env {stage}`")));
         }
         Part::Unreadable(why) => {
             let found = why.message.lines().next().unwrap_or_default();
-            return Ok(Check::unknown(Id::Function, found));
+            return Ok(Check::unknown(CheckId::Function, found));
         }
     };
     let mut causes = Vec::new();
     let role = environment.execution_role_arn().to_string();
     if function.role.as_deref() != Some(&role) {
         let is = function.role.as_deref().unwrap_or("none");
-        let cause = format!("it runs as {is}, and the stage says {role}");
+        let cause = format!("it runs as {is}; the stage sets {role}");
         causes.push(Cause::seen(CauseId::OtherRole, cause));
     }
     if let Some(state) = function.state.as_deref().filter(|state| *state == "Failed") {
         let why = function
             .state_reason
             .as_deref()
-            .unwrap_or("no reason is given");
+            .unwrap_or("no reason given");
         let cause = format!("its state is {state}: {why}");
         causes.push(Cause::seen(CauseId::FunctionState, cause));
     }
     let mut differences = differences(workspace, environment, function)?;
-    if let Part::Ok(told) = &facts.told {
-        differences.extend(other_accounts(told, &environment.function_configuration()));
+    if let Part::Ok(deployed) = &facts.configuration {
+        differences.extend(other_accounts(
+            deployed,
+            &environment.function_configuration(),
+        ));
     }
     let other = |cause| Cause::seen(CauseId::OtherConfiguration, cause);
     causes.extend(differences.into_iter().map(other));
-    let fault = facts
+    let error = facts
         .evidence
         .as_ref()
-        .and_then(|evidence| evidence.fault.as_ref());
-    if let Some(Fault::Function {
+        .and_then(|evidence| evidence.error.as_ref());
+    if let Some(InvocationError::FunctionFailed {
         error_type,
         message,
-    }) = fault
+    }) = error
     {
-        let cause = format!("it answers {error_type}: {message}");
+        let cause = format!("it returned {error_type}: {message}");
         causes.push(Cause::seen(CauseId::FunctionError, cause));
     }
     if !causes.is_empty() {
-        let found = format!("{name} is not as the stage says");
-        return Ok(Check::failed(Id::Function, found, causes)
-            .fix(format!("cargo xtask deploy --env {stage}")));
+        let found = format!("{name} does not work or does not match the stage");
+        return Ok(Check::failed(CheckId::Function, found, causes)
+            .fix(format!("run `cargo xtask deploy --env {stage}`")));
     }
-    if let (Part::Unreadable(why), Selection::Many(_)) = (&facts.told, environment.selection()) {
+    if let (Part::Unreadable(why), Selection::Many(_)) =
+        (&facts.configuration, environment.selection())
+    {
         let found = format!(
-            "which accounts {name} lists cannot be told: {}",
+            "cannot determine which accounts {name} lists: {}",
             why.message
         );
-        return Ok(Check::unknown(Id::Function, found));
+        return Ok(Check::unknown(CheckId::Function, found));
     }
     let code = match same_code(workspace, environment, function)? {
         None => "",
-        Some(true) => ", with this handler.zip",
-        Some(false) => ", with another handler.zip than the one in dist",
+        Some(true) => ", with the handler.zip in dist",
+        Some(false) => ", with another handler.zip than in dist",
     };
     Ok(Check::ok(
-        Id::Function,
-        format!("{name} is deployed as the stage says{code}"),
+        CheckId::Function,
+        format!("{name} matches the stage{code}"),
     ))
 }
 
-/// Whether the function asks for something else than the stage says, or as another role: a refusal of that says nothing of
-/// what the stage says.
-pub(super) fn asks_for_another(
+/// Returns true if the function has another target or execution role than the stage. A request that it is denied then says
+/// nothing about the roles of the stage.
+pub(super) fn has_other_target(
     environment: &Environment,
     function: &DeployedFunction,
-    told: &Part<FunctionConfiguration>,
+    deployed: &Part<FunctionConfiguration>,
 ) -> bool {
     let role = environment.execution_role_arn().to_string();
     let configuration = environment.function_configuration();
@@ -123,12 +128,12 @@ pub(super) fn asks_for_another(
     };
     function.role.as_deref() != Some(&role)
         || contract::variable::TARGET.into_iter().any(is_another)
-        || told
+        || deployed
             .ok()
-            .is_some_and(|told| accounts(told) != accounts(&configuration))
+            .is_some_and(|deployed| accounts(deployed) != accounts(&configuration))
 }
 
-/// How the function's list of accounts differs from the stage's, where both have one.
+/// Describes how the accounts of the function differ from those of the stage, if both have a list.
 fn other_accounts(is: &FunctionConfiguration, should: &FunctionConfiguration) -> Option<String> {
     let (is, should) = (is.targets_file()?, should.targets_file()?);
     if is == should {
@@ -137,9 +142,7 @@ fn other_accounts(is: &FunctionConfiguration, should: &FunctionConfiguration) ->
     let (Accounts::Targets(is), Accounts::Targets(should)) = (is.accounts(), should.accounts())
     else {
         let name = TargetsFile::NAME;
-        return Some(format!(
-            "its {name} selects other accounts than the stage's"
-        ));
+        return Some(format!("its {name} selects other accounts than the stage"));
     };
     let by_account = |targets: &[Target]| -> BTreeMap<_, _> {
         targets.iter().cloned().map(of_account).collect()
@@ -160,9 +163,9 @@ fn other_accounts(is: &FunctionConfiguration, should: &FunctionConfiguration) ->
         .filter(|&(account, target)| is.get(account).is_some_and(|other| other != target))
         .map(|(account, _)| account);
     let parts: Vec<String> = [
-        ("without ", missing.collect()),
-        ("with ", more.collect()),
-        ("otherwise ", another.collect::<Vec<_>>()),
+        ("missing ", missing.collect()),
+        ("additional ", more.collect()),
+        ("different ", another.collect::<Vec<_>>()),
     ]
     .into_iter()
     .filter(|(_, some)| !some.is_empty())
@@ -170,12 +173,12 @@ fn other_accounts(is: &FunctionConfiguration, should: &FunctionConfiguration) ->
     .collect();
     Some(if parts.is_empty() {
         format!(
-            "its {} is another than the stage's, though of the same accounts",
+            "its {} differs from the stage's, but has the same accounts",
             TargetsFile::NAME
         )
     } else {
         format!(
-            "it lists other accounts than the stage says: {}",
+            "it lists other accounts than the stage: {}",
             parts.join("; ")
         )
     })
@@ -185,7 +188,7 @@ fn of_account(target: Target) -> (AccountId, Target) {
     (target.account.clone(), target)
 }
 
-/// What a person would set differently in the console than the stage does.
+/// Describes how the settings and variables of the function differ from the stage.
 fn differences(
     workspace: &Workspace,
     environment: &Environment,
@@ -221,7 +224,7 @@ fn differences(
         ),
     ] {
         if is != should {
-            found.push(format!("its {what} is {is}, and the stage says {should}"));
+            found.push(format!("its {what} is {is}; the stage sets {should}"));
         }
     }
     let Part::Ok(is) = &function.environment else {
@@ -230,26 +233,26 @@ fn differences(
     let should = rendered_environment(workspace, environment)?;
     let names: BTreeSet<&String> = is.keys().chain(should.keys()).collect();
     for name in names {
-        // What else a template sets may be a secret: its value is not shown.
+        // Do not show the values of other variables: they may be secret.
         let is_ours = contract::variable::ALL.contains(&name.as_str());
         match (is.get(name), should.get(name)) {
             (Some(is), Some(should)) if is == should => {}
             (Some(is), Some(should)) if is_ours => found.push(format!(
-                "its variable {name} is {is}, and the stage says {should}"
+                "its variable {name} is {is}; the stage sets {should}"
             )),
             (Some(_), Some(_)) => found.push(format!(
-                "its variable {name} has another value than the stage's"
+                "its variable {name} has another value than the stage sets"
             )),
-            (Some(_), None) => found.push(format!(
-                "its variable {name} is set, and the stage does not set it"
-            )),
+            (Some(_), None) => {
+                found.push(format!("its variable {name} is set, but not by the stage"));
+            }
             (None, _) => found.push(format!("its variable {name} is missing")),
         }
     }
     Ok(found)
 }
 
-/// The function's variables as serverless.yml has them: a template may set others than the stage's own.
+/// The variables of the function in serverless.yml. The template may set additional ones.
 fn rendered_environment(
     workspace: &Workspace,
     environment: &Environment,
@@ -266,7 +269,7 @@ fn rendered_environment(
         functions: BTreeMap<String, Section>,
     }
     let Ok(rendered) = Rendered::of_stage(workspace, environment, File::Serverless) else {
-        // Another check tells the template's fault.
+        // Another check reports the problem of the template.
         let own = environment.function_configuration().to_environment();
         return Ok(own
             .into_iter()
@@ -281,7 +284,7 @@ fn rendered_environment(
     Ok(all)
 }
 
-/// Whether the deployed code is `dist/STAGE/handler.zip`, where there is one.
+/// Compares the deployed code with `dist/STAGE/handler.zip`. Returns `None` if there is no such file.
 fn same_code(
     workspace: &Workspace,
     environment: &Environment,

@@ -1,8 +1,8 @@
-//! What is checked without a network: the tools, the variables file, and what is rendered from it.
+//! Checks without a network: the tools, the variables file and the rendered files.
 
 use anyhow::Result;
 
-use super::report::{Cause, CauseId, Check, Id};
+use super::report::{Cause, CauseId, Check, CheckId};
 use crate::{
     build as artifact,
     policy::Grants,
@@ -19,48 +19,51 @@ use crate::{
 };
 use environment::Environment;
 
-/// The tools, with their versions; of an `environment`, whether its function can be built.
+/// Checks the tools and their versions and, with an `environment`, whether its function can be built.
 pub(super) fn tools(workspace: &Workspace, environment: Option<&Environment>) -> Vec<Check> {
     vec![
         cargo(workspace, environment),
-        program(Id::Node, tools::node()),
-        program(Id::Python, tools::python()),
+        program(CheckId::Node, tools::node()),
+        program(CheckId::Python, tools::python()),
         pinned_tools(workspace),
     ]
 }
 
-/// Reads the stage's variables file. Its faults are told to standard error, with the lines that they are in.
+/// Reads the variables file. Prints its problems to standard error.
 ///
 /// # Errors
-/// There is no such stage.
+/// Fails if the stage does not exist.
 pub(super) fn variables(
     workspace: &Workspace,
     stage: &str,
 ) -> Result<(Check, Option<Environment>)> {
     match stages::load(workspace, stage) {
         Ok(environment) => {
-            let check = Check::ok(Id::Variables, format!("{} is valid", environment.source));
+            let check = Check::ok(
+                CheckId::Variables,
+                format!("{} is valid", environment.source),
+            );
             Ok((check, Some(environment)))
         }
         Err(error) => {
             let report = error.downcast::<FaultReport>()?;
             console::coloured(&report.to_string());
-            let cause = "the variables file has faults: they are told on standard error";
+            let cause = "the variables file has problems, which are printed to standard error";
             let check = Check::failed(
-                Id::Variables,
-                "the stage's variables file is not valid",
+                CheckId::Variables,
+                "the variables file is not valid",
                 vec![Cause::seen(CauseId::InvalidVariables, cause)],
             );
-            let fix = format!("mend what `cargo xtask check --env {stage}` tells");
+            let fix = format!("fix the errors that `cargo xtask check --env {stage}` reports");
             Ok((check.fix(fix), None))
         }
     }
 }
 
-/// Whether what is in `dist/STAGE` is what would be rendered now; and what the roles should say, where it can be rendered.
+/// Checks that the files in `dist/STAGE` are up to date. Returns the grants of the roles, if they can be rendered.
 ///
 /// # Errors
-/// A file cannot be read.
+/// Fails if a file cannot be read.
 pub(super) fn rendered(
     workspace: &Workspace,
     environment: &Environment,
@@ -70,8 +73,8 @@ pub(super) fn rendered(
         Ok(grants) => grants,
         Err(fault) => {
             let cause = Cause::seen(CauseId::InvalidVariables, fault.to_string());
-            let found = "no roles can be made for the stage";
-            return Ok((Check::failed(Id::Rendered, found, vec![cause]), None));
+            let found = "the roles of the stage cannot be rendered";
+            return Ok((Check::failed(CheckId::Rendered, found, vec![cause]), None));
         }
     };
     let rendered = Templates::load(workspace, &all.collect::<Vec<_>>())
@@ -80,14 +83,18 @@ pub(super) fn rendered(
         Ok(rendered) => rendered,
         Err(error) if fault::is_of_input(&error) => {
             let cause = Cause::seen(CauseId::InvalidTemplate, format!("{error:#}"));
-            let check = Check::failed(Id::Rendered, "the stage cannot be rendered", vec![cause]);
-            let fix = "mend the template, or put the shipped one back";
+            let check = Check::failed(
+                CheckId::Rendered,
+                "the stage cannot be rendered",
+                vec![cause],
+            );
+            let fix = "fix the template, or restore the original one";
             return Ok((check.fix(fix), Some(grants)));
         }
         Err(error) => return Err(error),
     };
     let mut causes = Vec::new();
-    // Who has never rendered the roles may have them from elsewhere.
+    // Users who have never rendered the roles may create them in another way.
     let folder = workspace.dist(&environment.stage).join("roles");
     let has_roles = !files::names_in(&folder)?.is_empty();
     for file in &rendered {
@@ -99,7 +106,7 @@ pub(super) fn rendered(
         match files::read_if_there(&path)? {
             Some(bytes) if bytes == file.text().as_bytes() => {}
             Some(_) => {
-                let cause = format!("{name} is not what would be rendered now");
+                let cause = format!("{name} is out of date");
                 causes.push(Cause::seen(CauseId::StaleFile, cause));
             }
             None => causes.push(Cause::seen(
@@ -108,14 +115,17 @@ pub(super) fn rendered(
             )),
         }
     }
-    let made: Vec<_> = rendered
+    let rendered_paths: Vec<_> = rendered
         .iter()
         .map(|file| file.path(workspace, environment))
         .collect();
     for name in files::names_in(&folder)? {
         let path = folder.join(&name);
-        if rendering::is_target_role(&name) && !made.contains(&path) {
-            let cause = format!("{} is of an earlier rendering", workspace.shown(&path));
+        if rendering::is_target_role(&name) && !rendered_paths.contains(&path) {
+            let cause = format!(
+                "{} is left over from an earlier render",
+                workspace.shown(&path)
+            );
             causes.push(Cause::seen(CauseId::StaleFile, cause));
         }
     }
@@ -123,22 +133,22 @@ pub(super) fn rendered(
     if causes.is_empty() {
         let found = if has_roles {
             format!(
-                "serverless.yml and the roles in dist/{stage} are fresh ({} files)",
+                "serverless.yml and the roles in dist/{stage} are up to date ({} files)",
                 rendered.len()
             )
         } else {
             format!(
-                "serverless.yml in dist/{stage} is fresh; the roles are not rendered yet (`cargo xtask roles --env {stage}`)"
+                "serverless.yml in dist/{stage} is up to date; the roles are not rendered yet (`cargo xtask roles --env {stage}`)"
             )
         };
-        return Ok((Check::ok(Id::Rendered, found), Some(grants)));
+        return Ok((Check::ok(CheckId::Rendered, found), Some(grants)));
     }
     let found = format!(
         "{} files in dist/{stage} are out of date or missing",
         causes.len()
     );
-    let fix = format!("cargo xtask render --env {stage} && cargo xtask roles --env {stage}");
-    let check = Check::failed(Id::Rendered, found, causes).fix(fix);
+    let fix = format!("run `cargo xtask render --env {stage} && cargo xtask roles --env {stage}`");
+    let check = Check::failed(CheckId::Rendered, found, causes).fix(fix);
     Ok((check, Some(grants)))
 }
 
@@ -151,28 +161,28 @@ fn cargo(workspace: &Workspace, environment: Option<&Environment>) -> Check {
     };
     let version = match version() {
         Ok(version) => version,
-        Err(error) => return missing_program(Id::Cargo, &error),
+        Err(error) => return missing_program(CheckId::Cargo, &error),
     };
     if let Some(environment) = environment {
         let architecture = environment.variables.function.architecture;
         if let Err(error) = artifact::require_target(workspace, architecture) {
-            return missing_program(Id::Cargo, &error);
+            return missing_program(CheckId::Cargo, &error);
         }
     }
     match pinned_rust(workspace) {
         Some(pinned) if pinned != version => Check::unknown(
-            Id::Cargo,
+            CheckId::Cargo,
             format!(
-                "{version}, and rust-toolchain.toml pins {pinned}: the artifact may have other bytes"
+                "{version}, but rust-toolchain.toml pins {pinned}: the artifact may differ"
             ),
         )
-        .fix("use rustup, which takes the pinned one; RUSTUP_TOOLCHAIN and `+TOOLCHAIN` overrule it"),
-        Some(_) => Check::ok(Id::Cargo, format!("{version}, as pinned")),
-        None => Check::ok(Id::Cargo, version),
+        .fix("use rustup, which selects the pinned version; RUSTUP_TOOLCHAIN and `+TOOLCHAIN` override it"),
+        Some(_) => Check::ok(CheckId::Cargo, format!("{version}, as pinned")),
+        None => Check::ok(CheckId::Cargo, version),
     }
 }
 
-/// The release that rust-toolchain.toml names.
+/// The version in rust-toolchain.toml.
 fn pinned_rust(workspace: &Workspace) -> Option<String> {
     let bytes = files::read_if_there(&workspace.root().join("rust-toolchain.toml")).ok()??;
     let text = String::from_utf8(bytes).ok()?;
@@ -180,15 +190,15 @@ fn pinned_rust(workspace: &Workspace) -> Option<String> {
     Some(line.split('"').nth(1)?.to_owned())
 }
 
-fn program(id: Id, version: Result<String>) -> Check {
+fn program(id: CheckId, version: Result<String>) -> Check {
     match version {
         Ok(version) => Check::ok(id, version),
         Err(error) => missing_program(id, &error),
     }
 }
 
-/// The error says how to mend it, in the line that begins with `hint:`.
-fn missing_program(id: Id, error: &anyhow::Error) -> Check {
+/// Splits the fix, which starts with `hint:`, from the error.
+fn missing_program(id: CheckId, error: &anyhow::Error) -> Check {
     let text = format!("{error:#}");
     let (problem, hint) = text.split_once("\nhint: ").unwrap_or((&text, ""));
     let found = problem.lines().next().unwrap_or_default();
@@ -203,21 +213,21 @@ fn missing_program(id: Id, error: &anyhow::Error) -> Check {
 
 fn pinned_tools(workspace: &Workspace) -> Check {
     let mut installed = Vec::new();
-    let mut absent = Vec::new();
-    // The others are for work on this project, and no stage misses them.
+    let mut missing = Vec::new();
+    // The other tools are only for work on this project.
     for tool in Tool::FOR_PACKAGES {
         match tools::look(workspace, tool) {
             Ok((version, true)) => installed.push(format!("{} {version}", tool.name())),
-            Ok((version, false)) => absent.push(format!("{} {version}", tool.name())),
-            Err(error) => return missing_program(Id::Tools, &error),
+            Ok((version, false)) => missing.push(format!("{} {version}", tool.name())),
+            Err(error) => return missing_program(CheckId::Tools, &error),
         }
     }
-    if absent.is_empty() {
-        return Check::ok(Id::Tools, installed.join(", "));
+    if missing.is_empty() {
+        return Check::ok(CheckId::Tools, installed.join(", "));
     }
     Check::unknown(
-        Id::Tools,
-        format!("not installed yet: {}", absent.join(", ")),
+        CheckId::Tools,
+        format!("not installed yet: {}", missing.join(", ")),
     )
-    .fix("the commands that need them install them; `cargo xtask setup` does so now")
+    .fix("they are installed on first use; run `cargo xtask setup` to install them now")
 }

@@ -1,10 +1,9 @@
-//! Whether a stage can work, and if not, why: checks as data, each with what was found and what to do.
+//! Diagnoses a stage: checks as data, each with a finding, its causes and a fix.
 //!
-//! The order is that of dependence. What AWS does not tell is not claimed: a refusal says neither which of the two
-//! accounts refused nor whether the role exists, so its causes come in the order of their likelihood, and are called
-//! *seen* only where a deployed policy shows them.
+//! Checks are in order of dependency. AWS does not say which account denied a request, nor whether the role exists, so the
+//! causes are ordered by likelihood. A cause is *seen* only if a deployed policy or AWS shows it.
 //!
-//! Not here: how AWS is asked ([`deployed`](crate::deployed)), and what the roles should say ([`policy`](crate::policy)).
+//! [`inspect`](crate::inspect) reads from AWS, and [`policy`](crate::policy) defines the expected grants.
 
 mod admin;
 mod evidence;
@@ -23,27 +22,27 @@ pub(crate) use self::report::Report;
 use crate::{policy::Grants, sys::workspace::Workspace};
 use environment::Environment;
 
-/// Whom to ask.
+/// How far the diagnosis reaches.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Reach<'a> {
-    /// Nobody: the tools, the variables file, what is rendered.
+pub(crate) enum Scope<'a> {
+    /// The tools, the variables file and the rendered files.
     Offline,
-    /// AWS: as the caller, and with these profiles, which may read the Target accounts' roles.
+    /// AWS too: as the caller, and with these profiles, which can read the target roles.
     Aws(&'a [String]),
 }
 
-/// Looks at a stage.
+/// Diagnoses a stage.
 ///
 /// # Errors
-/// There is no such stage, a file of the workspace cannot be read, or the operator does not build.
-pub(crate) fn examine(workspace: &Workspace, stage: &str, reach: Reach<'_>) -> Result<Report> {
+/// Fails if the stage does not exist, a file cannot be read or the operator cannot be built.
+pub(crate) fn examine(workspace: &Workspace, stage: &str, scope: Scope<'_>) -> Result<Report> {
     let (variables, environment) = local::variables(workspace, stage)?;
     let mut checks = local::tools(workspace, environment.as_ref());
     checks.push(variables);
     if let Some(environment) = &environment {
         let (rendered, grants) = local::rendered(workspace, environment)?;
         checks.push(rendered);
-        if let (Reach::Aws(profiles), Some(grants)) = (reach, grants) {
+        if let (Scope::Aws(profiles), Some(grants)) = (scope, grants) {
             let facts = facts::gather(workspace, environment, &grants, profiles)?;
             checks.extend(judge(workspace, environment, &grants, &facts)?);
         }
@@ -54,7 +53,7 @@ pub(crate) fn examine(workspace: &Workspace, stage: &str, reach: Reach<'_>) -> R
     })
 }
 
-/// What is deployed, held against what should be.
+/// Compares what is deployed with what should be.
 fn judge(
     workspace: &Workspace,
     environment: &Environment,

@@ -7,88 +7,90 @@ use super::{
     verdict::Reason,
 };
 
-/// What a trust policy's refusal comes to; `who` is refused.
-pub(super) fn of_trust_reason(reason: &Reason, who: &str) -> Cause {
+/// Reports why a trust policy does not let `who` assume the role.
+pub(super) fn trust_cause(reason: &Reason, who: &str) -> Cause {
     match reason {
         Reason::NoStatement => Cause::seen(
             CauseId::TrustMissing,
-            "its trust policy has no statement that lets anybody assume it",
+            "its trust policy has no statement that allows anyone to assume it",
         ),
-        Reason::Names(names) => Cause::seen(
+        Reason::OtherPrincipals(names) => Cause::seen(
             CauseId::TrustNamesAnother,
-            format!("its trust policy names {}, and not {who}", names.join(", ")),
+            format!("its trust policy trusts {}, not {who}", names.join(", ")),
         ),
-        Reason::Deleted(id) => Cause::seen(
+        Reason::DeletedPrincipal(id) => Cause::seen(
             CauseId::StalePrincipal,
             format!(
-                "its trust policy names {id}, the unique id of a role that was deleted: one of the same name is another \
-                 to IAM, until the trust policy is written anew"
+                "its trust policy refers to a deleted role (unique ID {id}); a re-created role is a different principal until \
+                 the trust policy is deployed again"
             ),
         ),
-        Reason::Condition { key, asks } if key.eq_ignore_ascii_case("sts:ExternalId") => {
+        Reason::Condition { key, requires } if key.eq_ignore_ascii_case("sts:ExternalId") => {
             Cause::seen(
                 CauseId::ExternalId,
-                format!("its trust policy asks for an external ID: {asks}"),
+                format!("its trust policy requires an external ID: {requires}"),
             )
         }
-        Reason::Condition { key, asks } => Cause::seen(
+        Reason::Condition { key, requires } => Cause::seen(
             CauseId::ConditionNotMet,
             format!(
-                "a condition of its trust policy {}: {key} {asks}",
+                "a condition of its trust policy {}: {key} {requires}",
                 not_met(key)
             ),
         ),
-        Reason::Denied { policy, statement } => Cause::seen(
+        Reason::ExplicitDeny { policy, statement } => Cause::seen(
             CauseId::ExplicitDeny,
             format!(
-                "{policy} denies it by statement {statement}: nothing that is allowed outweighs that"
+                "statement {statement} of {policy} denies it; an explicit deny overrides every allow"
             ),
         ),
         Reason::Boundary(arn) => boundary(arn),
     }
 }
 
-/// What is known of a condition that is not met: of an organization it is what the stage says, and that may be wrong.
+/// Describes a condition that is not met. The actual organization is unknown: only the `organization-id` of the stage is.
 fn not_met(key: &str) -> &'static str {
     if key.to_ascii_lowercase().ends_with("orgid") {
-        "asks for another than `organization-id`"
+        "does not match `organization-id`"
     } else {
-        "does not hold"
+        "is not met"
     }
 }
 
 fn boundary(arn: &str) -> Cause {
     Cause::seen(
         CauseId::PermissionsBoundary,
-        format!("its permissions boundary {arn} does not allow it, whatever its policies do"),
+        format!("its permissions boundary {arn} does not allow it, regardless of its policies"),
     )
 }
 
-/// What a role's own policies' refusal comes to; `what` is refused.
-pub(super) fn of_permission_reason(reason: &Reason, what: &str) -> Cause {
+/// Reports why the policies of a role do not allow `what`.
+pub(super) fn permission_cause(reason: &Reason, what: &str) -> Cause {
     match reason {
-        Reason::NoStatement | Reason::Names(_) | Reason::Deleted(_) => Cause::seen(
-            CauseId::PermissionMissing,
-            format!("no policy of the role allows {what}"),
-        ),
-        Reason::Condition { key, asks } => Cause::seen(
+        Reason::NoStatement | Reason::OtherPrincipals(_) | Reason::DeletedPrincipal(_) => {
+            Cause::seen(
+                CauseId::PermissionMissing,
+                format!("no policy of the role allows {what}"),
+            )
+        }
+        Reason::Condition { key, requires } => Cause::seen(
             CauseId::ConditionNotMet,
             format!(
-                "what allows {what} has a condition that {}: {key} {asks}",
+                "the statement that allows {what} has a condition that {}: {key} {requires}",
                 not_met(key)
             ),
         ),
-        Reason::Denied { policy, statement } => Cause::seen(
+        Reason::ExplicitDeny { policy, statement } => Cause::seen(
             CauseId::ExplicitDeny,
             format!(
-                "{policy} denies {what} by statement {statement}: nothing that is allowed outweighs that"
+                "statement {statement} of {policy} denies {what}; an explicit deny overrides every allow"
             ),
         ),
         Reason::Boundary(arn) => boundary(arn),
     }
 }
 
-pub(super) fn listed(all: &BTreeSet<String>) -> String {
+pub(super) fn joined(all: &BTreeSet<String>) -> String {
     all.iter()
         .map(String::as_str)
         .collect::<Vec<_>>()

@@ -1,52 +1,52 @@
-//! What a check comes to, as data: the table and the JSON are made from it.
+//! The report as data, for the table and the JSON.
 
 use serde::Serialize;
 
 use iam_policy::Statement;
 
-/// All that was looked at.
+/// The checks of a stage.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Report {
     /// The stage.
     pub(crate) stage: String,
-    /// In the order in which the one rests on the other: what fails first is to be mended first.
+    /// The checks in order of dependency: fix the first failure first.
     pub(crate) checks: Vec<Check>,
 }
 
-/// One thing that was looked at.
+/// A check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Check {
-    /// Which.
-    pub(crate) id: Id,
-    /// Of `target`: the account.
+    /// The kind of check.
+    pub(crate) id: CheckId,
+    /// For `target`: the account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) account: Option<String>,
-    /// Of `target`: what the variables file calls it.
+    /// For `target`: its name in the variables file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) name: Option<String>,
-    /// What it comes to.
+    /// The result.
     pub(crate) status: Status,
-    /// What was found, in a line.
+    /// The finding, in one line.
     pub(crate) found: String,
-    /// Why, the likeliest first; nothing where all is well.
+    /// The causes, most likely first. Empty if the check is ok.
     pub(crate) causes: Vec<Cause>,
-    /// What to do; nothing where all is well, or nobody can tell.
+    /// The fix, if one is needed and known.
     pub(crate) fix: Option<String>,
 }
 
-/// What is said of a target that was listed where nothing else says that its role lets the function in: it keeps a session
-/// for up to an hour.
+/// Qualifies a successful listing if nothing else confirms that the role can be assumed: the function caches sessions for up
+/// to an hour.
 pub(super) const EARLIER_SESSION: &str = "perhaps with an earlier session";
 
-/// The checks. Their names in JSON are a contract.
+/// The kinds of checks. Their names in JSON are a contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Id {
-    /// Rust, as the workspace wants it.
+pub(crate) enum CheckId {
+    /// The Rust toolchain of the workspace.
     Cargo,
-    /// Node.js, which runs the Framework.
+    /// Node.js, which runs the Serverless Framework.
     Node,
-    /// Python, which the other tools are installed with.
+    /// Python, which installs the other tools.
     Python,
     /// The pinned tools.
     Tools,
@@ -54,136 +54,136 @@ pub(crate) enum Id {
     Variables,
     /// serverless.yml and the roles in dist/STAGE.
     Rendered,
-    /// Whose credentials these are.
+    /// The caller and its account.
     Caller,
     /// The role that the function runs as.
     ExecutionRole,
-    /// Whether Lambda may assume it.
+    /// Whether Lambda can assume the execution role.
     LambdaTrust,
-    /// Whether it may assume the targets' roles.
+    /// Whether the execution role may assume the target roles.
     AssumePermission,
-    /// Whether it may write the function's logs.
+    /// Whether it may write logs.
     LogPermission,
-    /// Whether it may write traces, where the stage samples calls.
+    /// Whether it may write traces, if the stage has tracing.
     TracePermission,
-    /// Whether it may find the accounts of the organization, where one is listed.
+    /// Whether it may list the accounts of the organization, if the stage has one.
     OrganizationPermission,
-    /// Whether it may list the Admin account's own buckets, where they are listed.
+    /// Whether it may list the buckets of the Admin account, if that is a target.
     OwnListPermission,
     /// The deployed function.
     Function,
-    /// A target: whether its role can be assumed, and can list.
+    /// Whether the role of a target can be assumed and can list buckets.
     Target,
 }
 
-/// What a check comes to.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Status {
-    /// It is as it should be.
+    /// Everything is as expected.
     Ok,
-    /// It is not.
+    /// Something is wrong.
     Failed,
-    /// It could not be told from here.
+    /// The result could not be determined.
     Unknown,
 }
 
-/// Something that may be the matter.
+/// A possible cause of a failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Cause {
-    /// Which.
+    /// The kind of cause.
     pub(crate) id: CauseId,
-    /// How sure that is.
+    /// The certainty.
     pub(crate) certainty: Certainty,
-    /// What it is, in a sentence.
+    /// A description.
     #[serde(rename = "cause")]
     pub(crate) text: String,
-    /// Where the statement belongs: `in account 222222222222, on role MyS3ReadRole, in its trust policy`.
+    /// Where to add the statement: `in account 222222222222, on role MyS3ReadRole, in its trust policy`.
     #[serde(rename = "where")]
-    pub(crate) place: Option<String>,
-    /// The statement to have there.
+    pub(crate) location: Option<String>,
+    /// The statement to add.
     pub(crate) statement: Option<Statement>,
 }
 
-/// How sure a cause is.
+/// The certainty of a cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Certainty {
-    /// What is deployed says so, or AWS does.
+    /// A deployed policy or AWS shows it.
     Seen,
-    /// It fits what was seen better than the others do.
+    /// It explains the failure better than the others.
     Likely,
-    /// It fits as well as others.
+    /// It explains the failure as well as others.
     Possible,
 }
 
-/// What may be the matter. Their names in JSON are a contract.
+/// The kinds of causes. Their names in JSON are a contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum CauseId {
     /// A program is missing or too old.
     MissingProgram,
-    /// The variables file has faults.
+    /// The variables file is not valid.
     InvalidVariables,
-    /// A template has a fault, or gives what the stage does not ask for.
+    /// A template is not valid, or its output does not match the stage.
     InvalidTemplate,
-    /// A rendered file is not there.
+    /// A rendered file is missing.
     MissingFile,
-    /// A rendered file is older than what it is made from.
+    /// A rendered file is out of date.
     StaleFile,
-    /// There are no credentials, or AWS does not take them.
+    /// Credentials are missing, or AWS rejects them.
     NoCredentials,
-    /// They belong to another account than the stage's Admin account.
+    /// The credentials are not for the Admin account.
     WrongAccount,
-    /// They belong to another partition than the stage's region.
+    /// The credentials are for another partition than the region of the stage.
     WrongPartition,
-    /// There is no such role.
+    /// The role does not exist.
     RoleMissing,
-    /// There is one of that name with another path.
+    /// The role has another path.
     RolePath,
-    /// The trust policy has no statement that lets anybody assume the role.
+    /// The trust policy has no statement that allows anyone to assume the role.
     TrustMissing,
-    /// The trust policy names somebody else.
+    /// The trust policy trusts other principals.
     TrustNamesAnother,
-    /// The trust policy names a role that was deleted; the one of the same name is another to IAM.
+    /// The trust policy refers to a deleted role. A re-created role is a different principal.
     StalePrincipal,
-    /// The trust policy asks for another external ID, or for one where none is sent.
+    /// The trust policy requires another external ID.
     ExternalId,
-    /// A condition of the policy does not hold.
+    /// A condition of the policy is not met.
     ConditionNotMet,
-    /// No policy of the role allows it.
+    /// No policy of the role allows the request.
     PermissionMissing,
-    /// A policy denies it.
+    /// A policy denies the request.
     ExplicitDeny,
-    /// The role's permissions boundary does not allow it.
+    /// The permissions boundary of the role does not allow the request.
     PermissionsBoundary,
-    /// A policy of the organization (SCP, RCP) denies it.
+    /// A service or resource control policy (SCP, RCP) denies the request.
     ControlPolicy,
-    /// A policy was changed a moment ago, and is not everywhere yet.
+    /// A recent change of a policy has not reached all of IAM.
     NotYetConsistent,
-    /// The function still uses a session that its role's policies no longer allow.
+    /// The function uses a session from before a change of the role.
     CachedSession,
-    /// STS is not active in that region for the account.
+    /// STS is not active in the region for the account.
     RegionDisabled,
     /// The function is not deployed.
     NotDeployed,
-    /// The function is not in a state to be called.
+    /// The function is in a failed state.
     FunctionState,
-    /// It runs as another role.
+    /// The function runs as another role.
     OtherRole,
-    /// It is set up otherwise than the stage says.
+    /// The configuration of the function does not match the stage.
     OtherConfiguration,
-    /// The function fails, for a reason of its own.
+    /// The function itself fails.
     FunctionError,
 }
 
 impl Report {
-    /// Whether anything is not as it should be.
+    /// Returns true if a check failed.
     pub(crate) fn has_failed(&self) -> bool {
         self.count(Status::Failed) > 0
     }
 
-    /// How many checks came to `status`.
+    /// The number of checks with this status.
     pub(crate) fn count(&self, status: Status) -> usize {
         let of = |check: &&Check| check.status == status;
         self.checks.iter().filter(of).count()
@@ -191,25 +191,25 @@ impl Report {
 }
 
 impl Check {
-    /// All is well.
-    pub(super) fn ok(id: Id, found: impl Into<String>) -> Self {
+    /// Creates an ok check.
+    pub(super) fn ok(id: CheckId, found: impl Into<String>) -> Self {
         Self::new(id, Status::Ok, found)
     }
 
-    /// It is not as it should be.
-    pub(super) fn failed(id: Id, found: impl Into<String>, causes: Vec<Cause>) -> Self {
+    /// Creates a failed check.
+    pub(super) fn failed(id: CheckId, found: impl Into<String>, causes: Vec<Cause>) -> Self {
         Self {
             causes,
             ..Self::new(id, Status::Failed, found)
         }
     }
 
-    /// It cannot be told.
-    pub(super) fn unknown(id: Id, found: impl Into<String>) -> Self {
+    /// Creates an unknown check.
+    pub(super) fn unknown(id: CheckId, found: impl Into<String>) -> Self {
         Self::new(id, Status::Unknown, found)
     }
 
-    fn new(id: Id, status: Status, found: impl Into<String>) -> Self {
+    fn new(id: CheckId, status: Status, found: impl Into<String>) -> Self {
         Self {
             id,
             account: None,
@@ -221,14 +221,14 @@ impl Check {
         }
     }
 
-    /// The same, with what to do.
+    /// Sets the fix.
     #[must_use]
     pub(super) fn fix(mut self, fix: impl Into<String>) -> Self {
         self.fix = Some(fix.into());
         self
     }
 
-    /// The same, with what may be the matter.
+    /// Sets the causes.
     #[must_use]
     pub(super) fn because(mut self, causes: Vec<Cause>) -> Self {
         self.causes = causes;
@@ -237,18 +237,18 @@ impl Check {
 }
 
 impl Cause {
-    /// What is deployed says so, or AWS does.
+    /// Creates a cause that a deployed policy or AWS shows.
     pub(super) fn seen(id: CauseId, text: impl Into<String>) -> Self {
         Self {
             id,
             certainty: Certainty::Seen,
             text: text.into(),
-            place: None,
+            location: None,
             statement: None,
         }
     }
 
-    /// One of several that fit.
+    /// Creates a possible cause.
     pub(super) fn possible(id: CauseId, text: impl Into<String>) -> Self {
         Self {
             certainty: Certainty::Possible,
@@ -256,24 +256,24 @@ impl Cause {
         }
     }
 
-    /// The same, as the likeliest.
+    /// Marks it as the most likely cause.
     #[must_use]
     pub(super) fn likely(mut self) -> Self {
         self.certainty = Certainty::Likely;
         self
     }
 
-    /// The same, with the statement that belongs to `place`.
+    /// Sets the statement that fixes it, and where to add it.
     #[must_use]
-    pub(super) fn mended_by(mut self, place: impl Into<String>, statement: Statement) -> Self {
-        self.place = Some(place.into());
+    pub(super) fn fixed_by(mut self, location: impl Into<String>, statement: Statement) -> Self {
+        self.location = Some(location.into());
         self.statement = Some(statement);
         self
     }
 }
 
 impl Status {
-    /// As in JSON.
+    /// The name in JSON.
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -284,7 +284,7 @@ impl Status {
 }
 
 impl Certainty {
-    /// As in JSON.
+    /// The name in JSON.
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Seen => "seen",

@@ -1,5 +1,5 @@
-//! The report for a person: a line a check, and below those that failed what to do. At most 100 columns, but for what is
-//! to be copied as it stands.
+//! The report as a table: one line per check, with causes and fixes below those that failed. Lines have at most 100 columns,
+//! except policy statements.
 
 use std::{
     borrow::Cow,
@@ -7,12 +7,12 @@ use std::{
     fmt::{self, Write},
 };
 
-use super::report::{Cause, Check, EARLIER_SESSION, Id, Report, Status};
+use super::report::{Cause, Check, CheckId, EARLIER_SESSION, Report, Status};
 
-/// The widest line.
+/// The maximum width of a line.
 const COLUMNS: usize = 100;
 
-/// Where the first column ends: `unknown` and two spaces.
+/// The width of the status column: `unknown` and two spaces.
 const STATUS: usize = 9;
 
 impl fmt::Display for Report {
@@ -52,31 +52,31 @@ impl fmt::Display for Report {
     }
 }
 
-/// A line of the table.
+/// A row of the table.
 struct Row<'a> {
     check: Cow<'a, Check>,
     name: String,
     found: String,
-    /// The accounts that it is about, where they are several.
+    /// The accounts, if there are several.
     accounts: Option<String>,
 }
 
-/// A line a check; of the targets that are well, and of those with the same causes, one for all of them.
+/// One row per check. Targets that are ok share a row, and so do targets with the same causes.
 fn rows(checks: &[Check]) -> Vec<Row<'_>> {
     let mut groups: Vec<(String, Vec<&Check>)> = Vec::new();
-    let mut places = HashMap::new();
+    let mut indexes = HashMap::new();
     for check in checks {
-        let kind = kind(check);
-        let place = *places.entry(kind.clone()).or_insert(groups.len());
-        if place == groups.len() {
-            groups.push((kind, Vec::new()));
+        let key = group_key(check);
+        let index = *indexes.entry(key.clone()).or_insert(groups.len());
+        if index == groups.len() {
+            groups.push((key, Vec::new()));
         }
-        groups[place].1.push(check);
+        groups[index].1.push(check);
     }
     groups
         .into_iter()
         .flat_map(|(_, group)| match group[..] {
-            [check, _, ..] if check.id == Id::Target => vec![row_of_several(&group)],
+            [check, _, ..] if check.id == CheckId::Target => vec![row_of_several(&group)],
             _ => group.into_iter().map(row_of_one).collect(),
         })
         .collect()
@@ -99,7 +99,7 @@ fn row_of_several<'a>(group: &[&'a Check]) -> Row<'a> {
         let found = match group.iter().filter(is_earlier).count() {
             0 => format!("{} accounts can be listed", group.len()),
             some => format!(
-                "{} accounts can be listed, {some} of them {EARLIER_SESSION} (of up to an hour ago)",
+                "{} accounts can be listed, {some} of them {EARLIER_SESSION} (up to an hour old)",
                 group.len()
             ),
         };
@@ -118,9 +118,9 @@ fn row_of_several<'a>(group: &[&'a Check]) -> Row<'a> {
             None => id,
         }
     };
-    let mut accounts: Vec<String> = group.iter().take(MOST_NAMED).map(account).collect();
-    if group.len() > MOST_NAMED {
-        accounts.push(format!("and {} more", group.len() - MOST_NAMED));
+    let mut accounts: Vec<String> = group.iter().take(MAX_LISTED).map(account).collect();
+    if group.len() > MAX_LISTED {
+        accounts.push(format!("and {} more", group.len() - MAX_LISTED));
     }
     Row {
         name,
@@ -130,44 +130,43 @@ fn row_of_several<'a>(group: &[&'a Check]) -> Row<'a> {
     }
 }
 
-/// How many accounts of one cause are named.
-const MOST_NAMED: usize = 50;
+/// The maximum number of accounts that a row lists.
+const MAX_LISTED: usize = 50;
 
-/// What checks have in common that are one line of the table: of targets that are well nothing else, of others all but
-/// the account.
-fn kind(check: &Check) -> String {
+/// The key of checks that share a row: for targets that are ok a constant, for other targets everything except the account.
+fn group_key(check: &Check) -> String {
     match (check.id, check.status) {
-        (Id::Target, Status::Ok) => "targets that are well".to_owned(),
-        (Id::Target, _) => {
+        (CheckId::Target, Status::Ok) => "targets that are ok".to_owned(),
+        (CheckId::Target, _) => {
             let mut check = for_any_account(check);
             (check.account, check.name) = (None, None);
-            // A value can always be written.
+            // Cannot fail.
             serde_json::to_string(&check).unwrap_or_default()
         }
         _ => name(check),
     }
 }
 
-/// The same with a word in the place of the account's id.
+/// Replaces the account ID with a placeholder.
 fn for_any_account(check: &Check) -> Check {
     let mut check = check.clone();
     let Some(account) = check.account.clone() else {
         return check;
     };
-    let put = |text: &mut String| *text = text.replace(&account, "ACCOUNT");
-    put(&mut check.found);
-    check.fix.iter_mut().for_each(put);
+    let replace = |text: &mut String| *text = text.replace(&account, "ACCOUNT");
+    replace(&mut check.found);
+    check.fix.iter_mut().for_each(replace);
     for cause in &mut check.causes {
-        put(&mut cause.text);
-        cause.place.iter_mut().for_each(put);
+        replace(&mut cause.text);
+        cause.location.iter_mut().for_each(replace);
     }
     check
 }
 
 fn name(check: &Check) -> String {
     match (&check.account, check.id) {
-        (Some(account), Id::Target) => format!("target {account}"),
-        // A unit variant is written as its name.
+        (Some(account), CheckId::Target) => format!("target {account}"),
+        // Unit variants serialize to their names.
         (_, id) => serde_json::to_value(id)
             .ok()
             .and_then(|name| name.as_str().map(ToOwned::to_owned))
@@ -175,7 +174,7 @@ fn name(check: &Check) -> String {
     }
 }
 
-/// A statement that a cause before it shows already is not shown again.
+/// Writes a cause. A statement that an earlier cause shows is not repeated.
 fn write_cause(
     f: &mut fmt::Formatter<'_>,
     cause: &Cause,
@@ -186,13 +185,14 @@ fn write_cause(
     let label = format!("{:STATUS$}{number}", "");
     let text = format!("{}: {}", cause.certainty.as_str(), cause.text);
     f.write_str(&wrapped(&text, &label, label.len()))?;
-    let is_shown = |other: &Cause| other.place == cause.place && other.statement == cause.statement;
-    if let (Some(place), Some(statement)) = (&cause.place, &cause.statement)
+    let is_shown =
+        |other: &Cause| other.location == cause.location && other.statement == cause.statement;
+    if let (Some(location), Some(statement)) = (&cause.location, &cause.statement)
         && !before.iter().any(is_shown)
     {
         let indent = format!("{:STATUS$}   ", "");
-        f.write_str(&wrapped(&format!("{place}:"), &indent, indent.len()))?;
-        // A value can always be written.
+        f.write_str(&wrapped(&format!("{location}:"), &indent, indent.len()))?;
+        // Cannot fail.
         let json = serde_json::to_string_pretty(statement).unwrap_or_default();
         for line in json.lines() {
             writeln!(f, "{indent}  {line}")?;
@@ -201,7 +201,7 @@ fn write_cause(
     Ok(())
 }
 
-/// `text` after `label`, its lines broken at spaces and indented by `indent`.
+/// Wraps `text` after `label`, with later lines indented by `indent`.
 fn wrapped(text: &str, label: &str, indent: usize) -> String {
     let mut out = String::new();
     let mut line = label.to_owned();
@@ -237,18 +237,18 @@ mod tests {
     use iam_policy::Statement;
 
     fn target(account: &str, status: Status) -> Check {
-        let mut check = Check::ok(Id::Target, "listed 3 buckets");
+        let mut check = Check::ok(CheckId::Target, "listed 3 buckets");
         check.status = status;
         check.account = Some(account.to_owned());
         check
     }
 
     #[test]
-    fn a_table_for_a_person() {
+    fn a_table() {
         let long = "STS refused to let the role be assumed, and does not say which of the two accounts it was \
                     that refused, nor whether there is such a role at all";
         let failed = target("222222222222", Status::Failed).because(vec![
-            Cause::seen(CauseId::TrustNamesAnother, long).mended_by(
+            Cause::seen(CauseId::TrustNamesAnother, long).fixed_by(
                 "in account 222222222222, on role MyS3ReadRole, in its trust policy",
                 Statement::allow("ExecutionRole", ["sts:AssumeRole"]),
             ),
@@ -257,11 +257,11 @@ mod tests {
         let report = Report {
             stage: "dev".to_owned(),
             checks: vec![
-                Check::ok(Id::Cargo, "1.95.0"),
+                Check::ok(CheckId::Cargo, "1.95.0"),
                 target("111111111111", Status::Ok),
                 failed.fix("deploy dist/dev/roles/target.yml there"),
                 target("333333333333", Status::Ok),
-                Check::unknown(Id::Function, "not deployed"),
+                Check::unknown(CheckId::Function, "not deployed"),
             ],
         };
         let text = report.to_string();
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn targets_with_the_same_causes_are_told_once() {
+    fn targets_with_the_same_causes_share_a_row() {
         let refused = |account: &str, name: Option<&str>, other: &str| {
             let place = format!("in account {account}, on role R");
             let cause =
@@ -297,19 +297,19 @@ mod tests {
             check.found = "STS refuses".to_owned();
             check.name = name.map(ToOwned::to_owned);
             check.because(vec![
-                cause.mended_by(place, statement),
+                cause.fixed_by(place, statement),
                 Cause::possible(CauseId::ControlPolicy, other),
             ])
         };
-        let mut well = target("444444444444", Status::Ok);
-        well.found = format!("listed: 1 bucket, {EARLIER_SESSION}: x");
+        let mut healthy = target("444444444444", Status::Ok);
+        healthy.found = format!("listed: 1 bucket, {EARLIER_SESSION}: x");
         let report = Report {
             stage: "dev".to_owned(),
             checks: vec![
                 refused("111111111111", Some("Audit"), "x"),
                 target("222222222222", Status::Ok),
                 refused("333333333333", None, "x"),
-                well,
+                healthy,
                 refused("555555555555", None, "y"),
             ],
         };
@@ -325,7 +325,7 @@ mod tests {
                       }
                  2. possible: x
         ok       targets              2 accounts can be listed, 1 of them perhaps with an earlier session
-                                      (of up to an hour ago)
+                                      (up to an hour old)
         failed   target 555555555555  STS refuses
                  1. possible: account 555555555555 has none
                     in account 555555555555, on role R:

@@ -1,7 +1,7 @@
-//! The Target accounts' side: whether each role can be assumed, and can list.
+//! Checks of the targets: whether each role can be assumed and can list buckets.
 //!
-//! Two sources: what calling the function showed, and what the account's policies say, where they can be read. A refusal
-//! that the Admin account's side explains says nothing of this one.
+//! There are two sources: the result of invoking the function, and the policies of the account, if they can be read. A denied
+//! request that the Admin account explains says nothing about the target.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -13,20 +13,20 @@ use iam_policy::{Caller, Context, Request, Statement};
 use operator_api::DeployedRole;
 
 use super::{
-    admin::AdminSide,
-    evidence::{Failure, Fault, Kind, Outcome},
-    facts::{Facts, Seen},
+    admin::AdminChecks,
+    evidence::{Failure, FailureKind, InvocationError, Outcome},
+    facts::{Facts, RoleView},
     reasons,
-    report::{Cause, CauseId, Certainty, Check, EARLIER_SESSION, Id, Status},
+    report::{Cause, CauseId, Certainty, Check, CheckId, EARLIER_SESSION, Status},
     verdict::{self, Policies, Verdict},
 };
 use crate::policy::{Grants, RoleGrants, TargetAccounts, TargetRole};
 use environment::Environment;
 
-/// What IAM needs at most to make a role known everywhere, and some more.
+/// The time after which a new role is known to all of IAM, with a margin.
 const CONSISTENT_AFTER: Duration = Duration::from_mins(5);
 
-/// The roles that the targets are listed by, as far as they are known.
+/// The ARNs of the known target roles.
 pub(super) fn roles(environment: &Environment, targets: &[Target]) -> Vec<RoleArn> {
     let partition = environment.partition();
     targets
@@ -35,7 +35,7 @@ pub(super) fn roles(environment: &Environment, targets: &[Target]) -> Vec<RoleAr
         .collect()
 }
 
-/// The targets: of the stage, or those of an organization that the function told of.
+/// The targets of the stage. For an organization, the accounts that the function reported.
 pub(super) fn known(environment: &Environment, facts: &Facts) -> Vec<Target> {
     let selection = environment.selection();
     match &selection {
@@ -55,17 +55,17 @@ fn of_organization(organization: &Organization, facts: &Facts) -> Vec<Target> {
         .collect()
 }
 
-/// A check for each target.
+/// Checks each target.
 pub(super) fn examine(
     environment: &Environment,
     grants: &Grants,
     targets: &[Target],
     facts: &Facts,
-    admin: &AdminSide,
+    admin: &AdminChecks,
 ) -> Vec<Check> {
     let check = |target: &Target| {
         let mut check = match (&target.access, target.role_arn(environment.partition())) {
-            (Access::Role { external_id, .. }, Some(arn)) => Side {
+            (Access::Role { external_id, .. }, Some(arn)) => TargetCheck {
                 environment,
                 facts,
                 admin,
@@ -87,7 +87,7 @@ pub(super) fn examine(
     targets.iter().map(check).collect()
 }
 
-/// What the role of a target should say.
+/// The grants that the role of a target should have.
 fn grants_of<'a>(grants: &'a Grants, target: &Target, arn: &RoleArn) -> Option<&'a TargetRole> {
     grants
         .target_roles
@@ -103,201 +103,207 @@ fn grants_of<'a>(grants: &'a Grants, target: &Target, arn: &RoleArn) -> Option<&
         })
 }
 
-/// The Admin account itself, listed without a role.
-fn own_account(account: &AccountId, facts: &Facts, admin: &AdminSide) -> Check {
+/// Checks the Admin account as a target, which needs no role.
+fn own_account(account: &AccountId, facts: &Facts, admin: &AdminChecks) -> Check {
     let permission = admin
         .checks
         .iter()
-        .find(|check| check.id == Id::OwnListPermission);
+        .find(|check| check.id == CheckId::OwnListPermission);
     let may = permission.map(|check| check.status);
     match outcome(facts, account) {
-        Some(Outcome::Listed(buckets)) => Check::ok(Id::Target, listed(*buckets)),
+        Some(Outcome::Listed(buckets)) => Check::ok(CheckId::Target, listed(*buckets)),
         Some(Outcome::Failed(failure)) if may == Some(Status::Failed) => Check::unknown(
-            Id::Target,
-            format!("{}, as own-list-permission says", failure.error_type),
+            CheckId::Target,
+            format!("{}: see own-list-permission", failure.error_type),
         ),
         Some(Outcome::Failed(failure)) => Check::failed(
-            Id::Target,
+            CheckId::Target,
             "the function cannot list its own account",
             vec![Cause::possible(CauseId::FunctionError, &failure.message).likely()],
         ),
         None if may == Some(Status::Ok) => Check::ok(
-            Id::Target,
+            CheckId::Target,
             format!("its policies allow it; {}", not_tried(facts)),
         ),
-        None => Check::unknown(Id::Target, not_tried(facts)),
+        None => Check::unknown(CheckId::Target, not_tried(facts)),
     }
 }
 
-/// One target's role.
-struct Side<'a> {
+/// A target with a role.
+struct TargetCheck<'a> {
     environment: &'a Environment,
     facts: &'a Facts,
-    admin: &'a AdminSide,
+    admin: &'a AdminChecks,
     external_id: Option<&'a ExternalId>,
-    /// The region that is asked for it.
+    /// The region of the STS endpoint.
     region: &'a Region,
     grants: Option<&'a TargetRole>,
     arn: RoleArn,
 }
 
-/// What the account shows of it.
-enum Visible {
-    /// Its policies allow all that is needed.
-    Allows,
-    /// They do not: why it cannot be assumed, and why it cannot list.
-    Refuses(Vec<Cause>, Vec<Cause>),
-    /// It depends on what cannot be told from here.
+/// The verdict of the policies of the target account.
+enum TargetPolicies {
+    /// They allow everything that is needed.
+    Allow,
+    /// They do not. The causes why the role cannot be assumed, and why it cannot list.
+    Deny(Vec<Cause>, Vec<Cause>),
+    /// They depend on something unknown.
     Unclear(String),
-    /// Nothing: why.
-    Hidden(String),
+    /// They cannot be read, and why.
+    Unreadable(String),
 }
 
-/// What the Admin account's side says of it.
-enum Admin {
+/// The verdict of the Admin account.
+enum AdminVerdict {
     Allows,
-    Blocks(Id),
-    /// Nothing for certain: why.
+    /// The failed check.
+    Denies(CheckId),
+    /// Why the verdict is unknown.
     Unknown(String),
 }
 
-impl Side<'_> {
+impl TargetCheck<'_> {
     fn check(&self) -> Check {
-        let visible = self.visible();
+        let policies = self.target_policies();
         match outcome(self.facts, &self.arn.account) {
-            Some(Outcome::Listed(buckets)) => self.was_listed(*buckets, visible),
+            Some(Outcome::Listed(buckets)) => self.was_listed(*buckets, policies),
             Some(Outcome::Failed(failure)) => match failure.kind {
-                Kind::AssumeDenied => self.assuming_refused(failure, visible),
-                Kind::ListDenied => self.listing_refused(failure, visible),
-                Kind::RegionDisabled => self.region_disabled(failure),
-                Kind::Passing => Check::unknown(
-                    Id::Target,
+                FailureKind::AssumeDenied => self.assume_denied(failure, policies),
+                FailureKind::ListDenied => self.list_denied(failure, policies),
+                FailureKind::RegionDisabled => self.region_disabled(failure),
+                FailureKind::Transient => Check::unknown(
+                    CheckId::Target,
                     format!("{}: {}", failure.error_type, failure.message),
                 )
-                .fix("it may work at the next try; the function's time-out and network are the stage's"),
-                Kind::Other => Check::failed(
-                    Id::Target,
-                    format!("the function answers {}", failure.error_type),
+                .fix("retry; if it fails again, check the timeout and the network of the function"),
+                FailureKind::Other => Check::failed(
+                    CheckId::Target,
+                    format!("the function returned {}", failure.error_type),
                     vec![Cause::seen(CauseId::FunctionError, &failure.message)],
                 ),
             },
-            None => self.was_not_tried(visible),
+            None => self.was_not_tried(policies),
         }
     }
 
-    fn was_listed(&self, buckets: usize, visible: Visible) -> Check {
-        match (visible, self.admin()) {
-            (Visible::Refuses(mut causes, more), _) => {
+    fn was_listed(&self, buckets: usize, policies: TargetPolicies) -> Check {
+        match (policies, self.admin_verdict()) {
+            (TargetPolicies::Deny(mut causes, more), _) => {
                 causes.extend(more);
                 causes.push(Cause::possible(
                     CauseId::CachedSession,
-                    "it works all the same, probably as the function still uses an earlier session, for up to an hour",
+                    "it still works, probably because the function uses a session from before the change, for up to an hour",
                 ));
                 let found = format!(
-                    "{}, but the role's policies do not allow it any more",
+                    "{}, but the policies of the role no longer allow it",
                     listed(buckets)
                 );
-                Check::failed(Id::Target, found, causes).fix(self.deploy())
+                Check::failed(CheckId::Target, found, causes).fix(self.deploy())
             }
-            (_, Admin::Blocks(Id::Function)) => Check::unknown(
-                Id::Target,
+            (_, AdminVerdict::Denies(CheckId::Function)) => Check::unknown(
+                CheckId::Target,
                 format!(
-                    "{}, by a function that is another than the stage's: see function",
+                    "{}, but the function does not match the stage: see function",
                     listed(buckets)
                 ),
             ),
-            (_, Admin::Blocks(id)) => Check::ok(
-                Id::Target,
+            (_, AdminVerdict::Denies(id)) => Check::ok(
+                CheckId::Target,
                 format!("{}, {EARLIER_SESSION}: see {}", listed(buckets), name(id)),
             ),
-            (Visible::Allows, _) => Check::ok(
-                Id::Target,
+            (TargetPolicies::Allow, _) => Check::ok(
+                CheckId::Target,
                 format!("{}, and its policies allow it", listed(buckets)),
             ),
-            (Visible::Unclear(what), _) => Check::ok(
-                Id::Target,
+            (TargetPolicies::Unclear(what), _) => Check::ok(
+                CheckId::Target,
                 format!(
                     "{}, {EARLIER_SESSION}: its policies depend on {what}",
                     listed(buckets)
                 ),
             ),
-            (Visible::Hidden(why), _) => Check::ok(
-                Id::Target,
+            (TargetPolicies::Unreadable(why), _) => Check::ok(
+                CheckId::Target,
                 format!(
-                    "{}, {EARLIER_SESSION} (of up to an hour ago): {why}",
+                    "{}, {EARLIER_SESSION} (up to an hour old): {why}",
                     listed(buckets)
                 ),
             ),
         }
     }
 
-    fn assuming_refused(&self, failure: &Failure, visible: Visible) -> Check {
-        let told = told(&failure.message);
-        match (visible, self.admin()) {
-            (Visible::Refuses(mut causes, more), _) => {
+    fn assume_denied(&self, failure: &Failure, policies: TargetPolicies) -> Check {
+        let reported = cause_from_aws(&failure.message);
+        match (policies, self.admin_verdict()) {
+            (TargetPolicies::Deny(mut causes, more), _) => {
                 causes.extend(more);
                 causes.extend(self.another_organization());
-                let found = format!("STS does not let {} be assumed", self.arn.role);
-                Check::failed(Id::Target, found, causes).fix(self.deploy())
+                let found = format!("STS denies assuming {}", self.arn.role);
+                Check::failed(CheckId::Target, found, causes).fix(self.deploy())
             }
-            (Visible::Allows, Admin::Blocks(id)) => Check::ok(
-                Id::Target,
+            (TargetPolicies::Allow, AdminVerdict::Denies(id)) => Check::ok(
+                CheckId::Target,
                 format!(
-                    "its policies allow it; the function is refused, as {} says",
+                    "its policies allow it, but the function is denied: see {}",
                     name(id)
                 ),
             ),
-            (_, Admin::Blocks(id)) => Check::unknown(
-                Id::Target,
+            (_, AdminVerdict::Denies(id)) => Check::unknown(
+                CheckId::Target,
                 format!(
-                    "the function is refused, as {} says; this side cannot be told before that is mended",
+                    "the function is denied: see {}; fix that before checking this account",
                     name(id)
                 ),
             ),
-            (Visible::Allows, side) => {
-                let causes = ranked(told, self.invisible(&side));
-                let found = "STS refuses, and all that is visible allows it: cannot tell why";
-                Check::failed(Id::Target, found, causes)
+            (TargetPolicies::Allow, side) => {
+                let causes = ranked(reported, self.unreadable_causes(&side));
+                let found =
+                    "STS denies the request, although every policy that can be read allows it";
+                Check::failed(CheckId::Target, found, causes)
             }
-            (Visible::Unclear(what), side) => {
-                let cause = format!("a condition may not hold: it depends on {what}");
+            (TargetPolicies::Unclear(what), side) => {
+                let cause = format!("a condition may not be met: it depends on {what}");
                 let cause = Cause::possible(CauseId::ConditionNotMet, cause);
-                let is_likely = told.is_none();
+                let is_likely = reported.is_none();
                 let mut causes = vec![if is_likely { cause.likely() } else { cause }];
-                causes.extend(self.execution_role_may_lack_it(&side));
+                causes.extend(self.execution_role_may_lack_permission(&side));
                 causes.extend(self.another_organization());
                 causes.push(self.control_policy());
-                let found = "STS refuses: cannot tell why";
-                Check::failed(Id::Target, found, ranked(told, causes)).fix(self.deploy())
+                let found = "STS denies the request";
+                Check::failed(CheckId::Target, found, ranked(reported, causes)).fix(self.deploy())
             }
-            (Visible::Hidden(why), side) => {
-                let causes = ranked(told, self.guesses(&side));
-                let found = format!("STS refuses: cannot tell which of these it is, as {why}");
-                Check::failed(Id::Target, found, causes).fix(self.look())
+            (TargetPolicies::Unreadable(why), side) => {
+                let causes = ranked(reported, self.guesses(&side));
+                let found =
+                    format!("STS denies the request; any of these can be the cause, because {why}");
+                Check::failed(CheckId::Target, found, causes).fix(self.look())
             }
         }
     }
 
-    fn listing_refused(&self, failure: &Failure, visible: Visible) -> Check {
-        let found = format!("{} is assumed, and S3 does not let it list", self.arn.role);
-        let told = told(&failure.message);
-        match visible {
-            Visible::Refuses(of_trust, of_listing) => {
+    fn list_denied(&self, failure: &Failure, policies: TargetPolicies) -> Check {
+        let found = format!(
+            "{} can be assumed, but S3 denies listing buckets",
+            self.arn.role
+        );
+        let reported = cause_from_aws(&failure.message);
+        match policies {
+            TargetPolicies::Deny(of_trust, of_listing) => {
                 let causes = of_listing.into_iter().chain(of_trust).collect();
-                Check::failed(Id::Target, found, causes).fix(self.deploy())
+                Check::failed(CheckId::Target, found, causes).fix(self.deploy())
             }
-            Visible::Allows => {
+            TargetPolicies::Allow => {
                 let causes = vec![self.control_policy(), not_yet_consistent()];
-                let found = format!("{found}, and all that is visible allows it: cannot tell why");
-                Check::failed(Id::Target, found, ranked(told, causes))
+                let found = format!("{found}, although every policy that can be read allows it");
+                Check::failed(CheckId::Target, found, ranked(reported, causes))
             }
-            Visible::Unclear(_) | Visible::Hidden(_) => {
+            TargetPolicies::Unclear(_) | TargetPolicies::Unreadable(_) => {
                 let lacks = format!(
-                    "no policy of {} may allow s3:ListAllMyBuckets",
+                    "the policies of {} may not allow s3:ListAllMyBuckets",
                     self.arn.role
                 );
                 let causes = vec![
-                    self.mended_by_permission(Cause::possible(CauseId::PermissionMissing, lacks)),
+                    self.fixed_in_permissions(Cause::possible(CauseId::PermissionMissing, lacks)),
                     Cause::possible(
                         CauseId::PermissionsBoundary,
                         "a permissions boundary of the role may not allow s3:ListAllMyBuckets",
@@ -305,7 +311,7 @@ impl Side<'_> {
                     Cause::possible(CauseId::ExplicitDeny, "a policy of the role may deny it"),
                     self.control_policy(),
                 ];
-                Check::failed(Id::Target, found, ranked(told, causes)).fix(self.look())
+                Check::failed(CheckId::Target, found, ranked(reported, causes)).fix(self.look())
             }
         }
     }
@@ -314,61 +320,63 @@ impl Side<'_> {
         let Self { region, arn, .. } = self;
         let account = &arn.account;
         Check::failed(
-            Id::Target,
+            CheckId::Target,
             format!("STS is not active in {region} for account {account}"),
             vec![Cause::seen(CauseId::RegionDisabled, &failure.message)],
         )
         .fix(format!(
-            "activate STS for {region} in account {account} (IAM, Account settings), or give the target a region"
+            "activate STS for {region} in account {account} (IAM, Account settings), or set `region` for the target"
         ))
     }
 
-    fn was_not_tried(&self, visible: Visible) -> Check {
+    fn was_not_tried(&self, policies: TargetPolicies) -> Check {
         let why = not_tried(self.facts);
-        match visible {
-            Visible::Allows => Check::ok(Id::Target, format!("its policies allow it; {why}")),
-            Visible::Refuses(mut causes, more) => {
+        match policies {
+            TargetPolicies::Allow => {
+                Check::ok(CheckId::Target, format!("its policies allow it; {why}"))
+            }
+            TargetPolicies::Deny(mut causes, more) => {
                 causes.extend(more);
-                let found = format!("{}'s policies do not allow it", self.arn.role);
-                Check::failed(Id::Target, found, causes).fix(self.deploy())
+                let found = format!("the policies of {} do not allow it", self.arn.role);
+                Check::failed(CheckId::Target, found, causes).fix(self.deploy())
             }
-            Visible::Unclear(what) => {
-                let found = format!("cannot tell: {why}, and it depends on {what}");
-                Check::unknown(Id::Target, found)
+            TargetPolicies::Unclear(what) => {
+                let found = format!("{why}, and its policies depend on {what}");
+                Check::unknown(CheckId::Target, found)
             }
-            Visible::Hidden(hidden) => {
-                let found = format!("cannot tell: {why}, and {hidden}");
-                Check::unknown(Id::Target, found).fix(self.look())
+            TargetPolicies::Unreadable(hidden) => {
+                let found = format!("{why}, and {hidden}");
+                Check::unknown(CheckId::Target, found).fix(self.look())
             }
         }
     }
 
-    fn visible(&self) -> Visible {
+    fn target_policies(&self) -> TargetPolicies {
         let RoleArn { account, role, .. } = &self.arn;
         match self.facts.role(&self.arn) {
-            Seen::NotAsked => Visible::Hidden(format!(
-                "the policies of account {account} are not readable from here"
+            RoleView::NotRead => TargetPolicies::Unreadable(format!(
+                "the policies of account {account} cannot be read"
             )),
-            Seen::Unreadable(why) => Visible::Hidden(format!(
-                "the role may not be read in account {account} ({})",
+            RoleView::Unreadable(why) => TargetPolicies::Unreadable(format!(
+                "the role cannot be read in account {account} ({})",
                 why.code
             )),
-            Seen::Missing => {
-                let cause = format!("account {account} has no role called {}", role.name());
-                Visible::Refuses(vec![Cause::seen(CauseId::RoleMissing, cause)], Vec::new())
+            RoleView::Missing => {
+                let cause = format!("account {account} has no role named {}", role.name());
+                TargetPolicies::Deny(vec![Cause::seen(CauseId::RoleMissing, cause)], Vec::new())
             }
-            Seen::Role(seen) if seen.arn != self.arn.to_string() => {
+            RoleView::Role(seen) if seen.arn != self.arn.to_string() => {
                 let cause = format!(
-                    "the role of that name has another path, so that its ARN is {}, and {} does not exist",
-                    seen.arn, self.arn
+                    "{} does not exist; the role with this name has another path: {}",
+                    self.arn, seen.arn
                 );
-                Visible::Refuses(vec![Cause::seen(CauseId::RolePath, cause)], Vec::new())
+                TargetPolicies::Deny(vec![Cause::seen(CauseId::RolePath, cause)], Vec::new())
             }
-            Seen::Role(seen) => self.judge(seen),
+            RoleView::Role(seen) => self.judge(seen),
         }
     }
 
-    fn judge(&self, seen: &DeployedRole) -> Visible {
+    fn judge(&self, seen: &DeployedRole) -> TargetPolicies {
         let execution_role = self.environment.execution_role_arn().to_string();
         let trust = verdict::of_trust(&seen.trust_policy, &self.assume_request(&execution_role));
         let resources = ["*".to_owned(), format!("arn:{}:s3:::*", self.arn.partition)];
@@ -380,20 +388,20 @@ impl Side<'_> {
         });
         let listing = Policies::of(seen).verdict(&ways);
         match (trust, listing) {
-            (Verdict::Allowed, Verdict::Allowed) => Visible::Allows,
-            (trust @ Verdict::Refused(_), listing) | (trust, listing @ Verdict::Refused(_)) => {
-                Visible::Refuses(
+            (Verdict::Allowed, Verdict::Allowed) => TargetPolicies::Allow,
+            (trust @ Verdict::Denied(_), listing) | (trust, listing @ Verdict::Denied(_)) => {
+                TargetPolicies::Deny(
                     self.trust_causes(&trust, &execution_role),
                     self.listing_causes(&listing),
                 )
             }
             (Verdict::Unclear(what), _) | (_, Verdict::Unclear(what)) => {
-                Visible::Unclear(reasons::listed(&what))
+                TargetPolicies::Unclear(reasons::joined(&what))
             }
         }
     }
 
-    /// The request that the function makes of STS, as far as it is known.
+    /// The request of the function to STS, with the known context.
     fn assume_request<'a>(&self, execution_role: &'a str) -> Request<'a> {
         let variables = &self.environment.variables;
         let mut context = Context::default()
@@ -409,7 +417,7 @@ impl Side<'_> {
                 Some(variables.admin_account_id.as_str()),
             )
             .with("aws:PrincipalType", Some("AssumedRole"))
-            // Of requests that a service makes for somebody; a role's own has neither.
+            // Only set if a service sends the request on behalf of a principal.
             .with("aws:SourceArn", None)
             .with("aws:SourceAccount", None);
         if let Some(id) = &variables.organization_id {
@@ -424,40 +432,40 @@ impl Side<'_> {
     }
 
     fn trust_causes(&self, verdict: &Verdict, execution_role: &str) -> Vec<Cause> {
-        let Verdict::Refused(reasons) = verdict else {
+        let Verdict::Denied(reasons) = verdict else {
             return Vec::new();
         };
         let sent = match self.external_id {
-            Some(id) => format!(", and the stage sends \"{id}\""),
-            None => ", and the stage has none (`external-id`)".to_owned(),
+            Some(id) => format!(", but the stage sends \"{id}\""),
+            None => ", but the stage has none (`external-id`)".to_owned(),
         };
         reasons
             .iter()
             .map(|reason| {
-                let mut cause = reasons::of_trust_reason(reason, execution_role);
+                let mut cause = reasons::trust_cause(reason, execution_role);
                 if cause.id == CauseId::ExternalId {
                     cause.text.push_str(&sent);
                 }
                 if cause.id == CauseId::ExplicitDeny {
                     cause
                 } else {
-                    self.mended_by_trust(cause)
+                    self.fixed_in_trust_policy(cause)
                 }
             })
             .collect()
     }
 
     fn listing_causes(&self, verdict: &Verdict) -> Vec<Cause> {
-        let Verdict::Refused(reasons) = verdict else {
+        let Verdict::Denied(reasons) = verdict else {
             return Vec::new();
         };
         reasons
             .iter()
             .map(|reason| {
-                let cause = reasons::of_permission_reason(reason, "s3:ListAllMyBuckets");
+                let cause = reasons::permission_cause(reason, "s3:ListAllMyBuckets");
                 match cause.id {
                     CauseId::PermissionMissing | CauseId::ConditionNotMet => {
-                        self.mended_by_permission(cause)
+                        self.fixed_in_permissions(cause)
                     }
                     _ => cause,
                 }
@@ -465,9 +473,9 @@ impl Side<'_> {
             .collect()
     }
 
-    /// What it may be where STS refuses and all that is visible allows it, the likeliest first.
-    fn invisible(&self, admin: &Admin) -> Vec<Cause> {
-        let mut causes = Vec::from_iter(self.execution_role_may_lack_it(admin));
+    /// The possible causes if STS denies a request that all readable policies allow, most likely first.
+    fn unreadable_causes(&self, admin: &AdminVerdict) -> Vec<Cause> {
+        let mut causes = Vec::from_iter(self.execution_role_may_lack_permission(admin));
         let is_new = self.is_new();
         if is_new {
             causes.push(not_yet_consistent());
@@ -475,66 +483,64 @@ impl Side<'_> {
         causes.extend(self.another_organization());
         causes.push(self.control_policy());
         if !is_new {
-            // A policy may have been changed long after the role was made.
+            // A policy may have changed long after the role was created.
             causes.push(not_yet_consistent());
         }
         causes
     }
 
-    /// What it may be where STS refuses and the account shows nothing, the likeliest first.
-    fn guesses(&self, admin: &Admin) -> Vec<Cause> {
+    /// The possible causes if STS denies a request and the policies cannot be read, most likely first.
+    fn guesses(&self, admin: &AdminVerdict) -> Vec<Cause> {
         let RoleArn { account, role, .. } = &self.arn;
         let execution_role = self.environment.execution_role_arn();
         let missing = Cause::possible(
             CauseId::RoleMissing,
-            format!(
-                "account {account} may have no role {role} (its name is case-sensitive, and its path belongs to it)"
-            ),
+            format!("account {account} may have no role {role} (name and path are case-sensitive)"),
         );
         let another = Cause::possible(
             CauseId::TrustNamesAnother,
-            format!("its trust policy may not name {execution_role}"),
+            format!("its trust policy may not trust {execution_role}"),
         );
         let external_id = Cause::possible(
             CauseId::ExternalId,
             match self.external_id {
-                Some(id) => format!("its trust policy may ask for another external ID than \"{id}\""),
-                None => "its trust policy may ask for an external ID, and the stage has none (`external-id`)".to_owned(),
+                Some(id) => format!("its trust policy may require another external ID than \"{id}\""),
+                None => "its trust policy may require an external ID, but the stage has none (`external-id`)".to_owned(),
             },
         );
         let (stale, is_recreated) = self.stale();
         let mut guesses = vec![
             missing,
-            self.mended_by_trust(another),
-            self.mended_by_trust(external_id),
+            self.fixed_in_trust_policy(another),
+            self.fixed_in_trust_policy(external_id),
         ];
         guesses.insert(if is_recreated { 0 } else { guesses.len() }, stale);
-        guesses.extend(self.execution_role_may_lack_it(admin));
+        guesses.extend(self.execution_role_may_lack_permission(admin));
         guesses.extend(self.another_organization());
         guesses.push(Cause::possible(
             CauseId::ExplicitDeny,
-            "its trust policy may deny it by another statement",
+            "another statement of its trust policy may deny it",
         ));
         guesses.push(self.control_policy());
         guesses.push(not_yet_consistent());
         guesses
     }
 
-    /// That both accounts are of the stage's organization is taken for granted: nobody asks them.
+    /// `doctor` does not check that both accounts belong to the organization of the stage.
     fn another_organization(&self) -> Option<Cause> {
         let variables = &self.environment.variables;
         let id = variables.organization_id.as_ref()?;
         Some(Cause::possible(
             CauseId::ConditionNotMet,
             format!(
-                "the organization of account {} or of account {} may be another than `organization-id` says ({id}): \
-                 `aws organizations describe-organization` tells it, with credentials of either",
+                "account {} or account {} may belong to another organization than `organization-id` ({id}); check with \
+                 `aws organizations describe-organization` and credentials for each",
                 variables.admin_account_id, self.arn.account
             ),
         ))
     }
 
-    /// Whether one of the two roles is so new that parts of IAM may not know it yet.
+    /// Returns true if one of the roles is so new that parts of IAM may not know it yet.
     fn is_new(&self) -> bool {
         let is_new = |role: &DeployedRole| {
             let created = Duration::from_secs(role.created_epoch.try_into().unwrap_or_default());
@@ -542,31 +548,31 @@ impl Side<'_> {
         };
         [self.arn.clone(), self.environment.execution_role_arn()]
             .iter()
-            .any(|arn| matches!(self.facts.role(arn), Seen::Role(role) if is_new(role)))
+            .any(|arn| matches!(self.facts.role(arn), RoleView::Role(role) if is_new(role)))
     }
 
-    /// The trust in an earlier execution role, and whether the one that there is was made after the deployment.
+    /// The cause that the trust policy refers to a deleted execution role, and whether that role was probably re-created.
     fn stale(&self) -> (Cause, bool) {
         let created = match self.facts.role(&self.environment.execution_role_arn()) {
-            Seen::Role(role) => Some(&role.created),
+            RoleView::Role(role) => Some(&role.created),
             _ => None,
         };
         let deployed = self.facts.stack().and_then(|stack| stack.created.as_ref());
-        // RFC 3339 in UTC, which is sorted as text is.
+        // RFC 3339 in UTC sorts as text.
         let is_recreated = matches!((created, deployed), (Some(role), Some(stack)) if role > stack);
         let text = if is_recreated {
-            "the execution role was made after the function was first deployed, so it was probably recreated: IAM keeps \
-             the role that a trust policy names by its unique id, and the new one is another"
+            "the execution role was created after the function was first deployed, so it was probably re-created: IAM \
+             stores a trusted role by its unique ID, and a re-created role has a new one"
         } else {
-            "its trust policy may name an execution role that was deleted and made anew since: IAM keeps it by its \
-             unique id"
+            "its trust policy may refer to a deleted execution role: IAM stores a trusted role by its unique ID, and a \
+             re-created role has a new one"
         };
         let cause = Cause::possible(CauseId::StalePrincipal, text);
-        (self.mended_by_trust(cause), is_recreated)
+        (self.fixed_in_trust_policy(cause), is_recreated)
     }
 
-    fn execution_role_may_lack_it(&self, admin: &Admin) -> Option<Cause> {
-        let Admin::Unknown(why) = admin else {
+    fn execution_role_may_lack_permission(&self, admin: &AdminVerdict) -> Option<Cause> {
+        let AdminVerdict::Unknown(why) = admin else {
             return None;
         };
         let text = format!(
@@ -580,65 +586,65 @@ impl Side<'_> {
         Cause::possible(
             CauseId::ControlPolicy,
             format!(
-                "a service or resource control policy (SCP, RCP) of the organization may deny it, one of regions too \
-                 ({}): they cannot be seen from here",
+                "a service or resource control policy (SCP, RCP) of the organization may deny it, for example for region {}; \
+                 these policies cannot be read",
                 self.region
             ),
         )
     }
 
-    fn mended_by_trust(&self, cause: Cause) -> Cause {
+    fn fixed_in_trust_policy(&self, cause: Cause) -> Cause {
         let RoleArn { account, role, .. } = &self.arn;
         let place = format!("in account {account}, on role {role}, in its trust policy");
-        self.mended(cause, place, |role| role.trust_policy.statements.first())
+        self.fixed_by(cause, place, |role| role.trust_policy.statements.first())
     }
 
-    fn mended_by_permission(&self, cause: Cause) -> Cause {
+    fn fixed_in_permissions(&self, cause: Cause) -> Cause {
         let RoleArn { account, role, .. } = &self.arn;
-        let place = format!("in account {account}, on role {role}, in a policy of its own");
-        self.mended(cause, place, |role| {
+        let place = format!("in account {account}, on role {role}, in one of its policies");
+        self.fixed_by(cause, place, |role| {
             let mut documents = role.permissions.values();
             documents.next()?.statements.first()
         })
     }
 
-    fn mended(
+    fn fixed_by(
         &self,
         cause: Cause,
         place: String,
         statement: impl Fn(&RoleGrants) -> Option<&Statement>,
     ) -> Cause {
         match self.grants.and_then(|grants| statement(&grants.role)) {
-            Some(statement) => cause.mended_by(place, statement.clone()),
+            Some(statement) => cause.fixed_by(place, statement.clone()),
             None => cause,
         }
     }
 
-    fn admin(&self) -> Admin {
+    fn admin_verdict(&self) -> AdminVerdict {
         match (self.admin.blocked, self.admin.assumes(&self.arn)) {
-            (Some(id), _) => Admin::Blocks(id),
-            (None, Some(Verdict::Allowed)) => Admin::Allows,
-            (None, Some(Verdict::Refused(_))) => Admin::Blocks(Id::AssumePermission),
+            (Some(id), _) => AdminVerdict::Denies(id),
+            (None, Some(Verdict::Allowed)) => AdminVerdict::Allows,
+            (None, Some(Verdict::Denied(_))) => AdminVerdict::Denies(CheckId::AssumePermission),
             (None, Some(Verdict::Unclear(what))) => {
-                Admin::Unknown(format!("it depends on {}", reasons::listed(what)))
+                AdminVerdict::Unknown(format!("it depends on {}", reasons::joined(what)))
             }
-            (None, None) => Admin::Unknown("its policies were not read".to_owned()),
+            (None, None) => AdminVerdict::Unknown("its policies were not read".to_owned()),
         }
     }
 
-    /// How the account gets the role that it should have.
+    /// The fix for the role.
     fn deploy(&self) -> String {
         format!(
-            "`cargo xtask roles --env {} --apply target` with credentials of account {}, or put the statement there",
+            "run `cargo xtask roles --env {} --apply target` with credentials for account {}, or add the statement yourself",
             self.environment.stage, self.arn.account
         )
     }
 
-    /// How to see more, and how to mend it without.
+    /// The fix if the cause is unknown.
     fn look(&self) -> String {
         format!(
-            "`--target-profile NAME`, a profile of account {}, shows which it is; most of it is mended by `cargo xtask \
-             roles --env {} --apply target` with credentials of that account",
+            "to see the cause, pass `--target-profile NAME` with a profile for account {}; to fix most causes, run `cargo \
+             xtask roles --env {} --apply target` with credentials for that account",
             self.arn.account, self.environment.stage
         )
     }
@@ -655,23 +661,25 @@ fn listed(buckets: usize) -> String {
     }
 }
 
-/// Why there is no outcome.
+/// Why a target has no outcome.
 fn not_tried(facts: &Facts) -> String {
-    match facts.evidence.as_ref().map(|evidence| &evidence.fault) {
-        None => "not tried, as there is no function to call".to_owned(),
-        Some(None) => "the function does not tell of it".to_owned(),
-        Some(Some(Fault::Function { error_type, .. })) => {
-            format!("the function answers {error_type}")
+    match facts.evidence.as_ref().map(|evidence| &evidence.error) {
+        None => "not tried, because there is no function to invoke".to_owned(),
+        Some(None) => "the function did not report it".to_owned(),
+        Some(Some(InvocationError::FunctionFailed { error_type, .. })) => {
+            format!("the function returned {error_type}")
         }
-        Some(Some(Fault::NotCalled(why))) => format!("the function could not be called ({why})"),
+        Some(Some(InvocationError::NotInvoked(why))) => {
+            format!("the function could not be invoked ({why})")
+        }
     }
 }
 
-fn name(id: Id) -> &'static str {
+fn name(id: CheckId) -> &'static str {
     match id {
-        Id::ExecutionRole => "execution-role",
-        Id::LambdaTrust => "lambda-trust",
-        Id::Function => "function",
+        CheckId::ExecutionRole => "execution-role",
+        CheckId::LambdaTrust => "lambda-trust",
+        CheckId::Function => "function",
         _ => "assume-permission",
     }
 }
@@ -679,12 +687,12 @@ fn name(id: Id) -> &'static str {
 fn not_yet_consistent() -> Cause {
     Cause::possible(
         CauseId::NotYetConsistent,
-        "IAM takes up to a minute to make a change known everywhere",
+        "a recent change may not be effective yet; IAM can take a minute",
     )
 }
 
-/// What AWS's message says by itself (IAM user guide, "Troubleshoot access denied error messages").
-fn told(message: &str) -> Option<Cause> {
+/// The cause that AWS reports in its message (IAM user guide, "Troubleshoot access denied error messages").
+fn cause_from_aws(message: &str) -> Option<Cause> {
     let says = |what: &str| message.contains(what);
     let (id, what) = if says("service control policy") {
         (CauseId::ControlPolicy, "by a service control policy (SCP)")
@@ -693,27 +701,27 @@ fn told(message: &str) -> Option<Cause> {
     } else if says("permissions boundary") {
         (CauseId::PermissionsBoundary, "by a permissions boundary")
     } else if says("explicit deny in an identity-based policy") {
-        (CauseId::ExplicitDeny, "by a policy of the role that asked")
+        (CauseId::ExplicitDeny, "by a policy of the calling role")
     } else if says("explicit deny in a resource-based policy") {
         (CauseId::ExplicitDeny, "by the trust policy")
     } else if says("no identity-based policy allows") {
         (
             CauseId::PermissionMissing,
-            "for want of a policy of the role that asked",
+            "because no identity-based policy allows it",
         )
     } else {
         return None;
     };
     Some(Cause::seen(
         id,
-        format!("AWS says that it is refused {what}: {message}"),
+        format!("AWS reports that the request is denied {what}: {message}"),
     ))
 }
 
-/// What AWS has told, if anything, before the guesses; without it the first of them is the likeliest, unless it is one
-/// that nothing speaks for: of an organization that may be another.
-fn ranked(told: Option<Cause>, mut guesses: Vec<Cause>) -> Vec<Cause> {
-    let Some(mut told) = told else {
+/// Puts the cause that AWS reported first. Without one, the first guess is the most likely cause, unless it is a condition,
+/// for which there is no evidence.
+fn ranked(reported: Option<Cause>, mut guesses: Vec<Cause>) -> Vec<Cause> {
+    let Some(mut reported) = reported else {
         if let Some(first) = guesses.first_mut()
             && first.id != CauseId::ConditionNotMet
         {
@@ -721,11 +729,11 @@ fn ranked(told: Option<Cause>, mut guesses: Vec<Cause>) -> Vec<Cause> {
         }
         return guesses;
     };
-    if let Some(same) = guesses.iter().position(|guess| guess.id == told.id) {
+    if let Some(same) = guesses.iter().position(|guess| guess.id == reported.id) {
         let guess = guesses.remove(same);
-        told.place = guess.place;
-        told.statement = guess.statement;
+        reported.location = guess.location;
+        reported.statement = guess.statement;
     }
-    guesses.insert(0, told);
+    guesses.insert(0, reported);
     guesses
 }

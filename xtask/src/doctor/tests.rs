@@ -1,4 +1,4 @@
-//! What is said of a stage, from what is deployed: the cases that the emulator cannot show are here.
+//! The report on a stage for what is deployed, including cases that the emulator cannot show.
 
 use contract::{FunctionConfiguration, Stage};
 use operator_api::{Invocation, Part, Snapshot, Unreadable};
@@ -8,7 +8,7 @@ use super::{
     evidence::Evidence,
     facts::Facts,
     judge,
-    report::{Cause, CauseId, Certainty, Check, Id, Report, Status},
+    report::{Cause, CauseId, Certainty, Check, CheckId, Report, Status},
 };
 use crate::{policy::Grants, sys::workspace::Workspace};
 use environment::Environment;
@@ -16,14 +16,14 @@ use environment::Environment;
 const VARIABLES: &str = "admin-account-id: \"111111111111\"\nlambda-execution-role: Runs\n\
                          target-account-id: \"222222222222\"\ns3-read-role: team/Reads\n";
 
-/// A stage, and what is deployed of it: all is well.
+/// A stage and its deployment, without problems.
 struct World {
     environment: Environment,
     grants: Grants,
     own: Value,
     target: Option<Value>,
-    /// What the function is told of many accounts.
-    told: Part<FunctionConfiguration>,
+    /// The configuration of a function with many accounts.
+    configuration: Part<FunctionConfiguration>,
     invocation: Option<(Option<&'static str>, Value)>,
 }
 
@@ -73,12 +73,12 @@ impl World {
             grants,
             own,
             target: Some(target),
-            told: Part::Absent,
+            configuration: Part::Absent,
             invocation: Some((None, json!({"statusCode": 200, "body": "[\"a\"]"}))),
         }
     }
 
-    /// The Target account's policies cannot be read.
+    /// Makes the policies of the target account unreadable.
     fn hidden(mut self) -> Self {
         self.target = None;
         self
@@ -97,7 +97,7 @@ impl World {
         self
     }
 
-    /// The Target's role as IAM gives it.
+    /// The target role as IAM returns it.
     fn target_role(&mut self) -> &mut Value {
         &mut self.target.as_mut().unwrap()["roles"]["team/Reads"]["ok"]
     }
@@ -124,8 +124,13 @@ impl World {
             evidence
         });
         let others = self.target.iter().map(read).collect();
-        let facts = Facts::of(read(&self.own), others, self.told.clone(), evidence);
-        // The templates, and nothing that was built before.
+        let facts = Facts::of(
+            read(&self.own),
+            others,
+            self.configuration.clone(),
+            evidence,
+        );
+        // Only the templates: nothing is built.
         let root = tempfile::tempdir().unwrap();
         let templates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../templates");
         std::os::unix::fs::symlink(templates, root.path().join("templates")).unwrap();
@@ -136,18 +141,18 @@ impl World {
         }
     }
 
-    fn check(&self, id: Id) -> Check {
+    fn check(&self, id: CheckId) -> Check {
         let checks = self.report().checks;
         checks.into_iter().find(|check| check.id == id).unwrap()
     }
 
-    /// The target's status, and its causes by their names in JSON.
+    /// The status of the target, and the names of its causes in JSON.
     fn target(&self) -> (Status, Vec<String>) {
-        let check = self.check(Id::Target);
+        let check = self.check(CheckId::Target);
         (check.status, causes(&check))
     }
 
-    fn failed(&self) -> Vec<Id> {
+    fn failed(&self) -> Vec<CheckId> {
         let checks = self.report().checks;
         let failed = checks.iter().filter(|check| check.status == Status::Failed);
         failed.map(|check| check.id).collect()
@@ -163,7 +168,7 @@ fn causes(check: &Check) -> Vec<String> {
 }
 
 #[test]
-fn all_is_well() {
+fn a_working_stage_has_no_failures() {
     for (more, world) in [
         "",
         "external-id: audit\n",
@@ -185,7 +190,7 @@ fn all_is_well() {
 }
 
 #[test]
-fn what_is_not_readable_is_not_claimed() {
+fn unreadable_facts_are_unknown() {
     let report = World::new("").hidden().not_deployed().report();
     assert!(!report.has_failed(), "{report}");
     insta::assert_snapshot!(report);
@@ -201,11 +206,11 @@ fn what_is_not_readable_is_not_claimed() {
 }
 
 #[test]
-fn a_refusal_without_a_view_lists_what_it_may_be() {
+fn a_denied_request_without_readable_policies_lists_possible_causes() {
     let refused = World::new("").hidden().refused("AccessDenied: no");
     let report = refused.report();
     insta::assert_snapshot!(report);
-    let check = refused.check(Id::Target);
+    let check = refused.check(CheckId::Target);
     assert_eq!(check.causes[0].certainty, Certainty::Likely);
     assert!(
         check.causes[1..]
@@ -215,7 +220,7 @@ fn a_refusal_without_a_view_lists_what_it_may_be() {
 }
 
 #[test]
-fn a_deleted_principal_is_told_from_another_one() {
+fn a_deleted_principal_differs_from_another_one() {
     let mut stale = World::new("").refused("AccessDenied: no");
     stale.target_role()["trustPolicy"]["Statement"][0]["Principal"] =
         json!({"AWS": "AROAOLDOLDOLDOLD"});
@@ -242,7 +247,7 @@ fn an_execution_role_younger_than_the_stack_was_probably_recreated() {
 }
 
 #[test]
-fn what_aws_names_comes_first() {
+fn the_cause_that_aws_reports_comes_first() {
     let says = |what: &str| {
         format!("AccessDenied: User: x is not authorized to perform: sts:AssumeRole {what}")
     };
@@ -269,7 +274,7 @@ fn what_aws_names_comes_first() {
         ),
     ] {
         let world = World::new("").hidden().refused(&says(what));
-        let check = world.check(Id::Target);
+        let check = world.check(CheckId::Target);
         assert_eq!(causes(&check)[0], cause, "{what}");
         let same = causes(&check)
             .iter()
@@ -281,25 +286,25 @@ fn what_aws_names_comes_first() {
 }
 
 #[test]
-fn a_refusal_of_what_all_policies_allow_has_causes_that_cannot_be_seen() {
+fn a_denied_request_that_all_policies_allow_has_unreadable_causes() {
     let mut world = World::new("").refused("AccessDenied: no");
-    let check = world.check(Id::Target);
+    let check = world.check(CheckId::Target);
     assert_eq!(check.status, Status::Failed);
     assert_eq!(causes(&check), ["control-policy", "not-yet-consistent"]);
     assert_eq!(check.causes[0].certainty, Certainty::Likely);
-    // A moment ago, whenever this runs.
+    // Always in the future.
     world.target_role()["createdEpoch"] = json!(32_472_144_000_i64);
-    let check = world.check(Id::Target);
+    let check = world.check(CheckId::Target);
     assert_eq!(causes(&check), ["not-yet-consistent", "control-policy"]);
     assert_eq!(check.causes[0].certainty, Certainty::Likely);
 }
 
-/// Both roles have it from the variables file, and nobody has asked AWS.
+/// Both roles take it from the variables file, and `doctor` does not check it with AWS.
 #[test]
-fn the_organization_may_be_another_than_the_stage_says() {
+fn the_organization_may_differ_from_the_stage() {
     let new = || World::new("organization-id: o-a1b2c3d4e5\n").refused("AccessDenied: no");
     let mut world = new();
-    let check = world.check(Id::Target);
+    let check = world.check(CheckId::Target);
     let expected = ["condition-not-met", "control-policy", "not-yet-consistent"];
     assert_eq!(causes(&check), expected);
     let is_possible = |cause: &Cause| cause.certainty == Certainty::Possible;
@@ -317,7 +322,13 @@ fn the_organization_may_be_another_than_the_stage_says() {
     let expected = ["not-yet-consistent", "condition-not-met", "control-policy"];
     assert_eq!(world.target().1, expected);
 
-    let said = |world: &World| world.check(Id::Target).causes.iter().any(of_organization);
+    let said = |world: &World| {
+        world
+            .check(CheckId::Target)
+            .causes
+            .iter()
+            .any(of_organization)
+    };
     let mut seen = new();
     seen.target_role()["trustPolicy"]["Statement"] = json!([]);
     assert_eq!(seen.target().1[0], "trust-missing");
@@ -327,7 +338,7 @@ fn the_organization_may_be_another_than_the_stage_says() {
     for world in [seen, unclear, new().hidden()] {
         assert!(said(&world), "{}", world.report());
     }
-    // STS let it in, or was not asked; or the stage has none.
+    // STS allowed it or was not called, or the stage has no organization.
     for world in [
         World::new("organization-id: o-a1b2c3d4e5\n"),
         new().not_deployed(),
@@ -343,8 +354,8 @@ fn which_organization_is_right_is_not_claimed() {
     world.target_role()["trustPolicy"]["Statement"][0]["Condition"] =
         json!({"StringEquals": {"aws:PrincipalOrgID": "o-b1b2c3d4e5"}});
     assert_eq!(
-        world.check(Id::Target).causes[0].text,
-        "a condition of its trust policy asks for another than `organization-id`: aws:PrincipalOrgID StringEquals \
+        world.check(CheckId::Target).causes[0].text,
+        "a condition of its trust policy does not match `organization-id`: aws:PrincipalOrgID StringEquals \
          \"o-b1b2c3d4e5\""
     );
 }
@@ -353,7 +364,7 @@ fn of_organization(cause: &Cause) -> bool {
     cause.id == CauseId::ConditionNotMet && cause.text.contains("describe-organization")
 }
 
-/// A policy of the execution role that allows or denies all of STS, under a condition that cannot be told from here.
+/// A policy of the execution role that allows or denies all of STS under an unknown condition.
 fn under_a_condition(effect: &str) -> Value {
     json!({"arn:aws:iam::111111111111:policy/Office": {"ok": {"Statement": {
         "Effect": effect, "Action": "sts:*", "Resource": "*",
@@ -362,19 +373,19 @@ fn under_a_condition(effect: &str) -> Value {
 }
 
 #[test]
-fn what_cannot_be_told_of_the_execution_role_is_said() {
+fn unknown_conditions_of_the_execution_role_are_reported() {
     let mut allowed = World::new("");
     allowed.execution_role()["attachedPolicies"]["ok"] = under_a_condition("Allow");
-    assert_eq!(allowed.check(Id::AssumePermission).status, Status::Ok);
+    assert_eq!(allowed.check(CheckId::AssumePermission).status, Status::Ok);
 
-    let depends = "it depends on aws:SourceIp (policy `arn:aws:iam::111111111111:policy/Office`)";
+    let depends = "depends on aws:SourceIp (policy `arn:aws:iam::111111111111:policy/Office`)";
     let mut world = World::new("").refused("AccessDenied: no");
     world.execution_role()["attachedPolicies"]["ok"] = under_a_condition("Deny");
-    let check = world.check(Id::AssumePermission);
+    let check = world.check(CheckId::AssumePermission);
     assert_eq!(check.status, Status::Unknown);
     assert!(check.found.ends_with(depends), "{check:?}");
     let text = |world: &World| {
-        let causes = world.check(Id::Target).causes;
+        let causes = world.check(CheckId::Target).causes;
         let lacks = |cause: &Cause| cause.id == CauseId::PermissionMissing;
         causes.into_iter().find(lacks).unwrap().text
     };
@@ -388,10 +399,13 @@ fn what_cannot_be_told_of_the_execution_role_is_said() {
 }
 
 #[test]
-fn what_the_admin_account_explains_is_not_blamed_on_the_target() {
+fn a_cause_in_the_admin_account_is_not_blamed_on_the_target() {
     let mut world = World::new("").refused("AccessDenied: no");
     world.execution_role()["inlinePolicies"]["ok"] = json!({});
-    assert_eq!(world.failed(), [Id::AssumePermission, Id::LogPermission]);
+    assert_eq!(
+        world.failed(),
+        [CheckId::AssumePermission, CheckId::LogPermission]
+    );
     assert_eq!(world.target().0, Status::Ok);
     assert_eq!(world.hidden().target().0, Status::Unknown);
 }
@@ -400,14 +414,17 @@ fn what_the_admin_account_explains_is_not_blamed_on_the_target() {
 fn an_earlier_session_hides_what_the_execution_role_lacks_and_the_check_does_not() {
     let mut world = World::new("");
     world.execution_role()["inlinePolicies"]["ok"] = json!({});
-    assert_eq!(world.failed(), [Id::AssumePermission, Id::LogPermission]);
-    let check = world.check(Id::Target);
+    assert_eq!(
+        world.failed(),
+        [CheckId::AssumePermission, CheckId::LogPermission]
+    );
+    let check = world.check(CheckId::Target);
     assert!(check.found.ends_with("see assume-permission"), "{check:?}");
 }
 
-/// A warm function goes on with the session that it has: what it lists says nothing of the policies of today.
+/// A warm function uses its cached session, so a successful listing says nothing about the current policies.
 #[test]
-fn what_a_warm_function_lists_is_not_taken_for_what_the_policies_allow() {
+fn a_warm_function_does_not_prove_that_policies_allow() {
     let mut world = World::new("external-id: ours\n");
     world.target_role()["trustPolicy"]["Statement"][0]["Condition"] =
         json!({"StringEquals": {"sts:ExternalId": "theirs"}});
@@ -415,9 +432,9 @@ fn what_a_warm_function_lists_is_not_taken_for_what_the_policies_allow() {
     assert_eq!(status, Status::Failed);
     assert_eq!(causes, ["external-id", "cached-session"]);
 
-    let found = world.hidden().check(Id::Target).found;
+    let found = world.hidden().check(CheckId::Target).found;
     assert!(found.contains("perhaps with an earlier session"), "{found}");
-    let found = World::new("").check(Id::Target).found;
+    let found = World::new("").check(CheckId::Target).found;
     assert_eq!(found, "listed: 1 bucket, and its policies allow it");
 }
 
@@ -426,19 +443,19 @@ fn the_external_id_is_missing_or_another() {
     let mut asked = World::new("").refused("AccessDenied: no");
     asked.target_role()["trustPolicy"]["Statement"][0]["Condition"] =
         json!({"StringEquals": {"sts:ExternalId": "secret"}});
-    let check = asked.check(Id::Target);
+    let check = asked.check(CheckId::Target);
     assert_eq!(causes(&check), ["external-id"]);
     assert!(
         check.causes[0].text.contains("the stage has none"),
         "{check:?}"
     );
-    // The statement to paste asks for none.
+    // The statement to add requires none.
     let statement = check.causes[0].statement.as_ref().unwrap();
     assert!(statement.conditions.is_empty(), "{statement:?}");
 }
 
 #[test]
-fn a_boundary_and_a_denial_are_told_from_a_missing_permission() {
+fn a_boundary_and_a_denial_differ_from_a_missing_permission() {
     let boundary = json!({"arn": "arn:aws:iam::222222222222:policy/B", "document":
         {"ok": {"Statement": {"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}}}});
     let mut bounded = World::new("");
@@ -455,9 +472,12 @@ fn a_boundary_and_a_denial_are_told_from_a_missing_permission() {
 
     let mut bounded = World::new("");
     bounded.execution_role()["permissionsBoundary"] = boundary;
-    assert_eq!(bounded.failed(), [Id::AssumePermission, Id::LogPermission]);
     assert_eq!(
-        causes(&bounded.check(Id::AssumePermission)),
+        bounded.failed(),
+        [CheckId::AssumePermission, CheckId::LogPermission]
+    );
+    assert_eq!(
+        causes(&bounded.check(CheckId::AssumePermission)),
         ["permissions-boundary"]
     );
 
@@ -465,11 +485,14 @@ fn a_boundary_and_a_denial_are_told_from_a_missing_permission() {
     denied.execution_role()["attachedPolicies"]["ok"] = json!({"arn:aws:iam::111111111111:policy/No": {"ok":
         {"Statement": {"Effect": "Deny", "Action": "sts:*", "Resource": "*"}}}});
     assert_eq!(
-        causes(&denied.check(Id::AssumePermission)),
+        causes(&denied.check(CheckId::AssumePermission)),
         ["explicit-deny"]
     );
-    // No statement mends what another one denies.
-    assert_eq!(denied.check(Id::AssumePermission).causes[0].statement, None);
+    // Adding a statement does not help against a denial.
+    assert_eq!(
+        denied.check(CheckId::AssumePermission).causes[0].statement,
+        None
+    );
 }
 
 #[test]
@@ -483,7 +506,7 @@ fn the_path_of_a_role_is_part_of_it() {
 }
 
 #[test]
-fn the_function_is_held_against_the_stage() {
+fn the_function_is_compared_with_the_stage() {
     let mut world = World::new("");
     let name = world.environment.function_name();
     let function = &mut world.own["functions"][name]["ok"];
@@ -491,7 +514,7 @@ fn the_function_is_held_against_the_stage() {
     function["timeout"] = json!(3);
     function["environment"]["ok"]["TARGET_ACCOUNT_ID"] = json!("333333333333");
     function["environment"]["ok"]["AWS_ENDPOINT_URL_STS"] = json!("https://secret");
-    let check = world.check(Id::Function);
+    let check = world.check(CheckId::Function);
     assert_eq!(check.status, Status::Failed);
     let texts: Vec<&str> = check
         .causes
@@ -501,17 +524,17 @@ fn the_function_is_held_against_the_stage() {
     assert_eq!(
         texts,
         [
-            "it runs as arn:aws:iam::111111111111:role/Other, and the stage says arn:aws:iam::111111111111:role/Runs",
-            "its timeout is 3, and the stage says 30",
-            "its variable AWS_ENDPOINT_URL_STS is set, and the stage does not set it",
-            "its variable TARGET_ACCOUNT_ID is 333333333333, and the stage says 222222222222",
+            "it runs as arn:aws:iam::111111111111:role/Other; the stage sets arn:aws:iam::111111111111:role/Runs",
+            "its timeout is 3; the stage sets 30",
+            "its variable AWS_ENDPOINT_URL_STS is set, but not by the stage",
+            "its variable TARGET_ACCOUNT_ID is 333333333333; the stage sets 222222222222",
         ]
     );
 }
 
-/// A stage of many targets, whose function was deployed with others.
+/// A stage with many targets, and a function that was deployed with others.
 #[test]
-fn the_functions_list_of_accounts_is_held_against_the_stages() {
+fn the_accounts_of_the_function_are_compared_with_the_stage() {
     let many = |targets: &str| {
         let text = format!(
             "admin-account-id: \"111111111111\"\nlambda-execution-role: Runs\ns3-read-role: team/Reads\ntargets:\n{targets}"
@@ -527,18 +550,18 @@ fn the_functions_list_of_accounts_is_held_against_the_stages() {
     let name = world.environment.function_name();
     world.own["functions"][name]["ok"]["environment"]["ok"] = json!({});
     world.invocation = None;
-    let told = |targets: &str| Part::Ok(many(targets).function_configuration());
+    let configuration = |targets: &str| Part::Ok(many(targets).function_configuration());
 
-    world.told = Part::Ok(world.environment.function_configuration());
-    assert_eq!(world.check(Id::Function).status, Status::Ok);
+    world.configuration = Part::Ok(world.environment.function_configuration());
+    assert_eq!(world.check(CheckId::Function).status, Status::Ok);
     for (deployed, sentence) in [
         (
             first.clone(),
-            "it lists other accounts than the stage says: without 333333333333",
+            "it lists other accounts than the stage: missing 333333333333",
         ),
         (
             [first.clone(), target("444444444444", "")].concat(),
-            "it lists other accounts than the stage says: without 333333333333; with 444444444444",
+            "it lists other accounts than the stage: missing 333333333333; additional 444444444444",
         ),
         (
             [
@@ -546,15 +569,15 @@ fn the_functions_list_of_accounts_is_held_against_the_stages() {
                 target("333333333333", "    external-id: before\n"),
             ]
             .concat(),
-            "it lists other accounts than the stage says: otherwise 333333333333",
+            "it lists other accounts than the stage: different 333333333333",
         ),
         (
             [target("333333333333", ""), first.clone()].concat(),
-            "its targets.json is another than the stage's, though of the same accounts",
+            "its targets.json differs from the stage's, but has the same accounts",
         ),
     ] {
-        world.told = told(&deployed);
-        let check = world.check(Id::Function);
+        world.configuration = configuration(&deployed);
+        let check = world.check(CheckId::Function);
         assert_eq!(check.status, Status::Failed, "{deployed}");
         assert_eq!(causes(&check), ["other-configuration"]);
         assert_eq!(check.causes[0].text, sentence);
@@ -564,12 +587,12 @@ fn the_functions_list_of_accounts_is_held_against_the_stages() {
         message: "no".to_owned(),
         hint: None,
     };
-    world.told = Part::Unreadable(why);
-    assert_eq!(world.check(Id::Function).status, Status::Unknown);
+    world.configuration = Part::Unreadable(why);
+    assert_eq!(world.check(CheckId::Function).status, Status::Unknown);
 }
 
 #[test]
-fn what_another_role_or_another_target_is_refused_says_nothing_of_this_one() {
+fn a_denial_for_another_role_or_target_says_nothing_about_this_one() {
     for (key, value) in [
         ("/role", "arn:aws:iam::111111111111:role/Before"),
         ("/environment/ok/S3_READ_ROLE", "Before"),
@@ -578,7 +601,7 @@ fn what_another_role_or_another_target_is_refused_says_nothing_of_this_one() {
         let name = world.environment.function_name();
         let function = &mut world.own["functions"][name]["ok"];
         *function.pointer_mut(key).unwrap() = json!(value);
-        assert_eq!(world.failed(), [Id::Function], "{key}");
+        assert_eq!(world.failed(), [CheckId::Function], "{key}");
         let mut listed = World::new("");
         listed.own = world.own.clone();
         assert_eq!(listed.target().0, Status::Unknown, "{key}");
@@ -593,28 +616,31 @@ fn a_function_that_cannot_start_says_nothing_of_the_target() {
     let payload =
         json!({"errorType": "InvalidConfiguration", "errorMessage": "S3_READ_ROLE is not set"});
     world.invocation = Some((Some("Unhandled"), payload));
-    assert_eq!(world.failed(), [Id::Function]);
-    assert_eq!(causes(&world.check(Id::Function)), ["function-error"]);
+    assert_eq!(world.failed(), [CheckId::Function]);
+    assert_eq!(causes(&world.check(CheckId::Function)), ["function-error"]);
     assert_eq!(world.target().0, Status::Unknown);
 }
 
 #[test]
-fn who_is_elsewhere_or_nobody_is_told_so_and_nothing_else_fails() {
+fn wrong_or_missing_credentials_fail_only_the_caller_check() {
     let mut elsewhere = World::new("").hidden();
     elsewhere.own["caller"]["ok"]["account"] = json!("999999999999");
     elsewhere.invocation = None;
-    assert_eq!(elsewhere.failed(), [Id::Caller]);
+    assert_eq!(elsewhere.failed(), [CheckId::Caller]);
 
     let mut nobody = World::new("").hidden().not_deployed();
     let unreadable =
         |code: &str| json!({"unreadable": {"code": code, "message": "m", "hint": "sign in"}});
     nobody.own["caller"] = unreadable("NoCredentials");
-    assert_eq!(nobody.failed(), [Id::Caller]);
-    assert_eq!(nobody.check(Id::Caller).fix.as_deref(), Some("sign in"));
+    assert_eq!(nobody.failed(), [CheckId::Caller]);
+    assert_eq!(
+        nobody.check(CheckId::Caller).fix.as_deref(),
+        Some("sign in")
+    );
 
     nobody.own["caller"] = unreadable("Unreachable");
     assert_eq!(nobody.failed(), []);
-    assert_eq!(nobody.check(Id::Caller).status, Status::Unknown);
+    assert_eq!(nobody.check(CheckId::Caller).status, Status::Unknown);
 }
 
 #[test]
@@ -626,6 +652,6 @@ fn the_json_is_a_contract() {
     let mut report = world.report();
     report
         .checks
-        .retain(|check| [Id::Caller, Id::Target].contains(&check.id));
+        .retain(|check| [CheckId::Caller, CheckId::Target].contains(&check.id));
     insta::assert_snapshot!(serde_json::to_string_pretty(&report).unwrap());
 }

@@ -1,7 +1,7 @@
-//! What the deployed policies of a role say of a request, and why not.
+//! Evaluates a request against the deployed policies of a role and explains why it is denied.
 //!
-//! Said of what is visible: service and resource control policies are not, and a policy that cannot be read may say
-//! anything.
+//! The verdict covers readable policies only. Service and resource control policies are never readable. An unreadable
+//! policy makes the verdict [`Unclear`](Verdict::Unclear) unless a readable one denies the request.
 
 use std::collections::BTreeSet;
 
@@ -11,60 +11,60 @@ use serde_json::Value;
 
 use iam_policy::{Decision, Document, Effect, Mismatch, Request, Set, Statement, evaluate};
 
-/// What policies say of a request.
+/// The verdict of policies on a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// They allow it.
     Allowed,
-    /// They do not: why, the plainest first; never empty.
-    Refused(Vec<Reason>),
-    /// It depends on what cannot be told from here.
+    /// They do not. The reasons, clearest first, are never empty.
+    Denied(Vec<Reason>),
+    /// It depends on these unknown facts.
     Unclear(BTreeSet<String>),
 }
 
 /// Why policies do not allow a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Reason {
-    /// No statement is about it.
+    /// No statement matches.
     NoStatement,
-    /// A statement would allow it to these, and to nobody else.
-    Names(Vec<String>),
-    /// A statement would allow it to a role that is no more; this is its unique id.
-    Deleted(String),
-    /// A statement would allow it under a condition that does not hold.
+    /// A statement would allow it, but only to these principals.
+    OtherPrincipals(Vec<String>),
+    /// A statement would allow it to a deleted role with this unique ID.
+    DeletedPrincipal(String),
+    /// A statement would allow it under a condition that is not met.
     Condition {
-        /// The condition's key.
+        /// The context key.
         key: String,
-        /// What it asks for: `StringEquals "audit-2026"`.
-        asks: String,
+        /// The operator and values: `StringEquals "audit-2026"`.
+        requires: String,
     },
     /// A statement denies it.
-    Denied {
+    ExplicitDeny {
         /// The policy.
         policy: String,
-        /// The statement, by its `Sid` in backticks or its number.
+        /// The name of the statement, like [`Document::label`].
         statement: String,
     },
     /// The permissions boundary does not allow it.
     Boundary(String),
 }
 
-/// The policies of a role, read once for any number of requests.
+/// The policies of a role, parsed once for any number of requests.
 #[derive(Debug)]
 pub(super) struct Policies {
     own: Vec<Policy>,
-    /// Why others cannot be judged.
+    /// The policies that cannot be evaluated, and why.
     unread: BTreeSet<String>,
     boundary: Option<Boundary>,
 }
 
-/// A policy, its two effects apart: of several policies, one that allows is enough, and one that denies.
+/// A policy, split by effect: one policy that allows a request is enough, and so is one that denies it.
 #[derive(Debug)]
 struct Policy {
     name: String,
-    /// What it allows, whatever it denies.
+    /// Its `Allow` statements.
     allows: Document,
-    /// The policy, which besides allows everything: what it still says is what it denies.
+    /// The policy with a statement that allows everything: what is still denied is explicitly denied.
     denials: Document,
 }
 
@@ -75,7 +75,7 @@ impl Policy {
             .statements
             .retain(|statement| statement.effect == Effect::Allow);
         let mut denials = policy;
-        // The last, as statements without a name are called by their number.
+        // Last, because statements without a `Sid` are named by their number.
         denials
             .statements
             .push(Statement::allow("Everything", ["*"]).on(["*"]));
@@ -91,12 +91,12 @@ impl Policy {
 #[derive(Debug)]
 enum Boundary {
     Read(Policy),
-    /// Why it cannot be judged.
+    /// Its name, and why it cannot be evaluated.
     Unread(String),
 }
 
 impl Policies {
-    /// Those of `role`.
+    /// Parses the policies of `role`.
     pub(super) fn of(role: &DeployedRole) -> Self {
         let mut policies = Self {
             own: Vec::new(),
@@ -131,11 +131,11 @@ impl Policies {
             match &boundary.document {
                 Part::Ok(value) => match Document::from_json(value) {
                     Ok(document) => Boundary::Read(Policy::new(boundary.arn.clone(), document)),
-                    Err(fault) => {
-                        Boundary::Unread(format!("{name}, which cannot be understood: {fault}"))
+                    Err(error) => {
+                        Boundary::Unread(format!("{name}, which cannot be parsed: {error}"))
                     }
                 },
-                Part::Absent => Boundary::Unread(format!("{name}, which is not there")),
+                Part::Absent => Boundary::Unread(format!("{name}, which does not exist")),
                 Part::Unreadable(why) => {
                     Boundary::Unread(format!("{name}, which cannot be read ({})", why.code))
                 }
@@ -147,8 +147,8 @@ impl Policies {
     fn add(&mut self, name: String, value: &Value) {
         match Document::from_json(value) {
             Ok(document) => self.own.push(Policy::new(name, document)),
-            Err(fault) => {
-                let what = format!("{name}, which cannot be understood: {fault}");
+            Err(error) => {
+                let what = format!("{name}, which cannot be parsed: {error}");
                 self.unread.insert(what);
             }
         }
@@ -159,16 +159,16 @@ impl Policies {
         self.unread.insert(what);
     }
 
-    /// What they say together of the same thing, asked for in several ways: one that is allowed is enough.
+    /// Evaluates equivalent requests: one that is allowed is enough.
     pub(super) fn verdict(&self, requests: &[Request<'_>]) -> Verdict {
         let own = together(&self.own, requests, &self.unread);
         match (own, self.bounds(requests)) {
-            (Verdict::Refused(mut reasons), Verdict::Refused(more)) => {
+            (Verdict::Denied(mut reasons), Verdict::Denied(more)) => {
                 reasons.extend(more);
-                Verdict::Refused(reasons)
+                Verdict::Denied(reasons)
             }
-            (Verdict::Refused(reasons), _) | (_, Verdict::Refused(reasons)) => {
-                Verdict::Refused(reasons)
+            (Verdict::Denied(reasons), _) | (_, Verdict::Denied(reasons)) => {
+                Verdict::Denied(reasons)
             }
             (Verdict::Unclear(mut what), Verdict::Unclear(more)) => {
                 what.extend(more);
@@ -185,8 +185,8 @@ impl Policies {
             Some(Boundary::Unread(what)) => Verdict::Unclear(BTreeSet::from([what.clone()])),
             Some(Boundary::Read(policy)) => {
                 match together(std::slice::from_ref(policy), requests, &BTreeSet::new()) {
-                    Verdict::Refused(_) => {
-                        Verdict::Refused(vec![Reason::Boundary(policy.name.clone())])
+                    Verdict::Denied(_) => {
+                        Verdict::Denied(vec![Reason::Boundary(policy.name.clone())])
                     }
                     other => other,
                 }
@@ -195,40 +195,40 @@ impl Policies {
     }
 }
 
-/// What a trust policy says of a request.
+/// Evaluates a request against a trust policy.
 pub(super) fn of_trust(policy: &Value, request: &Request<'_>) -> Verdict {
     let document = match Document::from_json(policy) {
         Ok(document) => document,
-        Err(fault) => {
-            let what = format!("the trust policy, which cannot be understood: {fault}");
+        Err(error) => {
+            let what = format!("the trust policy, which cannot be parsed: {error}");
             return Verdict::Unclear(BTreeSet::from([what]));
         }
     };
     match evaluate(&document, request) {
         Decision::Allowed => Verdict::Allowed,
         Decision::Unknown(what) => Verdict::Unclear(what),
-        Decision::ExplicitlyDenied(statement) => Verdict::Refused(vec![Reason::Denied {
+        Decision::ExplicitlyDenied(statement) => Verdict::Denied(vec![Reason::ExplicitDeny {
             policy: "the trust policy".to_owned(),
             statement,
         }]),
         Decision::ImplicitlyDenied(non_matches) => {
-            // The statement that comes closest says best what is wrong.
+            // The statement that comes closest explains the denial best.
             let about = non_matches
                 .iter()
                 .filter(|miss| !miss.mismatches.contains(&Mismatch::Action));
             let Some(closest) = about.min_by_key(|miss| miss.mismatches.len()) else {
-                return Verdict::Refused(vec![Reason::NoStatement]);
+                return Verdict::Denied(vec![Reason::NoStatement]);
             };
             let reasons = closest
                 .mismatches
                 .iter()
                 .filter_map(|mismatch| reason(mismatch, &document));
-            Verdict::Refused(some(reasons.collect()))
+            Verdict::Denied(or_no_statement(reasons.collect()))
         }
     }
 }
 
-/// What policies say together, of which those that are `unread` may say anything.
+/// Evaluates requests against policies. The `unread` ones may allow or deny anything.
 fn together(policies: &[Policy], requests: &[Request<'_>], unread: &BTreeSet<String>) -> Verdict {
     let mut allowed = false;
     let mut may_allow = unread.clone();
@@ -243,7 +243,7 @@ fn together(policies: &[Policy], requests: &[Request<'_>], unread: &BTreeSet<Str
         for request in requests {
             match evaluate(&policy.denials, request) {
                 Decision::ExplicitlyDenied(statement) => {
-                    return Verdict::Refused(vec![Reason::Denied {
+                    return Verdict::Denied(vec![Reason::ExplicitDeny {
                         policy: name.clone(),
                         statement,
                     }]);
@@ -267,22 +267,22 @@ fn together(policies: &[Policy], requests: &[Request<'_>], unread: &BTreeSet<Str
         }
     }
     if allowed {
-        // What else might allow it does not matter any more.
+        // Another policy that may allow it is irrelevant.
         if may_deny.is_empty() {
             Verdict::Allowed
         } else {
             Verdict::Unclear(may_deny)
         }
     } else if may_allow.is_empty() {
-        // Nor does what might deny it.
-        Verdict::Refused(some(conditions))
+        // A policy that may deny it is irrelevant.
+        Verdict::Denied(or_no_statement(conditions))
     } else {
         may_allow.extend(may_deny);
         Verdict::Unclear(may_allow)
     }
 }
 
-fn some(mut reasons: Vec<Reason>) -> Vec<Reason> {
+fn or_no_statement(mut reasons: Vec<Reason>) -> Vec<Reason> {
     if reasons.is_empty() {
         reasons.push(Reason::NoStatement);
     }
@@ -292,8 +292,8 @@ fn some(mut reasons: Vec<Reason>) -> Vec<Reason> {
 fn reason(mismatch: &Mismatch, document: &Document) -> Option<Reason> {
     match mismatch {
         Mismatch::Action | Mismatch::Resource => None,
-        Mismatch::Principal => Some(Reason::Names(principals(document))),
-        Mismatch::DeletedPrincipal(id) => Some(Reason::Deleted(id.clone())),
+        Mismatch::Principal => Some(Reason::OtherPrincipals(principals(document))),
+        Mismatch::DeletedPrincipal(id) => Some(Reason::DeletedPrincipal(id.clone())),
         Mismatch::Condition(condition) => {
             let values: Vec<String> = condition
                 .values
@@ -302,13 +302,13 @@ fn reason(mismatch: &Mismatch, document: &Document) -> Option<Reason> {
                 .collect();
             Some(Reason::Condition {
                 key: condition.key.clone(),
-                asks: format!("{} {}", condition.operator, values.join(", ")),
+                requires: format!("{} {}", condition.operator, values.join(", ")),
             })
         }
     }
 }
 
-/// Whom the statements that allow anything name.
+/// The principals of all `Allow` statements.
 fn principals(document: &Document) -> Vec<String> {
     let mut all = BTreeSet::new();
     for statement in &document.statements {
@@ -352,27 +352,27 @@ mod tests {
     }
 
     #[test]
-    fn a_trust_policy_says_why_it_does_not_trust() {
+    fn a_trust_policy_explains_a_denial() {
         assert_eq!(trust(&json!([allow(ROLE, &json!({}))])), Verdict::Allowed);
         assert_eq!(
             trust(&json!([])),
-            Verdict::Refused(vec![Reason::NoStatement])
+            Verdict::Denied(vec![Reason::NoStatement])
         );
         let other = "arn:aws:iam::111111111111:role/Other";
         assert_eq!(
             trust(&allow(other, &json!({}))),
-            Verdict::Refused(vec![Reason::Names(vec![other.to_owned()])])
+            Verdict::Denied(vec![Reason::OtherPrincipals(vec![other.to_owned()])])
         );
         assert_eq!(
             trust(&allow("AROA1234567890", &json!({}))),
-            Verdict::Refused(vec![Reason::Deleted("AROA1234567890".to_owned())])
+            Verdict::Denied(vec![Reason::DeletedPrincipal("AROA1234567890".to_owned())])
         );
         let condition = json!({"StringEquals": {"sts:ExternalId": "other"}});
         assert_eq!(
             trust(&allow(ROLE, &condition)),
-            Verdict::Refused(vec![Reason::Condition {
+            Verdict::Denied(vec![Reason::Condition {
                 key: "sts:ExternalId".to_owned(),
-                asks: "StringEquals \"other\"".to_owned()
+                requires: "StringEquals \"other\"".to_owned()
             }])
         );
         assert_eq!(
@@ -384,7 +384,7 @@ mod tests {
         );
         assert!(matches!(
             trust(&json!([allow(ROLE, &json!({})), {"Effect": "Deny", "Principal": "*", "Action": "*"}])),
-            Verdict::Refused(reasons) if matches!(reasons[0], Reason::Denied { .. })
+            Verdict::Denied(reasons) if matches!(reasons[0], Reason::ExplicitDeny { .. })
         ));
     }
 
@@ -415,14 +415,14 @@ mod tests {
 
         let mut none = role();
         none.inline_policies = Part::Ok([].into());
-        assert_eq!(listing(&none), Verdict::Refused(vec![Reason::NoStatement]));
+        assert_eq!(listing(&none), Verdict::Denied(vec![Reason::NoStatement]));
 
         let mut denied = role();
         let deny = json!({"Statement": {"Sid": "No", "Effect": "Deny", "Action": "s3:*", "Resource": "*"}});
         denied.attached_policies = Part::Ok([("arn:x".to_owned(), Part::Ok(deny))].into());
         assert_eq!(
             listing(&denied),
-            Verdict::Refused(vec![Reason::Denied {
+            Verdict::Denied(vec![Reason::ExplicitDeny {
                 policy: "policy `arn:x`".to_owned(),
                 statement: "`No`".to_owned()
             }])
@@ -439,7 +439,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_allowed_outright_only_a_denial_makes_unclear() {
+    fn only_a_possible_denial_makes_an_allowed_request_unclear() {
         let nowhere = json!({"NotIpAddress": {"aws:SourceIp": "192.0.2.0/24"}});
         let also = |role: &DeployedRole, effect: &str| {
             let mut role = role.clone();
@@ -459,15 +459,15 @@ mod tests {
         assert_eq!(also(&role(), "Allow"), Verdict::Allowed);
         assert_eq!(also(&role(), "Deny"), unclear);
         assert_eq!(also(&none, "Allow"), unclear);
-        // What nothing can allow is refused, whatever denies it.
+        // A request that nothing can allow is denied in any case.
         assert_eq!(
             also(&none, "Deny"),
-            Verdict::Refused(vec![Reason::NoStatement])
+            Verdict::Denied(vec![Reason::NoStatement])
         );
     }
 
     #[test]
-    fn a_boundary_has_to_allow_it_as_well() {
+    fn a_boundary_must_allow_the_request_too() {
         let mut bounded = role();
         let mut bound = |document: Value| {
             bounded.permissions_boundary = Some(operator_api::Boundary {
@@ -484,7 +484,7 @@ mod tests {
         );
         assert_eq!(
             bound(json!({"Statement": statement("sts:*")})),
-            Verdict::Refused(vec![Reason::Boundary("arn:b".to_owned())])
+            Verdict::Denied(vec![Reason::Boundary("arn:b".to_owned())])
         );
     }
 }
