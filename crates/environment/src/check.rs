@@ -5,41 +5,65 @@
 //! type says.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     ops::Range,
 };
 
 use super::{
     diagnostics::Problem,
-    keys::{Checked, Key, Need, Rules},
-    leaf::{Leaf, Place, Value},
+    keys::{Checked, Checker, Key, Need, Place},
     suggest, syntax,
     tree::{Content, Node, Style, Tree},
-    values::{TagKey, TagValue, Tags},
 };
 
-/// The check under way.
-pub(super) struct Checker<'a> {
-    /// The file's text.
-    pub(super) text: &'a str,
-    /// What was found.
-    pub(super) problems: Vec<Problem>,
-    /// Where the key of the value that is looked at stands.
-    pub(super) key: Range<usize>,
-    /// What the value that is looked at may look like.
-    pub(super) form: &'static str,
-    /// Where the value that is looked at is written.
-    pub(super) place: Place,
-    /// The way to it: `function`, `memory`.
-    path: Vec<String>,
-    /// The keys at the top.
-    top: &'static [Key],
+/// Declares a struct whose fields are keys of the file: the struct as it stands, and how each field is checked, which is
+/// as its type is. What no field can know alone, the function after `rules:` reports.
+macro_rules! keys {
+    (
+        $(#[$attribute:meta])*
+        $visibility:vis struct $name:ident {
+            $($(#[$field_attribute:meta])* $field_visibility:vis $field:ident: $type:ty,)*
+        }
+        $(rules: $rules:path)?
+    ) => {
+        $(#[$attribute])*
+        $visibility struct $name {
+            $($(#[$field_attribute])* $field_visibility $field: $type,)*
+        }
+
+        impl $crate::keys::Checked for $name {
+            fn check(
+                node: &$crate::tree::Node,
+                checker: &mut $crate::keys::Checker<'_>,
+            ) {
+                let rules: &[$crate::check::Rules] = &[$($rules)?];
+                checker.section(node, <Self as $crate::keys::Checked>::keys(), rules);
+            }
+
+            fn keys() -> &'static [$crate::keys::Key] {
+                use $crate::keys::{Checked, Key};
+                static KEYS: std::sync::OnceLock<Vec<Key>> = std::sync::OnceLock::new();
+                KEYS.get_or_init(|| {
+                    Key::all_of::<Self>(&[
+                        $((stringify!($field), <$type as Checked>::check, <$type as Checked>::keys),)*
+                    ])
+                })
+            }
+        }
+    };
 }
+
+pub(super) use keys;
+
+/// Reports what is wrong between the keys of a section.
+pub(super) type Rules = fn(&Given<'_>, &mut Checker<'_>);
 
 /// The keys that a section was given, as they were meant.
 pub(super) struct Given<'n> {
     /// The section.
     node: &'n Node,
+    /// The keys that it may have.
+    pub(super) keys: &'static [Key],
     /// All of its entries.
     entries: &'n [(Node, Node)],
     /// Those that could be told.
@@ -118,7 +142,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Looks at the value of a key.
-    fn inside(&mut self, key: &Node, name: &str, look: impl FnOnce(&mut Self)) {
+    pub(super) fn inside(&mut self, key: &Node, name: &str, look: impl FnOnce(&mut Self)) {
         let key = std::mem::replace(&mut self.key, key.span.clone());
         let place = std::mem::replace(&mut self.place, Place::Key);
         self.path.push(shown(name));
@@ -129,7 +153,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Looks at an item of the list that is looked at.
-    fn item(&mut self, index: usize, item: &Node, look: impl FnOnce(&mut Self)) {
+    pub(super) fn item(&mut self, index: usize, item: &Node, look: impl FnOnce(&mut Self)) {
         // What an item with nothing in it is told by.
         let dash = self.text[..item.span.start].rfind('-').unwrap_or_default();
         let key = std::mem::replace(&mut self.key, dash..self.text.len().min(dash + 1));
@@ -149,7 +173,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The items of a list, or a problem.
-    fn list<'n>(&mut self, node: &'n Node) -> Option<&'n [Node]> {
+    pub(super) fn list<'n>(&mut self, node: &'n Node) -> Option<&'n [Node]> {
         let span = self.first_line(&node.span);
         let here = self.here();
         let what = match &node.content {
@@ -182,7 +206,7 @@ impl<'a> Checker<'a> {
         None
     }
 
-    fn how_to_list(&self) -> String {
+    pub(super) fn how_to_list(&self) -> String {
         format!(
             "write a list, one item a line after `- `, indented by two spaces: {}",
             self.form
@@ -190,7 +214,7 @@ impl<'a> Checker<'a> {
     }
 
     /// A list of bare values where each item is to have keys: how to write the first says it for all.
-    fn refuse_bare_items(&mut self, items: &[Node], keys: &'static [Key]) -> bool {
+    pub(super) fn refuse_bare_items(&mut self, items: &[Node], keys: &'static [Key]) -> bool {
         let (Some(first), Some(key)) = (items.first(), keys.first()) else {
             return false;
         };
@@ -225,7 +249,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The entries of a map, or a problem.
-    fn map<'n>(&mut self, node: &'n Node) -> Option<&'n [(Node, Node)]> {
+    pub(super) fn map<'n>(&mut self, node: &'n Node) -> Option<&'n [(Node, Node)]> {
         let span = self.first_line(&node.span);
         let here = self.here();
         let what = match &node.content {
@@ -265,7 +289,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The name that a key is; a list or a map as a key is a problem.
-    fn name<'n>(&mut self, key: &'n Node) -> Option<&'n str> {
+    pub(super) fn name<'n>(&mut self, key: &'n Node) -> Option<&'n str> {
         let span = self.first_line(&key.span);
         let problem = match &key.content {
             Content::Refused => return None,
@@ -289,7 +313,7 @@ impl<'a> Checker<'a> {
     }
 
     /// A key given twice is a problem that points at both.
-    fn refuse_second<'n>(
+    pub(super) fn refuse_second<'n>(
         &mut self,
         given: &mut HashMap<&'n str, Range<usize>>,
         name: &'n str,
@@ -315,6 +339,7 @@ impl<'a> Checker<'a> {
         let mut first: HashMap<&str, Range<usize>> = HashMap::new();
         let mut given = Given {
             node,
+            keys,
             entries,
             known: Vec::with_capacity(entries.len()),
         };
@@ -519,7 +544,7 @@ impl<'a> Checker<'a> {
 }
 
 /// A name as it can stand in a sentence.
-fn shown(name: &str) -> String {
+pub(super) fn shown(name: &str) -> String {
     const LONGEST: usize = 40;
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     if name.len() <= LONGEST && name.bytes().all(is_plain) {
@@ -534,95 +559,4 @@ fn shown(name: &str) -> String {
         shown.push('…');
     }
     shown
-}
-
-/// A list in which each item has keys; an empty one is a fault.
-impl<T: Checked> Checked for Vec<T> {
-    fn check(node: &Node, checker: &mut Checker<'_>) {
-        let Some(items) = checker.list(node) else {
-            return;
-        };
-        if items.is_empty() {
-            let span = checker.first_line(&node.span);
-            let title = format!("`{}` is empty", checker.here());
-            let problem = Problem::at(span, title, "no item").help(checker.how_to_list());
-            checker.problems.push(problem);
-        }
-        if checker.refuse_bare_items(items, T::keys()) {
-            return;
-        }
-        for (index, item) in items.iter().enumerate() {
-            checker.item(index, item, |checker| T::check(item, checker));
-        }
-    }
-
-    fn keys() -> &'static [Key] {
-        T::keys()
-    }
-}
-
-/// A list of single values; one that is there twice is a fault.
-impl<T: Leaf> Checked for BTreeSet<T> {
-    fn check(node: &Node, checker: &mut Checker<'_>) {
-        let Some(items) = checker.list(node) else {
-            return;
-        };
-        let mut first: HashMap<&str, &Node> = HashMap::with_capacity(items.len());
-        for (index, item) in items.iter().enumerate() {
-            checker.item(index, item, |checker| T::check(item, checker));
-            let Some(word) = item.word().filter(|word| T::fault(word).is_none()) else {
-                continue;
-            };
-            let earlier = *first.entry(word).or_insert(item);
-            if !std::ptr::eq(earlier, item) {
-                let title = format!("`{}` has {} twice", checker.here(), shown(word));
-                checker.problems.push(
-                    Problem::at(item.span.clone(), title, "given again here")
-                        .also(earlier.span.clone(), "given first here")
-                        .help("remove one of the two"),
-                );
-            }
-        }
-    }
-}
-
-impl Checked for Tags {
-    fn check(node: &Node, checker: &mut Checker<'_>) {
-        let Some(entries) = checker.map(node) else {
-            return;
-        };
-        if let Some((first, _)) = entries.get(Self::MOST) {
-            let title = format!(
-                "there are {} tags, and the most is {}",
-                entries.len(),
-                Self::MOST
-            );
-            checker.problems.push(
-                Problem::at(first.span.clone(), title, "one too many").help(
-                    "remove some: AWS allows 50 on a function, and the Serverless Framework adds one, `STAGE`",
-                ),
-            );
-        }
-        let mut given = HashMap::new();
-        for (key, value) in entries {
-            let Some(name) = checker.name(key) else {
-                continue;
-            };
-            checker.refuse_second(&mut given, name, key);
-            let form = Value {
-                subject: "a key of `tags`".to_owned(),
-                form: "1 to 128 ASCII letters, digits, spaces and `_ . : / = + -`",
-                place: Place::Key,
-            };
-            checker.leaf::<TagKey>(key, &form);
-            checker.inside(key, name, |checker| {
-                let form = Value {
-                    subject: format!("`{}`", checker.here()),
-                    form: "up to 256 letters, digits, spaces and `_ . : / = + - @`",
-                    place: Place::Key,
-                };
-                checker.leaf::<TagValue>(value, &form);
-            });
-        }
-    }
 }

@@ -1,52 +1,38 @@
-//! What makes the one definition of the keys walkable: [`keys!`](keys), and what it knows of each [`Key`].
+//! The keys of the file, and the state of the walk that checks their values.
+
+use std::ops::Range;
 
 use schemars::JsonSchema;
 use serde_json::Value;
 
-use super::{
-    check::{Checker, Given},
-    schema,
-    tree::Node,
-};
+use super::{diagnostics::Problem, schema, tree::Node};
 
-/// Declares a struct whose fields are keys of the file: the struct as it stands, and how each field is checked, which is
-/// as its type is. What no field can know alone, the function after `rules:` reports.
-macro_rules! keys {
-    (
-        $(#[$attribute:meta])*
-        $visibility:vis struct $name:ident {
-            $($(#[$field_attribute:meta])* $field_visibility:vis $field:ident: $type:ty,)*
-        }
-        $(rules: $rules:path)?
-    ) => {
-        $(#[$attribute])*
-        $visibility struct $name {
-            $($(#[$field_attribute])* $field_visibility $field: $type,)*
-        }
-
-        impl $crate::keys::Checked for $name {
-            fn check(
-                node: &$crate::tree::Node,
-                checker: &mut $crate::check::Checker<'_>,
-            ) {
-                let rules: &[$crate::keys::Rules] = &[$($rules)?];
-                checker.section(node, <Self as $crate::keys::Checked>::keys(), rules);
-            }
-
-            fn keys() -> &'static [$crate::keys::Key] {
-                use $crate::keys::{Checked, Key};
-                static KEYS: std::sync::OnceLock<Vec<Key>> = std::sync::OnceLock::new();
-                KEYS.get_or_init(|| {
-                    Key::all_of::<Self>(&[
-                        $((stringify!($field), <$type as Checked>::check, <$type as Checked>::keys),)*
-                    ])
-                })
-            }
-        }
-    };
+/// The check under way.
+pub(super) struct Checker<'a> {
+    /// The file's text.
+    pub(super) text: &'a str,
+    /// What was found.
+    pub(super) problems: Vec<Problem>,
+    /// Where the key of the value that is looked at stands.
+    pub(super) key: Range<usize>,
+    /// What the value that is looked at may look like.
+    pub(super) form: &'static str,
+    /// Where the value that is looked at is written.
+    pub(super) place: Place,
+    /// The way to it: `function`, `memory`.
+    pub(super) path: Vec<String>,
+    /// The keys at the top.
+    pub(super) top: &'static [Key],
 }
 
-pub(super) use keys;
+/// Where a value is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// After its key.
+    Key,
+    /// After the `-` of a list, or between its brackets.
+    Item,
+}
 
 /// A type whose values are checked in the tree of a file.
 pub(super) trait Checked {
@@ -58,9 +44,6 @@ pub(super) trait Checked {
         &[]
     }
 }
-
-/// Reports what is wrong between the keys of a section.
-pub(super) type Rules = fn(&Given<'_>, &mut Checker<'_>);
 
 impl<T: Checked> Checked for Option<T> {
     fn check(node: &Node, checker: &mut Checker<'_>) {

@@ -8,11 +8,10 @@ use contract::{
 };
 
 use super::{
-    check::Checker,
     diagnostics::Problem,
-    keys::Checked,
+    keys::{Checked, Checker, Place},
     schedule::Schedule,
-    selection, syntax,
+    syntax,
     tree::{Content, Node, Style},
     values::{
         Architecture, LogRetention, Memory, ON_OR_OFF, PolicyName, RegionCheck,
@@ -169,15 +168,6 @@ pub(super) struct Value<'a> {
     pub(super) place: Place,
 }
 
-/// Where a value is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// After its key.
-    Key,
-    /// After the `-` of a list, or between its brackets.
-    Item,
-}
-
 impl Value<'_> {
     fn with_form<T: Leaf>(&self, problem: Problem) -> Problem {
         let what = match T::KIND {
@@ -205,7 +195,11 @@ impl Checker<'_> {
             Content::Map(_) => Some(wrong_kind::<T>(value, span, "keys")),
             Content::List(_) => {
                 let problem = wrong_kind::<T>(value, span, "a list");
-                Some(selection::help_on_a_list(&self.here(), problem))
+                Some(if self.here() == "target-account-id" {
+                    problem.help("or, for several accounts, write `targets:` in its place, with an item `- account-id: …` for each")
+                } else {
+                    problem
+                })
             }
             Content::Scalar { text, style } => self.scalar::<T>(value, span, node, text, *style),
         };

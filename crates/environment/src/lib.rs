@@ -4,11 +4,14 @@
 //! is not: the YAML parser is generic, and would be built as unoptimised as whoever uses it.
 
 mod check;
+mod collections;
 mod diagnostics;
 mod keys;
 mod leaf;
+pub mod reference;
+mod rules;
 mod schedule;
-pub mod schema;
+mod schema;
 mod selection;
 mod suggest;
 mod syntax;
@@ -25,8 +28,8 @@ use contract::{
 use serde_json::Value;
 
 use self::{
-    check::Checker,
     diagnostics::Problem,
+    keys::Checker,
     tree::{Content, Node},
     values::Service,
 };

@@ -69,13 +69,13 @@ fn the_seed() {
 #[test]
 fn the_schema_is_fresh() {
     let kept = include_str!("../../../environments/variables.schema.json");
-    assert_eq!(kept, schema::json());
+    assert_eq!(kept, reference::json_schema());
 }
 
 #[test]
 fn the_table_of_the_keys() {
     insta::with_settings!({ snapshot_path => "../tests/snapshots", prepend_module_to_snapshot => false }, {
-        insta::assert_snapshot!("table", schema::markdown_table());
+        insta::assert_snapshot!("table", reference::markdown_table());
     });
 }
 
@@ -185,7 +185,7 @@ fn refusal(schema: &Value, value: &Value) -> Option<String> {
 /// A file that the parser takes, the schema takes as well; the keys that one asks for, so does the other.
 #[test]
 fn the_schema_agrees_with_the_parser() {
-    let schema: Value = serde_json::from_str(&schema::json()).unwrap();
+    let schema: Value = serde_json::from_str(&reference::json_schema()).unwrap();
     insta::glob!("../tests/fixtures", "good/*.yml", |path| {
         let bytes = fs::read(path).unwrap();
         let value: Value = serde_yaml::from_str(&text::read(&bytes).unwrap()).unwrap();
@@ -493,7 +493,7 @@ fn what_the_forms_come_to() {
 /// An editor refuses by the schema what the check refuses of the forms.
 #[test]
 fn the_schema_knows_the_forms() {
-    let schema: Value = serde_json::from_str(&schema::json()).unwrap();
+    let schema: Value = serde_json::from_str(&reference::json_schema()).unwrap();
     for (text, is_right) in [
         (MANY.to_owned(), true),
         (ORGANIZATION.to_owned(), true),

@@ -14,9 +14,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    keys::keys,
+    check::keys,
+    rules,
     schedule::Schedule,
-    selection,
     values::{
         Architecture, LogRetention, Memory, PolicyName, RegionCheck, ReservedConcurrency, Service,
         Tags, Timeout, Tracing, Trust,
@@ -171,7 +171,7 @@ keys! {
         #[serde(default)]
         pub function: Function,
     }
-    rules: selection::rules
+    rules: rules::rules
 }
 
 keys! {
@@ -249,7 +249,7 @@ keys! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub role: Option<RoleName>,
     }
-    rules: selection::organization_rules
+    rules: rules::organization_rules
 }
 
 keys! {

@@ -11,7 +11,7 @@ use crate::{
     stages,
     sys::{console, files, unified_diff, workspace::Workspace},
 };
-use environment::schema;
+use environment::reference;
 
 /// Compares the generated files with those on disk; with `fix`, updates them. Then checks the links of the documentation.
 /// Returns the problems that are left, as messages.
@@ -54,7 +54,7 @@ fn generate(workspace: &Workspace) -> Result<Vec<File>> {
     let mut generated = vec![File {
         path,
         old,
-        new: schema::json(),
+        new: reference::json_schema(),
     }];
     let mut readme = vec![("commands", command_docs::table())];
     readme.extend(shipped_diagram(workspace)?.map(|diagram| ("diagram", diagram)));
@@ -62,7 +62,7 @@ fn generate(workspace: &Workspace) -> Result<Vec<File>> {
         ("README.md", readme),
         (
             "docs/variables.md",
-            vec![("variables", schema::markdown_table())],
+            vec![("variables", reference::markdown_table())],
         ),
         (
             "docs/commands.md",

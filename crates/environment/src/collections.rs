@@ -1,0 +1,103 @@
+//! The checks of lists, sets and tags.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::{
+    check::shown,
+    diagnostics::Problem,
+    keys::{Checked, Checker, Key, Place},
+    leaf::{Leaf, Value},
+    tree::Node,
+    values::{TagKey, TagValue, Tags},
+};
+
+/// A list in which each item has keys; an empty one is a fault.
+impl<T: Checked> Checked for Vec<T> {
+    fn check(node: &Node, checker: &mut Checker<'_>) {
+        let Some(items) = checker.list(node) else {
+            return;
+        };
+        if items.is_empty() {
+            let span = checker.first_line(&node.span);
+            let title = format!("`{}` is empty", checker.here());
+            let problem = Problem::at(span, title, "no item").help(checker.how_to_list());
+            checker.problems.push(problem);
+        }
+        if checker.refuse_bare_items(items, T::keys()) {
+            return;
+        }
+        for (index, item) in items.iter().enumerate() {
+            checker.item(index, item, |checker| T::check(item, checker));
+        }
+    }
+
+    fn keys() -> &'static [Key] {
+        T::keys()
+    }
+}
+
+/// A list of single values; one that is there twice is a fault.
+impl<T: Leaf> Checked for BTreeSet<T> {
+    fn check(node: &Node, checker: &mut Checker<'_>) {
+        let Some(items) = checker.list(node) else {
+            return;
+        };
+        let mut first: HashMap<&str, &Node> = HashMap::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            checker.item(index, item, |checker| T::check(item, checker));
+            let Some(word) = item.word().filter(|word| T::fault(word).is_none()) else {
+                continue;
+            };
+            let earlier = *first.entry(word).or_insert(item);
+            if !std::ptr::eq(earlier, item) {
+                let title = format!("`{}` has {} twice", checker.here(), shown(word));
+                checker.problems.push(
+                    Problem::at(item.span.clone(), title, "given again here")
+                        .also(earlier.span.clone(), "given first here")
+                        .help("remove one of the two"),
+                );
+            }
+        }
+    }
+}
+
+impl Checked for Tags {
+    fn check(node: &Node, checker: &mut Checker<'_>) {
+        let Some(entries) = checker.map(node) else {
+            return;
+        };
+        if let Some((first, _)) = entries.get(Self::MOST) {
+            let title = format!(
+                "there are {} tags, and the most is {}",
+                entries.len(),
+                Self::MOST
+            );
+            checker.problems.push(
+                Problem::at(first.span.clone(), title, "one too many").help(
+                    "remove some: AWS allows 50 on a function, and the Serverless Framework adds one, `STAGE`",
+                ),
+            );
+        }
+        let mut given = HashMap::new();
+        for (key, value) in entries {
+            let Some(name) = checker.name(key) else {
+                continue;
+            };
+            checker.refuse_second(&mut given, name, key);
+            let form = Value {
+                subject: "a key of `tags`".to_owned(),
+                form: "1 to 128 ASCII letters, digits, spaces and `_ . : / = + -`",
+                place: Place::Key,
+            };
+            checker.leaf::<TagKey>(key, &form);
+            checker.inside(key, name, |checker| {
+                let form = Value {
+                    subject: format!("`{}`", checker.here()),
+                    form: "up to 256 letters, digits, spaces and `_ . : / = + - @`",
+                    place: Place::Key,
+                };
+                checker.leaf::<TagValue>(value, &form);
+            });
+        }
+    }
+}

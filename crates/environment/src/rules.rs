@@ -1,0 +1,421 @@
+//! Rules that involve several keys: mostly, which accounts a stage lists.
+//!
+//! A stage lists one account (`target-account-id`), a list (`targets`), or an organization.
+
+use std::{collections::HashMap, ops::Range};
+
+use contract::{AccountId, Region, RoleName, TargetName};
+
+use super::{
+    check::{Entry, Given},
+    diagnostics::Problem,
+    keys::{Checker, Key},
+    suggest,
+    tree::{Content, Node},
+};
+
+const ONE: &str = "target-account-id";
+const LIST: &str = "targets";
+const ORGANIZATION: &str = "organization";
+const READ_ROLE: &str = "s3-read-role";
+
+/// The rules between the keys at the top.
+pub(super) fn rules(given: &Given<'_>, checker: &mut Checker<'_>) {
+    let mut forms: Vec<Entry<'_>> = [ONE, LIST, ORGANIZATION]
+        .into_iter()
+        .filter_map(|name| given.get(name))
+        .collect();
+    forms.sort_by_key(|form| form.key.span.start);
+    let keys = given.keys;
+    match forms[..] {
+        [] => refuse_no_form(keys, given, checker),
+        [first, ref others @ ..] => {
+            for other in others {
+                checker.problems.push(two_forms(first, *other));
+            }
+        }
+    }
+    if given.get(READ_ROLE).is_none()
+        && let Some(why) = needs_read_role(given, &forms)
+        && let Some(key) = keys.iter().find(|key| key.name == READ_ROLE)
+    {
+        checker.refuse_missing(key, keys, given, why);
+    }
+    let targets = given.get(LIST).map_or_else(Vec::new, targets_of);
+    refuse_unknown_regions(&targets, given, checker);
+    if !targets.is_empty() {
+        refuse_duplicates(&targets, checker);
+        refuse_other_partitions(&targets, given, checker);
+        refuse_external_id_of_own(&targets, given, checker);
+        refuse_execution_role(&targets, given, checker);
+    }
+    if let (Some(one), Some(role)) = (given.get(ONE), given.get(READ_ROLE))
+        && one.value.word() == admin(given)
+        && let Some(problem) = taken_name(READ_ROLE, role.value, given)
+    {
+        checker.problems.push(problem.help(format!(
+            "name another role, or list the account by an item of `{LIST}` without a `role`: the execution role then lists \
+             it itself"
+        )));
+    }
+}
+
+fn refuse_no_form(keys: &'static [Key], given: &Given<'_>, checker: &mut Checker<'_>) {
+    if let Some(key) = keys.iter().find(|key| key.name == ONE) {
+        let others = format!(
+            "or, in its place, `{LIST}:` for a list of accounts, or `{ORGANIZATION}:` for those of an organization"
+        );
+        checker.refuse_missing(key, keys, given, vec![others]);
+    }
+}
+
+fn two_forms(first: Entry<'_>, other: Entry<'_>) -> Problem {
+    let (one, another) = (&first.known.name, &other.known.name);
+    let title = format!("`{another}` and `{one}` both say which accounts are listed");
+    Problem::at(other.key.span.clone(), title, "says it again")
+        .also(first.key.span.clone(), "says it first")
+        .help(format!(
+            "keep one: `{ONE}` for one account, `{LIST}` for a list, `{ORGANIZATION}` for those of an organization"
+        ))
+}
+
+/// Whether something relies on `s3-read-role`: what does, for a person, where that is not plain.
+fn needs_read_role(given: &Given<'_>, forms: &[Entry<'_>]) -> Option<Vec<String>> {
+    if given.get(ONE).is_some() || forms.is_empty() {
+        return Some(Vec::new());
+    }
+    if let Some(organization) = given.get(ORGANIZATION) {
+        let entries = entries(organization.value)?;
+        let keys = (organization.known.keys)();
+        let relies = value(entries, "role").is_none() && all_known(entries, keys);
+        return relies.then(|| {
+            vec![format!(
+                "`{ORGANIZATION}` has no `role` of its own, and relies on it"
+            )]
+        });
+    }
+    let admin = admin(given);
+    let targets = targets_of(given.get(LIST)?);
+    let mut relying = targets.iter().filter(|target| {
+        let is_admin = target
+            .word("account-id")
+            .is_some_and(|id| Some(id) == admin);
+        target.get("role").is_none() && !is_admin && all_known(target.entries, target.keys)
+    });
+    let first = relying.next()?;
+    let account = first
+        .account()
+        .map_or_else(String::new, |(id, _)| format!(" (account {id})"));
+    let verbs = match relying.count() {
+        0 => "has no `role` of its own, and relies on it".to_owned(),
+        more => format!("and {more} more have no `role` of their own, and rely on it"),
+    };
+    Some(vec![format!("`{}`{account} {verbs}", first.path())])
+}
+
+fn admin<'n>(given: &Given<'n>) -> Option<&'n str> {
+    given.get("admin-account-id")?.value.word()
+}
+
+/// An account that is there twice, and a name that is.
+fn refuse_duplicates(targets: &[TargetEntry<'_>], checker: &mut Checker<'_>) {
+    let mut accounts: HashMap<&str, (&TargetEntry<'_>, &Node)> =
+        HashMap::with_capacity(targets.len());
+    let mut names: HashMap<&str, (&TargetEntry<'_>, &Node)> = HashMap::new();
+    for target in targets {
+        // Of an account that is there twice, the name is no further fault.
+        let mut again = false;
+        if let Some((id, node)) = target.account() {
+            let (earlier, first) = *accounts.entry(id).or_insert((target, node));
+            again = earlier.index != target.index;
+            if again {
+                let both = (earlier.word("name"), target.word("name"));
+                let title = match both {
+                    (Some(one), Some(other)) if one != other => {
+                        format!("account {id} is listed under two names, `{one}` and `{other}`")
+                    }
+                    _ => format!(
+                        "account {id} is listed twice, as `{}` and `{}`",
+                        earlier.path(),
+                        target.path()
+                    ),
+                };
+                checker.problems.push(
+                    Problem::at(node.span.clone(), title, "again here")
+                        .also(first.span.clone(), "first here")
+                        .help("remove one of the two: each account is listed once"),
+                );
+            }
+        }
+        let name = target
+            .get("name")
+            .and_then(|node| Some((node.word()?, node)));
+        if let Some((name, node)) = name.filter(|(name, _)| name.parse::<TargetName>().is_ok()) {
+            let (earlier, first) = *names.entry(name).or_insert((target, node));
+            if earlier.index != target.index && !again {
+                let title = format!(
+                    "`{}` and `{}` are both called `{name}`",
+                    earlier.path(),
+                    target.path()
+                );
+                checker.problems.push(
+                    Problem::at(node.span.clone(), title, "again here")
+                        .also(first.span.clone(), "first here")
+                        .help("give each account a name of its own: answers are told apart by it; or leave the name out"),
+                );
+            }
+        }
+    }
+}
+
+fn refuse_other_partitions(
+    targets: &[TargetEntry<'_>],
+    given: &Given<'_>,
+    checker: &mut Checker<'_>,
+) {
+    let stage = given.get("region");
+    let of_stage = match stage {
+        None => Some(Region::us_east_1()),
+        Some(entry) => region(entry.value),
+    };
+    let Some(region_of_stage) = of_stage else {
+        return;
+    };
+    let partition = region_of_stage.partition();
+    for target in targets {
+        let Some(node) = target.get("region") else {
+            continue;
+        };
+        let Some(own) = region(node).filter(|own| own.partition() != partition) else {
+            continue;
+        };
+        let title = format!(
+            "`{}.region` lies in the partition {}, and the stage's region in {partition}",
+            target.path(),
+            own.partition()
+        );
+        let mut problem = Problem::at(node.span.clone(), title, own.partition().as_str())
+            .note(format!(
+                "the stage's region is `{region_of_stage}`; no role can be assumed from one partition in another"
+            ))
+            .help(format!(
+                "write a region of {partition}, or list the account by a stage of its own, whose Admin account lies in {}",
+                own.partition()
+            ));
+        if let Some(entry) = stage {
+            problem = problem.also(entry.value.span.clone(), partition.as_str());
+        }
+        checker.problems.push(problem);
+    }
+}
+
+/// A region that nobody knows is misspelt, or newer than this version: which of the two, `region-check` says.
+fn refuse_unknown_regions(
+    targets: &[TargetEntry<'_>],
+    given: &Given<'_>,
+    checker: &mut Checker<'_>,
+) {
+    const CHECK: &str = "region-check";
+    let check = given.get(CHECK).and_then(|entry| entry.value.word());
+    if check.is_some_and(|word| word != "on") {
+        return;
+    }
+    let of_stage = given.get("region").map(|entry| entry.value);
+    let of_stage = of_stage.map(|node| ("`region`".to_owned(), node));
+    let of_targets = targets
+        .iter()
+        .filter_map(|target| Some((format!("`{}.region`", target.path()), target.get("region")?)));
+    for (subject, node) in of_stage.into_iter().chain(of_targets) {
+        let Some(region) = region(node).filter(|own| !Region::KNOWN.contains(&own.as_str())) else {
+            continue;
+        };
+        let problem = Problem::at(
+            node.span.clone(),
+            format!("{subject} is not a region that this version knows"),
+            "",
+        );
+        let off = format!("`{CHECK}: off` takes a region that is newer than this version");
+        checker.problems.push(
+            match suggest::closest(region.as_str(), Region::KNOWN) {
+                Some(meant) => problem.help(format!("did you mean `{meant}`?")),
+                None => problem.help("write it as AWS does, such as `eu-central-1`"),
+            }
+            .help(off),
+        );
+    }
+}
+
+fn region(node: &Node) -> Option<Region> {
+    node.word()?.parse().ok()
+}
+
+/// The Admin account without a role is listed with credentials that nobody assumes.
+fn refuse_external_id_of_own(
+    targets: &[TargetEntry<'_>],
+    given: &Given<'_>,
+    checker: &mut Checker<'_>,
+) {
+    let Some(admin) = admin(given) else { return };
+    let own = |target: &&TargetEntry<'_>| {
+        target.word("account-id") == Some(admin) && target.get("role").is_none()
+    };
+    for target in targets.iter().filter(own) {
+        if let Some(node) = target.get("external-id")
+            && all_known(target.entries, target.keys)
+        {
+            let title = format!("`{}.external-id` has no effect", target.path());
+            checker.problems.push(
+                Problem::at(node.span.clone(), title, "without a `role`")
+                    .note("the Admin account itself is listed with the execution role's own credentials, and no role is assumed")
+                    .help("remove it, or add the `role` that is to be assumed there"),
+            );
+        }
+    }
+}
+
+/// The Admin account's own roles are assumed as any other's, where they are others than the execution role.
+fn refuse_execution_role(
+    targets: &[TargetEntry<'_>],
+    given: &Given<'_>,
+    checker: &mut Checker<'_>,
+) {
+    let Some(admin) = admin(given) else { return };
+    for target in targets {
+        if target.word("account-id") == Some(admin)
+            && let Some(role) = target.get("role")
+            && let Some(problem) = taken_name(&format!("{}.role", target.path()), role, given)
+        {
+            checker.problems.push(problem.help(
+                "leave `role` out: the Admin account is then listed with the execution role's own credentials; or name another",
+            ));
+        }
+    }
+}
+
+/// In the Admin account the execution role's name is taken, whatever the path and the case (IAM API reference, `CreateRole`).
+fn taken_name(key: &str, role: &Node, given: &Given<'_>) -> Option<Problem> {
+    let execution_role = given.get("lambda-execution-role")?.value;
+    let name = |node: &Node| {
+        let role = node.word()?.parse::<RoleName>().ok()?;
+        Some(role.name().to_ascii_lowercase())
+    };
+    if name(role)? != name(execution_role)? {
+        return None;
+    }
+    let title = format!("`{key}` has the name of the execution role, in the same account");
+    Some(
+        Problem::at(role.span.clone(), title, "the role to assume")
+            .also(execution_role.span.clone(), "the role that assumes it")
+            .note("an account has no two roles of one name, whatever their paths"),
+    )
+}
+
+/// The rules between the keys of `organization`.
+pub(super) fn organization_rules(given: &Given<'_>, checker: &mut Checker<'_>) {
+    const BOTH: &str = "write `units:` with the ids of organizational units, or `all: true`";
+    let (units, all) = (given.get("units"), given.get("all"));
+    if let Some(units) = units
+        && matches!(&units.value.content, Content::List(items) if items.is_empty())
+    {
+        let problem = Problem::at(
+            units.value.span.clone(),
+            "`organization.units` is empty",
+            "no unit",
+        );
+        checker.problems.push(problem.help(BOTH));
+    }
+    let is = |word: &str| all.filter(|entry| entry.value.word() == Some(word));
+    match units {
+        Some(units) => {
+            if let Some(all) = is("true") {
+                let title = "`organization` has `units`, and `all: true` as well";
+                checker.problems.push(
+                    Problem::at(line_of(all), title, "all of it")
+                        .also(units.key.span.clone(), "some of it")
+                        .help("keep one of the two: `all: true` also lists the accounts of these units"),
+                );
+            }
+        }
+        None => {
+            if let Some(all) = is("false") {
+                let title = "`organization` has `all: false`, and no `units`";
+                let problem = Problem::at(line_of(all), title, "none of it");
+                checker.problems.push(problem.help(BOTH));
+            } else if all.is_none() {
+                let title = "`organization` says neither which `units` nor `all: true`";
+                let problem = Problem::at(checker.key.clone(), title, "which accounts of it?");
+                checker.problems.push(problem.help(BOTH));
+            }
+        }
+    }
+}
+
+fn line_of(entry: Entry<'_>) -> Range<usize> {
+    entry.key.span.start..entry.value.span.end
+}
+
+/// An item of `targets`.
+struct TargetEntry<'n> {
+    index: usize,
+    keys: &'static [Key],
+    entries: &'n [(Node, Node)],
+}
+
+impl<'n> TargetEntry<'n> {
+    fn path(&self) -> String {
+        format!("{LIST}[{}]", self.index)
+    }
+
+    fn get(&self, name: &str) -> Option<&'n Node> {
+        value(self.entries, name)
+    }
+
+    fn word(&self, name: &str) -> Option<&'n str> {
+        self.get(name)?.word()
+    }
+
+    /// The account, where its id is one.
+    fn account(&self) -> Option<(&'n str, &'n Node)> {
+        let node = self.get("account-id")?;
+        let id = node.word()?;
+        id.parse::<AccountId>().is_ok().then_some((id, node))
+    }
+}
+
+/// The items that have keys.
+fn targets_of(list: Entry<'_>) -> Vec<TargetEntry<'_>> {
+    let keys = (list.known.keys)();
+    let items = match &list.value.content {
+        Content::List(items) => items.as_slice(),
+        _ => &[],
+    };
+    let target = |(index, item)| {
+        let entries = entries(item)?;
+        Some(TargetEntry {
+            index,
+            keys,
+            entries,
+        })
+    };
+    items.iter().enumerate().filter_map(target).collect()
+}
+
+fn entries(node: &Node) -> Option<&[(Node, Node)]> {
+    match &node.content {
+        Content::Map(entries) => Some(entries),
+        _ => None,
+    }
+}
+
+fn value<'n>(entries: &'n [(Node, Node)], name: &str) -> Option<&'n Node> {
+    let is_it = |(key, _): &&(Node, Node)| key.word() == Some(name);
+    entries.iter().find(is_it).map(|(_, value)| value)
+}
+
+/// Whether no key is misspelt, which may be the one that seems to be missing.
+fn all_known(entries: &[(Node, Node)], keys: &[Key]) -> bool {
+    let is_known = |word: &str| keys.iter().any(|key| key.name == word);
+    entries
+        .iter()
+        .all(|(key, _)| key.word().is_some_and(is_known))
+}
