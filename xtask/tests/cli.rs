@@ -952,7 +952,7 @@ fn a_broken_link_in_the_documentation_fails_the_check() {
     };
     workspace.write(
         "docs/page.md",
-        "# A page\n\n## `deploy`, and more\n\n[up](../README.md#start)\n",
+        "# A page\n\n## `deploy`, and more\n\n[down](#a-page)\n",
     );
     workspace.write("docs/SUMMARY.md", "- [A page](page.md)\n");
     for link in [
@@ -988,8 +988,13 @@ fn a_broken_link_in_the_documentation_fails_the_check() {
         assert_eq!(checked.status.code(), Some(1), "{link}");
         assert!(stderr(&checked).contains(why), "{}", stderr(&checked));
     }
-    workspace.write("docs/lost.md", "# Lost\n");
+    workspace.write("docs/lost.md", "[up](../README.md#start)\n");
     let checked = check("");
     assert_eq!(checked.status.code(), Some(1));
-    assert!(stderr(&checked).contains("docs/SUMMARY.md has no link to docs/lost.md"));
+    for why in [
+        "docs/SUMMARY.md has no link to docs/lost.md",
+        "docs/lost.md:1: broken link `../README.md#start`: it leads out of the book",
+    ] {
+        assert!(stderr(&checked).contains(why), "{}", stderr(&checked));
+    }
 }

@@ -206,12 +206,6 @@ impl Workspace {
     fn like(setup: &GeneratorSetup) -> Result<Self> {
         let directory = TempDir::new().context("Failed to create a directory for a workspace")?;
         for path in [
-            "README.md",
-            "ARCHITECTURE.md",
-            "CHANGELOG.md",
-            "CONTRIBUTING.md",
-            "LICENSE-APACHE",
-            "LICENSE-MIT",
             "environments/variables.dev.yml",
             "environments/variables.schema.json",
         ] {

@@ -145,6 +145,9 @@ fn follow(
     if !workspace.root().join(&path).exists() {
         return Err(format!("{} does not exist", path.display()));
     }
+    if document.starts_with(BOOK) && !path.starts_with(BOOK) {
+        return Err("it leads out of the book".to_owned());
+    }
     let anchors = documents.get(&path).map(|document| &document.anchors);
     if !anchor.is_empty() && !anchors.is_some_and(|anchors| anchors.contains(anchor)) {
         return Err(format!("{} has no such heading", path.display()));
