@@ -1,6 +1,6 @@
-//! Measures the function beside Python and beside what the machine allows, or the generator itself.
+//! Measures the function against Python and a baseline, or measures the generator.
 //!
-//! This builds and installs what is measured; `crates/bench` measures.
+//! This module builds and installs the programs; `crates/bench` measures them.
 
 use std::{env, path::PathBuf};
 
@@ -21,14 +21,14 @@ use crate::{
 };
 use environment::Architecture;
 
-/// Fails where the benchmark cannot run.
+/// Requires an operating system that the benchmark supports.
 ///
 /// # Errors
-/// This is not Linux.
+/// The operating system is not Linux.
 pub(crate) fn require_linux() -> Result<()> {
     if !cfg!(target_os = "linux") {
         bail!(
-            "The benchmark runs on Linux alone: it starts the function as Lambda does, and reads `/proc`"
+            "The benchmark runs on Linux only: it starts the function like Lambda and reads `/proc`"
         );
     }
     Ok(())
@@ -87,7 +87,7 @@ pub(crate) fn generator(workspace: &Workspace) -> Result<()> {
     measure(workspace, "generator", &setup)
 }
 
-/// A package as the function is built and packed, for the machine that it is to run on now: this one.
+/// Builds a package like the deployed function, but for this machine's architecture.
 fn built(workspace: &Workspace, package: Package) -> Result<Value> {
     let architecture = if cfg!(target_arch = "aarch64") {
         Architecture::Arm64
@@ -107,9 +107,9 @@ fn versions(workspace: &Workspace, python: &Installed) -> Result<Value> {
     const QUESTION: &str = "import json, platform; from importlib.metadata import version\n\
         print(json.dumps({'Python': platform.python_version(), 'boto3': version('boto3'), \
         'awslambdaric': version('awslambdaric')}))";
-    let answer = python.program().args(["-c", QUESTION]).quiet().capture()?;
+    let printed = python.program().args(["-c", QUESTION]).quiet().capture()?;
     let mut versions: Value =
-        serde_json::from_str(&answer).context("Failed to find out what Python has installed")?;
+        serde_json::from_str(&printed).context("Failed to read the versions of Python packages")?;
     let rustc = Program::new("rustc")
         .args(["--version"])
         .in_folder(workspace.root())
@@ -120,7 +120,7 @@ fn versions(workspace: &Workspace, python: &Installed) -> Result<Value> {
     Ok(versions)
 }
 
-/// Starts the measuring program with `setup`.
+/// Starts the benchmark program with `setup`.
 fn measure(workspace: &Workspace, what: &str, setup: &Value) -> Result<()> {
     let path = output(workspace).join(format!("{what}-setup.json"));
     files::write(&path, setup.to_string().as_bytes())?;
@@ -131,7 +131,7 @@ fn measure(workspace: &Workspace, what: &str, setup: &Value) -> Result<()> {
         .run_for_results()
 }
 
-/// The measuring program, built if it is stale.
+/// The benchmark program, built if it is out of date.
 fn bench(workspace: &Workspace) -> Result<Program> {
     let step = Step::begin("Building the benchmark");
     Program::new(cargo())
@@ -154,7 +154,7 @@ fn bench(workspace: &Workspace) -> Result<Program> {
     Ok(Program::new(program).called("bench"))
 }
 
-/// What is committed of a full run.
+/// The directory of the committed figures of a full run.
 fn published(workspace: &Workspace) -> PathBuf {
     workspace.root().join("docs")
 }

@@ -1,4 +1,4 @@
-//! What developing this project needs, and deploying a stage does not.
+//! Commands for developing this project; deploying a stage needs none of them.
 
 pub(crate) mod bench;
 mod command_docs;
