@@ -76,33 +76,13 @@ impl Leaf for AccountId {
     }
 
     fn note(text: &str) -> Option<String> {
-        if text
-            .chars()
-            .any(|character| character.is_numeric() && !character.is_ascii())
-        {
-            return Some(
-                "some of its digits are of another script; the digits of an id are 0 to 9"
-                    .to_owned(),
-            );
+        if !text.is_ascii() {
+            return Some("the digits of an ID are 0 to 9 in ASCII".to_owned());
         }
-        if let Some(number) = text.strip_prefix("0x") {
-            let number = u64::from_str_radix(number, 16).ok()?;
-            return Some(format!("as a decimal number it is `{number:012}`"));
-        }
-        // 12 octal digits, the first of them a zero, are a number of ten digits to a YAML 1.1 reader.
-        if let Ok(number) = text.parse::<u64>() {
-            let octal = format!("0{number:o}");
-            return (text.len() < Self::LENGTH && octal.len() == Self::LENGTH).then(|| {
-                format!("if a YAML 1.1 reader took it for an octal number, it was `{octal}`")
-            });
-        }
-        // No account id has a fraction: where all digits are there, the id is known.
-        let number: f64 = text.parse().ok()?;
-        let digits = format!("{number:012}");
-        let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
-        let given = mantissa.bytes().filter(u8::is_ascii_digit).count();
-        (digits.parse::<Self>().is_ok() && given >= Self::LENGTH)
-            .then(|| format!("as a whole number it is `{digits}`"))
+        (text.len() < Self::LENGTH && text.parse::<u64>().is_ok()).then(|| {
+            "if a tool wrote this number, it may have dropped a leading zero or read the ID as octal"
+                .to_owned()
+        })
     }
 }
 
@@ -318,7 +298,9 @@ fn text_value<T: Leaf>(
     }
     let problem = if T::KIND == Kind::QuotedText {
         let title = format!("{} is not in quotes", value.subject);
-        Problem::at(span.clone(), title, "a number to YAML").note(without_quotes(text))
+        Problem::at(span.clone(), title, "a number to YAML").note(
+            "without quotes it is a number: a leading zero is lost, or makes it octal, depending on the YAML parser",
+        )
     } else {
         let misread = crate::yaml::misread_as(text)?;
         let title = format!("{} is text, but not in quotes", value.subject);
@@ -330,23 +312,6 @@ fn text_value<T: Leaf>(
     };
     let is_id = T::KIND == Kind::QuotedText;
     Some(problem.write_if(is_id, "write it in quotes", span, format!("\"{text}\"")))
-}
-
-/// What becomes of an account id without quotes.
-fn without_quotes(digits: &str) -> String {
-    let number = digits.trim_start_matches('0');
-    if number.len() == digits.len() {
-        return "without quotes it is a number: right by luck, until an id begins with a zero"
-            .to_owned();
-    }
-    match u64::from_str_radix(digits, 8) {
-        Ok(octal) => format!(
-            "without quotes it is the number {number} to one YAML reader and, read as octal, {octal} to another"
-        ),
-        Err(_) => format!(
-            "without quotes it is the number {number} to some YAML readers: the leading zero is lost"
-        ),
-    }
 }
 
 fn number_value<T: Leaf>(

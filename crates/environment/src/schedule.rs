@@ -1,6 +1,6 @@
-//! When the function is called by itself: the expressions of an EventBridge rule.
+//! Parses the schedule expressions of EventBridge rules.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, ops::RangeInclusive, str::FromStr};
 
 use contract::InvalidValue;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 /// `rate(VALUE UNIT)` or `cron(MINUTES HOURS DAY-OF-MONTH MONTH DAY-OF-WEEK YEAR)`, in UTC (EventBridge user guide, "Cron
 /// expressions reference" and "Rate expressions reference").
 ///
-/// Checked for its form and its ranges. Whether a cron expression ever comes true (31 February) is not.
+/// The form and the ranges are checked, but not whether the time exists (31 February).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule(String);
 
@@ -58,232 +58,83 @@ impl FromStr for Schedule {
                 .strip_prefix('(')?
                 .strip_suffix(')')
         };
-        let checked = if let Some(rate) = inside("rate") {
-            check_rate(rate)
-        } else if let Some(cron) = inside("cron") {
-            check_cron(cron)
-        } else {
-            Err(Fault {
-                problem: "is neither `rate(…)` nor `cron(…)`".to_owned(),
-                hint: "write `rate(1 hour)`, `rate(5 minutes)` or `cron(0 12 * * ? *)` (every day at 12:00 UTC)"
-                    .to_owned(),
-            })
+        let problem = match (inside("rate"), inside("cron")) {
+            (Some(rate), _) => rate_problem(rate),
+            (_, Some(cron)) => cron_problem(cron),
+            (None, None) => Some("is neither `rate(…)` nor `cron(…)`".to_owned()),
         };
-        match checked {
-            Ok(()) => Ok(Self(text.to_owned())),
-            Err(Fault { problem, hint }) => {
-                Err(InvalidValue::new("schedule", text, problem).with_hint(hint))
-            }
+        match problem {
+            None => Ok(Self(text.to_owned())),
+            Some(problem) => Err(InvalidValue::new("schedule", text, problem).with_hint(
+                "write `rate(1 hour)`, `rate(5 minutes)` or `cron(0 12 * * ? *)`, which is every day at 12:00 UTC",
+            )),
         }
     }
 }
 
-struct Fault {
-    problem: String,
-    hint: String,
-}
-
-fn check_rate(inside: &str) -> Result<(), Fault> {
-    let fault = |problem: &str, hint: String| Fault {
-        problem: problem.to_owned(),
-        hint,
-    };
-    let form = || {
-        fault(
-            "does not have the form `rate(VALUE UNIT)`",
-            "write a whole number from 1, a space, and minutes, hours or days: `rate(5 minutes)`"
-                .to_owned(),
-        )
-    };
-    let (value, unit) = inside.split_once(' ').ok_or_else(form)?;
-    let whole = value.bytes().all(|byte| byte.is_ascii_digit()) && !value.starts_with('0');
+fn rate_problem(inside: &str) -> Option<String> {
+    let (value, unit) = inside.split_once(' ').unwrap_or_default();
+    let is_whole = value.bytes().all(|byte| byte.is_ascii_digit()) && !value.starts_with('0');
     let singular = unit.strip_suffix('s').unwrap_or(unit);
-    if value.is_empty() || !whole || !["minute", "hour", "day"].contains(&singular) {
-        return Err(form());
+    if value.is_empty() || !is_whole || !["minute", "hour", "day"].contains(&singular) {
+        return Some("does not have the form `rate(VALUE UNIT)`".to_owned());
     }
-    let right = if value == "1" {
-        singular.to_owned()
-    } else {
-        format!("{singular}s")
-    };
-    if unit == right {
-        Ok(())
-    } else {
-        Err(fault(
-            "has a unit that EventBridge refuses",
-            format!("write `rate({value} {right})`: singular after 1, plural after the others"),
-        ))
-    }
+    let plural = if value == "1" { "" } else { "s" };
+    (unit != format!("{singular}{plural}")).then(|| {
+        format!("has the unit `{unit}`; after {value}, EventBridge expects `{singular}{plural}`")
+    })
 }
 
-/// A field of a cron expression.
-struct Field {
-    name: &'static str,
-    least: u32,
-    most: u32,
-    names: &'static [&'static str],
-    kind: FieldKind,
-}
-
-#[derive(PartialEq)]
-enum FieldKind {
-    Plain,
-    DayOfMonth,
-    DayOfWeek,
-}
-
-const FIELDS: [Field; 6] = [
-    Field {
-        name: "minutes",
-        least: 0,
-        most: 59,
-        names: &[],
-        kind: FieldKind::Plain,
-    },
-    Field {
-        name: "hours",
-        least: 0,
-        most: 23,
-        names: &[],
-        kind: FieldKind::Plain,
-    },
-    Field {
-        name: "day-of-month",
-        least: 1,
-        most: 31,
-        names: &[],
-        kind: FieldKind::DayOfMonth,
-    },
-    Field {
-        name: "month",
-        least: 1,
-        most: 12,
-        names: &[
-            "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
-        ],
-        kind: FieldKind::Plain,
-    },
-    Field {
-        name: "day-of-week",
-        least: 1,
-        most: 7,
-        names: &["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"],
-        kind: FieldKind::DayOfWeek,
-    },
-    Field {
-        name: "year",
-        least: 1970,
-        most: 2199,
-        names: &[],
-        kind: FieldKind::Plain,
-    },
+/// The fields of a cron expression: the range of their numbers, and their words.
+const FIELDS: [(&str, RangeInclusive<u32>, &str); 6] = [
+    ("minutes", 0..=59, ""),
+    ("hours", 0..=23, ""),
+    ("day-of-month", 1..=31, "? L LW"),
+    (
+        "month",
+        1..=12,
+        "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC",
+    ),
+    ("day-of-week", 1..=7, "? L SUN MON TUE WED THU FRI SAT"),
+    ("year", 1970..=2199, ""),
 ];
 
-fn check_cron(inside: &str) -> Result<(), Fault> {
+/// Finds fields that are plainly wrong. EventBridge decides about the rest, such as a list of `15W`.
+fn cron_problem(inside: &str) -> Option<String> {
     let fields: Vec<&str> = inside.split(' ').collect();
-    if fields.len() != FIELDS.len() || fields.contains(&"") {
-        let given = fields.iter().filter(|field| !field.is_empty()).count();
-        return Err(Fault {
-            problem: if given == FIELDS.len() {
-                "has more than one space between two fields".to_owned()
+    if fields.len() != FIELDS.len() {
+        return Some(format!("has {} fields, not 6", fields.len()));
+    }
+    for ((name, range, words), text) in FIELDS.into_iter().zip(&fields) {
+        let is_value = |value: &str| {
+            // A day can be `15W`, `6L` or `2#1`.
+            let number = if words.starts_with('?') {
+                value.split(['W', 'L', '#']).next().unwrap_or_default()
             } else {
-                format!("has {given} fields, not 6")
-            },
-            hint: "write minutes, hours, day-of-month, month, day-of-week and year, a space between two: `cron(0 12 * * ? *)`"
-                .to_owned(),
-        });
-    }
-    for (field, text) in FIELDS.iter().zip(&fields) {
-        let items = || text.split(',');
-        if let Some(alone) = items().find(|item| item.contains(['?', '#']))
-            && alone != *text
-            && field.kind != FieldKind::Plain
-        {
-            return Err(Fault {
-                problem: format!("has the {} `{text}`, a list with `{alone}` in it", field.name),
-                hint: "write `?` and `2#1` alone, without a `,`: EventBridge takes one such expression a rule".to_owned(),
-            });
-        }
-        if !items().all(|item| field.takes(item)) {
-            return Err(Fault {
-                problem: format!("has the {} `{text}`, which cannot be", field.name),
-                hint: field.form(),
-            });
+                value
+            };
+            let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+            value == "*"
+                || words
+                    .split(' ')
+                    .any(|word| !word.is_empty() && word == value)
+                || is_number && number.parse().is_ok_and(|number| range.contains(&number))
+        };
+        let is_item = |item: &str| {
+            let (values, step) = item.split_once('/').unwrap_or((item, "1"));
+            values.split('-').all(is_value) && step.parse::<u16>().is_ok_and(|step| step > 0)
+        };
+        // EventBridge allows one such expression in a rule.
+        let is_alone = !text.contains(',') || !text.contains(['?', '#']);
+        if !is_alone || !text.split(',').all(is_item) {
+            let (min, max) = range.into_inner();
+            return Some(format!(
+                "has an invalid field `{text}`; {name}: {min} to {max}"
+            ));
         }
     }
-    if (fields[2] == "?") == (fields[4] == "?") {
-        return Err(Fault {
-            problem: "must have `?` as day-of-month or as day-of-week, and not as both".to_owned(),
-            hint: "write `?` for the one that does not matter: `cron(0 12 * * ? *)` or `cron(0 12 ? * MON-FRI *)`"
-                .to_owned(),
-        });
-    }
-    Ok(())
-}
-
-impl Field {
-    /// One item of the list that a field is.
-    fn takes(&self, item: &str) -> bool {
-        let of_days = match self.kind {
-            FieldKind::Plain => false,
-            FieldKind::DayOfMonth => {
-                matches!(item, "?" | "L" | "LW")
-                    || item.strip_suffix('W').is_some_and(|day| self.has(day))
-            }
-            FieldKind::DayOfWeek => {
-                matches!(item, "?" | "L")
-                    || item.strip_suffix('L').is_some_and(|day| self.has(day))
-                    || item.split_once('#').is_some_and(|(day, week)| {
-                        self.has(day) && matches!(week, "1" | "2" | "3" | "4" | "5")
-                    })
-            }
-        };
-        let (base, step) = item
-            .split_once('/')
-            .map_or((item, None), |(base, step)| (base, Some(step)));
-        let stepped = step.is_none_or(|step| {
-            (1..=4).contains(&step.len())
-                && step.bytes().all(|byte| byte.is_ascii_digit())
-                && !step.starts_with('0')
-        });
-        let based = base == "*"
-            || self.has(base)
-            || base
-                .split_once('-')
-                .is_some_and(|(from, to)| self.has(from) && self.has(to));
-        of_days || (based && stepped)
-    }
-
-    /// One value of the field.
-    fn has(&self, value: &str) -> bool {
-        let number = || {
-            (1..=4).contains(&value.len())
-                && value.bytes().all(|byte| byte.is_ascii_digit())
-                && value
-                    .parse()
-                    .is_ok_and(|number| (self.least..=self.most).contains(&number))
-        };
-        self.names.contains(&value) || number()
-    }
-
-    /// What the field may hold, for a person.
-    fn form(&self) -> String {
-        let names = match (self.names.first(), self.names.last()) {
-            (Some(first), Some(last)) => format!(" or {first} to {last}"),
-            _ => String::new(),
-        };
-        let special = match self.kind {
-            FieldKind::Plain => "",
-            FieldKind::DayOfMonth => ", or `?`, `L` (the last), `15W` (the weekday nearest)",
-            FieldKind::DayOfWeek => {
-                ", or `?`, `6L` (the month's last Friday), `2#1` (its first Monday)"
-            }
-        };
-        format!(
-            "{} are {} to {}{names}, `*`, lists with `,`, ranges with `-`, steps with `/`{special}",
-            self.name, self.least, self.most
-        )
-    }
+    ((fields[2] == "?") == (fields[4] == "?"))
+        .then(|| "must have `?` as either day-of-month or day-of-week".to_owned())
 }
 
 #[cfg(test)]
