@@ -1,12 +1,11 @@
-//! What a deployment would change, against what is deployed; first of all, what of it broadens access.
+//! Compares a deployment with what is deployed. Changes that broaden access come first.
 //!
-//! The function's stack and code are what `deploy` changes; the roles, which `roles --apply` changes, are compared as well,
-//! as the one is of little use without the other: as they are rendered, with whatever the templates say beyond the
-//! variables.
+//! `deploy` changes the stack and the code of the function. The roles, which `roles --apply` changes, are compared too, because
+//! they have to match. They are compared as rendered, including additions in the templates.
 
 mod reach;
 pub(crate) mod release;
-mod role_side;
+mod role_policies;
 
 use std::{collections::BTreeMap, fmt};
 
@@ -15,7 +14,7 @@ use contract::{AccountId, FunctionConfiguration, TargetsFile};
 use operator_api::{DeployedFunction, DeployedRole, DeployedStack, Part};
 use serde_json::Value;
 
-use self::{release::Release, role_side::RoleSide};
+use self::{release::Release, role_policies::RolePolicies};
 use crate::{
     inspect::{
         configuration,
@@ -29,44 +28,44 @@ use crate::{
 };
 use environment::Environment;
 
-/// What a deployment would change.
+/// The changes of a deployment.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     broadens: Vec<String>,
-    /// Why it is not known whether access is broadened.
+    /// Why it is unknown whether access is broadened.
     unclear: Vec<String>,
     removes: Vec<String>,
-    compared: Vec<Compared>,
+    compared: Vec<Comparison>,
 }
 
-/// One thing, as it is deployed and as it would be.
+/// A deployed part, compared with the new one.
 #[derive(Debug)]
-struct Compared {
+struct Comparison {
     what: String,
-    how: How,
+    outcome: Outcome,
 }
 
 #[derive(Debug)]
-enum How {
+enum Outcome {
     Same,
-    /// It is not there yet.
+    /// It is not deployed yet.
     New,
     Changed {
-        /// As a person reads it; ends with a line break.
+        /// A unified diff. It ends with a newline.
         diff: String,
     },
-    /// What is deployed cannot be seen.
+    /// What is deployed cannot be read.
     Unknown {
         why: String,
     },
 }
 
 impl Changes {
-    /// Compares `release` and the stage's roles with what is deployed, as far as the caller may see it; of the Target
-    /// accounts' roles, those that `target_profiles`, AWS profiles, may read.
+    /// Compares `release` and the roles of the stage with what is deployed, as far as the caller can read it. The AWS profiles
+    /// `target_profiles` read the target roles.
     ///
     /// # Errors
-    /// The operator cannot be asked, or the package's own files cannot be read.
+    /// Fails if the operator or the files of the package cannot be read.
     pub(crate) fn of(
         workspace: &Workspace,
         release: &Release,
@@ -105,10 +104,10 @@ impl Changes {
                     target_profiles,
                 )?;
             }
-            (Err(fault), _) | (_, Err(fault)) => changes.compared.push(Compared {
+            (Err(error), _) | (_, Err(error)) => changes.compared.push(Comparison {
                 what: "roles".to_owned(),
-                how: How::Unknown {
-                    why: fault.to_string(),
+                outcome: Outcome::Unknown {
+                    why: error.to_string(),
                 },
             }),
         }
@@ -154,10 +153,10 @@ impl Changes {
         }
     }
 
-    /// Compares `rendered`, a role's template, with the role that is in `account`.
+    /// Compares the rendered template of a role with the role in `account`.
     ///
     /// # Errors
-    /// The template is of something else.
+    /// Fails if the template is not of a role.
     pub(crate) fn of_role(
         account: &AccountId,
         role: Part<DeployedRole>,
@@ -166,8 +165,8 @@ impl Changes {
         let mut changes = Self::default();
         changes.compare_role(account, role, rendered)?;
         if let [
-            Compared {
-                how: How::Unknown { why },
+            Comparison {
+                outcome: Outcome::Unknown { why },
                 ..
             },
         ] = &changes.compared[..]
@@ -177,20 +176,20 @@ impl Changes {
         Ok(changes)
     }
 
-    /// Whether all that is deployed is as it would be; `None` where that is unknown.
+    /// Returns whether nothing would change, or `None` if that is unknown.
     pub(crate) fn is_same(&self) -> Option<bool> {
         let mut same = true;
-        for Compared { how, .. } in &self.compared {
-            match how {
-                How::Same => {}
-                How::New | How::Changed { .. } => same = false,
-                How::Unknown { .. } => return None,
+        for Comparison { outcome, .. } in &self.compared {
+            match outcome {
+                Outcome::Same => {}
+                Outcome::New | Outcome::Changed { .. } => same = false,
+                Outcome::Unknown { .. } => return None,
             }
         }
         Some(same)
     }
 
-    /// Compares the deployed template, `old`, with the other one.
+    /// Compares the deployed template with the new one.
     fn compare_templates(&mut self, old: &Part<Value>, new: &Value, function_name: &str) {
         match old {
             Part::Ok(old) => {
@@ -215,7 +214,7 @@ impl Changes {
         }
     }
 
-    /// Compares what the deployed function is told with what it would be.
+    /// Compares the deployed configuration of the function with the new one.
     fn compare_accounts(
         &mut self,
         old: &Part<FunctionConfiguration>,
@@ -238,7 +237,7 @@ impl Changes {
         };
         let are_listed =
             |configuration: &FunctionConfiguration| configuration.targets_file().is_some();
-        // Of one account the function's variables tell, which are part of the stack.
+        // A single account is in the variables of the function, which are part of the stack.
         if are_listed(new) || old.ok().is_some_and(are_listed) {
             let what = format!("accounts ({} in handler.zip)", TargetsFile::NAME);
             self.compare(&what, old, &text(new), text);
@@ -271,7 +270,7 @@ impl Changes {
                 rendering::target_role_file(environment, &account)?,
             ) else {
                 bail!(
-                    "Profile `{profile}` is of account {account}, in which the stage assumes no role ({})",
+                    "Profile `{profile}` belongs to account {account}, where this stage assumes no role ({})",
                     environment.source
                 );
             };
@@ -283,11 +282,10 @@ impl Changes {
             self.compare_role(&account, found, one_of(rendered, &file)?)?;
         }
         if profiles.is_empty() && !grants.target_roles.is_empty() {
-            self.compared.push(Compared {
+            self.compared.push(Comparison {
                 what: "roles in the Target accounts".to_owned(),
-                how: How::Unknown {
-                    why: "they cannot be seen from the Admin account; `cargo xtask diff --target-profile NAME` looks \
-                          with a profile of theirs"
+                outcome: Outcome::Unknown {
+                    why: "they cannot be read from the Admin account; pass `--target-profile NAME` to read them"
                         .to_owned(),
                 },
             });
@@ -295,17 +293,17 @@ impl Changes {
         Ok(())
     }
 
-    /// A role as it is deployed in `account`, and as its template would make it.
+    /// Compares the role in `account` with its template.
     fn compare_role(
         &mut self,
         account: &AccountId,
         deployed: Part<DeployedRole>,
         rendered: &Rendered,
     ) -> Result<()> {
-        let wanted = rendered.role()?;
-        let what = format!("role {} in account {account}", wanted.name);
-        let old = deployed.and_then(|role| RoleSide::of(&role));
-        let new = RoleSide::wanted(wanted);
+        let new = rendered.role()?;
+        let what = format!("role {} in account {account}", new.name);
+        let old = deployed.and_then(|role| RolePolicies::of(&role));
+        let new = RolePolicies::rendered(new);
         if let Part::Ok(old) = &old {
             let sentences = old.broadened_by(&new);
             self.broadens.extend(
@@ -315,49 +313,49 @@ impl Changes {
             );
         }
         if old.ok().is_some_and(|old| old.is_same(&new)) {
-            let how = How::Same;
-            self.compared.push(Compared { what, how });
+            let outcome = Outcome::Same;
+            self.compared.push(Comparison { what, outcome });
         } else {
-            self.compare(&what, &old, &new.text(), RoleSide::text);
+            self.compare(&what, &old, &new.text(), RolePolicies::text);
         }
         Ok(())
     }
 
-    /// What broadens access, a sentence each.
+    /// The changes that broaden access, one sentence each.
     pub(crate) fn broadens(&self) -> &[String] {
         &self.broadens
     }
 
-    /// Why it is not known whether access is broadened, a sentence each.
+    /// Why it is unknown whether access is broadened, one sentence each.
     pub(crate) fn unclear(&self) -> &[String] {
         &self.unclear
     }
 
-    /// What is there and would not be any more, a sentence each.
+    /// What would be removed, one sentence each.
     pub(crate) fn removes(&self) -> &[String] {
         &self.removes
     }
 
     fn compare<T>(&mut self, what: &str, old: &Part<T>, new: &str, text: impl Fn(&T) -> String) {
-        let how = match old {
-            Part::Absent => How::New,
-            Part::Unreadable(why) => How::Unknown {
+        let outcome = match old {
+            Part::Absent => Outcome::New,
+            Part::Unreadable(why) => Outcome::Unknown {
                 why: format!("{}: {}", why.code, why.message),
             },
             Part::Ok(old) => {
                 let old = text(old);
                 if old == new {
-                    How::Same
+                    Outcome::Same
                 } else {
-                    How::Changed {
-                        diff: unified_diff::between(("as deployed", &old), ("as it would be", new)),
+                    Outcome::Changed {
+                        diff: unified_diff::between(("as deployed", &old), ("new", new)),
                     }
                 }
             }
         };
-        self.compared.push(Compared {
+        self.compared.push(Comparison {
             what: what.to_owned(),
-            how,
+            outcome,
         });
     }
 }
@@ -386,7 +384,7 @@ impl fmt::Display for Changes {
             writeln!(f)?;
         }
         if !self.unclear.is_empty() {
-            writeln!(f, "Whether it broadens access cannot be told:")?;
+            writeln!(f, "May broaden access:")?;
             for sentence in &self.unclear {
                 writeln!(f, "  ? {sentence}")?;
             }
@@ -399,12 +397,12 @@ impl fmt::Display for Changes {
             }
             writeln!(f)?;
         }
-        for Compared { what, how } in &self.compared {
-            match how {
-                How::Same => writeln!(f, "unchanged    {what}")?,
-                How::New => writeln!(f, "new          {what}: nothing is deployed yet")?,
-                How::Unknown { why } => writeln!(f, "cannot tell  {what}: {why}")?,
-                How::Changed { diff } => write!(f, "changed      {what}\n{diff}")?,
+        for Comparison { what, outcome } in &self.compared {
+            match outcome {
+                Outcome::Same => writeln!(f, "unchanged    {what}")?,
+                Outcome::New => writeln!(f, "new          {what}: not deployed yet")?,
+                Outcome::Unknown { why } => writeln!(f, "unknown      {what}: {why}")?,
+                Outcome::Changed { diff } => write!(f, "changed      {what}\n{diff}")?,
             }
         }
         Ok(())
@@ -417,7 +415,7 @@ fn one_of<'a>(rendered: &'a [Rendered], file: &File) -> Result<&'a Rendered> {
     found.with_context(|| format!("The stage has no {}", file.path()))
 }
 
-/// What was read under `name`.
+/// The part named `name`.
 fn part<K: Ord, T: Clone>(parts: &BTreeMap<K, Part<T>>, name: &K) -> Part<T> {
     parts.get(name).cloned().unwrap_or(Part::Absent)
 }
@@ -430,38 +428,38 @@ mod tests {
     use operator_api::Unreadable;
 
     #[test]
-    fn what_is_not_deployed_or_not_to_be_seen_is_said_and_broadenings_come_first() {
+    fn new_and_unknown_parts_are_listed_after_broader_access() {
         let mut changes = Changes::default();
-        let text = |text: &String| text.clone();
-        changes.compare("same", &Part::Ok("a\n".to_owned()), "a\n", text);
-        changes.compare("new", &Part::Absent, "a\n", text);
-        changes.compare("other", &Part::Ok("a\n".to_owned()), "b\n", text);
+        let clone = |text: &String| text.clone();
+        changes.compare("same", &Part::Ok("a\n".to_owned()), "a\n", clone);
+        changes.compare("new", &Part::Absent, "a\n", clone);
+        changes.compare("other", &Part::Ok("a\n".to_owned()), "b\n", clone);
         let why = Unreadable {
             code: "AccessDenied".to_owned(),
             message: "no".to_owned(),
             hint: None,
         };
-        changes.compare("hidden", &Part::Unreadable(why), "a\n", text);
+        changes.compare("hidden", &Part::Unreadable(why), "a\n", clone);
         changes.broadens.push("everything".to_owned());
-        let told = changes.to_string();
+        let text = changes.to_string();
         assert!(
-            told.starts_with("Broadens access:\n  ! everything\n\n"),
-            "{told}"
+            text.starts_with("Broadens access:\n  ! everything\n\n"),
+            "{text}"
         );
         for line in [
             "unchanged    same\n",
-            "new          new: nothing is deployed yet\n",
+            "new          new: not deployed yet\n",
             "changed      other\n",
             "\n-a\n+b\n",
-            "cannot tell  hidden: AccessDenied: no\n",
+            "unknown      hidden: AccessDenied: no\n",
         ] {
-            assert!(told.contains(line), "{line} in {told}");
+            assert!(text.contains(line), "{line} in {text}");
         }
     }
 
-    /// What cannot be read may hold anything: that is a question of its own on a protected stage.
+    /// An unreadable template may contain anything, so it is reported.
     #[test]
-    fn a_template_that_cannot_be_read_is_a_question() {
+    fn an_unreadable_template_may_broaden_access() {
         let new = json!({"Resources": {"Role": {"Type": "AWS::IAM::Role"}}});
         let why = Unreadable {
             code: "AccessDenied".to_owned(),
@@ -479,7 +477,7 @@ mod tests {
         changes.compare_templates(&Part::Ok(json!({"Resources": {}})), &new, "f");
         assert_eq!(
             changes.broadens(),
-            ["the stack has a new AWS::IAM::Role, Role"]
+            ["the stack adds AWS::IAM::Role Role"]
         );
         assert_eq!(changes.unclear(), Vec::<String>::new());
     }

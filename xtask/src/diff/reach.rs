@@ -1,4 +1,4 @@
-//! What of a function's configuration lets it reach more than before.
+//! Finds changes that let the function access more than before.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -11,39 +11,39 @@ use contract::{
 };
 use serde_json::Value;
 
-/// How many accounts are named; the others are counted.
-const NAMED: usize = 10;
+/// The number of accounts that a sentence lists. The others are counted.
+const MAX_LISTED: usize = 10;
 
-/// What `new` reaches and `old` does not, a sentence each.
+/// Describes what `new` can access and `old` cannot, one sentence each.
 pub(super) fn broadened(old: &FunctionConfiguration, new: &FunctionConfiguration) -> Vec<String> {
-    let mut sentences = match (Reach::of(&old.selection), Reach::of(&new.selection)) {
-        (Reach::Targets(old), Reach::Targets(new)) => targets(old, new),
-        (Reach::Organization(old), Reach::Organization(new)) => organization(old, new),
-        (Reach::Targets(_), Reach::Organization(_)) => {
-            vec!["the function lists an organization's accounts instead of those named".to_owned()]
+    let mut sentences = match (Listed::of(&old.selection), Listed::of(&new.selection)) {
+        (Listed::Targets(old), Listed::Targets(new)) => targets(old, new),
+        (Listed::Organization(old), Listed::Organization(new)) => organization(old, new),
+        (Listed::Targets(_), Listed::Organization(_)) => {
+            vec!["the function lists the accounts of an organization instead of a list of accounts".to_owned()]
         }
-        (Reach::Organization(_), Reach::Targets(_)) => vec![
-            "the function lists the accounts named instead of an organization's, whichever they belong to"
+        (Listed::Organization(_), Listed::Targets(_)) => vec![
+            "the function uses a list of accounts, which may belong to any organization, instead of an organization"
                 .to_owned(),
         ],
     };
     if new.session_policy == SessionPolicy::Off && old.session_policy != SessionPolicy::Off {
         sentences.push(
-            "the function's sessions are no longer narrowed to s3:ListAllMyBuckets (`session-policy: off`)"
+            "the sessions of the function are no longer limited to s3:ListAllMyBuckets (`session-policy: off`)"
                 .to_owned(),
         );
     }
     sentences
 }
 
-/// What of a stack may let somebody do more, where `new` is another than `old`, a sentence each. What is known to give no
-/// access is passed over; everything else is told of. The function `name` is the stage's own.
+/// Describes changes of a stack that may broaden access, one sentence each. Changes that are known to give no access are left
+/// out. `name` is the function of the stage.
 pub(super) fn resources(old: &Value, new: &Value, name: &str) -> Vec<String> {
     let mut sentences = Vec::new();
-    // By these, the same resource may come to something else.
+    // These can change the meaning of an unchanged resource.
     for section in ["Conditions", "Mappings", "Parameters", "Rules", "Transform"] {
         if !new[section].is_null() && old[section] != new[section] {
-            sentences.push(format!("the stack's `{section}` are others"));
+            sentences.push(format!("the `{section}` of the stack changed"));
         }
     }
     let all = |template: &'_ Value| {
@@ -64,47 +64,47 @@ pub(super) fn resources(old: &Value, new: &Value, name: &str) -> Vec<String> {
                 sentences.extend(function(was, resource));
             }
             was if gives_no_access(id, resource, was, &new) => {}
-            Some(_) => sentences.push(format!("the stack has another {kind}, {id}")),
-            None => sentences.push(format!("the stack has a new {kind}, {id}")),
+            Some(_) => sentences.push(format!("the stack changes {kind} {id}")),
+            None => sentences.push(format!("the stack adds {kind} {id}")),
         }
     }
     let gone = old.iter().filter(|(id, _)| !new.contains_key(*id));
     for (id, resource) in gone.filter(|(_, resource)| denies(resource)) {
         let kind = resource["Type"].as_str().unwrap_or_default();
         sentences.push(format!(
-            "the stack no longer has {kind}, {id}, which denies"
+            "the stack removes {kind} {id}, which denies access"
         ));
     }
     sentences
 }
 
-/// The resources of a stack that `old` has and `new` does not, or has of another type, a sentence each.
+/// Describes the resources that `new` removes or replaces by another type, one sentence each.
 pub(super) fn removed(old: &Value, new: &Value) -> Vec<String> {
     let resources = old["Resources"].as_object().into_iter().flatten();
     resources
         .filter(|(name, resource)| new["Resources"][name]["Type"] != resource["Type"])
         .map(|(name, resource)| {
             let kind = resource["Type"].as_str().unwrap_or_default();
-            format!("the stack no longer has {kind}, {name}")
+            format!("the stack removes {kind} {name}")
         })
         .collect()
 }
 
-/// The accounts and organizational units that `old` names and `new` does not, a sentence each.
+/// Describes the accounts and organizational units that `new` no longer lists, one sentence each.
 pub(super) fn no_longer_listed(
     old: &FunctionConfiguration,
     new: &FunctionConfiguration,
 ) -> Vec<String> {
-    match (Reach::of(&old.selection), Reach::of(&new.selection)) {
-        (Reach::Targets(old), Reach::Targets(new)) => {
+    match (Listed::of(&old.selection), Listed::of(&new.selection)) {
+        (Listed::Targets(old), Listed::Targets(new)) => {
             let new: HashSet<_> = new.iter().map(|target| &target.account).collect();
             let accounts = old.iter().map(|target| &target.account);
             let gone: Vec<_> = accounts.filter(|account| !new.contains(account)).collect();
-            told("the function no longer lists account", &gone)
+            sentence("the function no longer lists account", &gone)
                 .into_iter()
                 .collect()
         }
-        (Reach::Organization(old), Reach::Organization(new)) => {
+        (Listed::Organization(old), Listed::Organization(new)) => {
             let units: Vec<_> = match (&old.units, &new.units) {
                 (Units::Some(old), Units::Some(new)) => old.difference(new).collect(),
                 _ => Vec::new(),
@@ -114,14 +114,14 @@ pub(super) fn no_longer_listed(
                 .then(|| "the function no longer lists the whole organization".to_owned());
             whole
                 .into_iter()
-                .chain(told(
+                .chain(sentence(
                     "the function no longer lists organizational unit",
                     &units,
                 ))
-                .chain(told("the function no longer lists account", &left_out))
+                .chain(sentence("the function no longer lists account", &left_out))
                 .collect()
         }
-        // The other form is told as a broadening.
+        // Switching between the forms is reported as broader access.
         _ => Vec::new(),
     }
 }
@@ -130,9 +130,9 @@ fn is_function(resource: &Value, name: &str) -> bool {
     resource["Properties"]["FunctionName"] == name
 }
 
-/// What of the stage's own function is another and may reach more.
+/// Describes changes of the function of the stage that may broaden access.
 fn function(old: &Value, new: &Value) -> Vec<String> {
-    // Its code is compared by its hash, its accounts by what it is told of them.
+    // The code is compared by its hash, the accounts by the configuration.
     const HARMLESS: [&str; 14] = [
         "Architectures",
         "Code",
@@ -157,30 +157,30 @@ fn function(old: &Value, new: &Value) -> Vec<String> {
         }
         sentences.push(match (key.as_str(), value) {
             ("Role", Value::String(role)) => another_role(role),
-            _ => format!("the function has another `{key}`"),
+            _ => format!("the `{key}` of the function changes"),
         });
     }
     let variables = |function: &Value| function["Environment"]["Variables"].clone();
     let (old, new) = (variables(old), variables(new));
     for (name, value) in new.as_object().into_iter().flatten() {
         if !variable::ALL.contains(&name.as_str()) && old[name] != *value {
-            let is = if old[name].is_null() {
-                "a new"
+            let verb = if old[name].is_null() {
+                "gets"
             } else {
-                "another"
+                "changes"
             };
-            sentences.push(format!("the function has {is} variable {name}"));
+            sentences.push(format!("the function {verb} variable {name}"));
         }
     }
     sentences
 }
 
-/// The function runs as another role than before.
+/// The sentence for another execution role.
 pub(super) fn another_role(role: &str) -> String {
     format!("the function runs as another role, {role}")
 }
 
-/// Whether it is known that a resource lets nobody do anything, be it new or another than it `was`.
+/// Returns true if a resource, new or changed, is known to give no access.
 fn gives_no_access(
     id: &str,
     resource: &Value,
@@ -197,7 +197,7 @@ fn gives_no_access(
         | "AWS::CloudWatch::Dashboard"
         | "AWS::Logs::LogGroup"
         | "AWS::Logs::MetricFilter" => true,
-        // The Framework's own, which holds the code.
+        // The bucket of the Serverless Framework, which contains the code.
         "AWS::S3::Bucket" => {
             id == "ServerlessDeploymentBucket" && only(&["BucketEncryption", "BucketName", "Tags"])
         }
@@ -215,7 +215,7 @@ fn gives_no_access(
     }
 }
 
-/// Whether a rule calls functions of this stack at set times, with nothing but its own permission.
+/// Returns true if a rule only invokes functions of this stack on a schedule.
 fn is_schedule(properties: &Value, all: &serde_json::Map<String, Value>) -> bool {
     let targets = properties["Targets"].as_array();
     let is_own = |target: &Value| {
@@ -230,7 +230,7 @@ fn is_schedule(properties: &Value, all: &serde_json::Map<String, Value>) -> bool
         && targets.is_some_and(|targets| targets.iter().all(is_own))
 }
 
-/// Whether every statement denies, and none that denied is gone or another.
+/// Returns true if every statement denies, and no denial was removed or changed.
 fn only_denies(properties: &Value, was: Option<&Value>) -> bool {
     let statements = |properties: &Value| match &properties["PolicyDocument"]["Statement"] {
         Value::Array(all) => all.clone(),
@@ -247,7 +247,7 @@ fn only_denies(properties: &Value, was: Option<&Value>) -> bool {
     now.iter().all(is_denial) && kept
 }
 
-/// Whether a policy somewhere in it denies.
+/// Returns true if it contains a policy that denies.
 fn denies(value: &Value) -> bool {
     match value {
         Value::Object(map) => {
@@ -258,13 +258,13 @@ fn denies(value: &Value) -> bool {
     }
 }
 
-/// The accounts, in whichever form they are told.
-enum Reach<'a> {
+/// The accounts that a function lists.
+enum Listed<'a> {
     Targets(&'a [Target]),
     Organization(&'a Organization),
 }
 
-impl<'a> Reach<'a> {
+impl<'a> Listed<'a> {
     fn of(selection: &'a Selection) -> Self {
         match selection {
             Selection::One(target) => Self::Targets(std::slice::from_ref(target)),
@@ -295,10 +295,10 @@ fn targets(old: &[Target], new: &[Target]) -> Vec<String> {
         }
     }
     [
-        told("the function lists another account,", &others),
-        told("the function uses another role in account", &roles),
-        told(
-            "the function passes no external ID any more in account",
+        sentence("the function lists another account,", &others),
+        sentence("the function uses another role in account", &roles),
+        sentence(
+            "the function no longer sends an external ID in account",
             &dropped,
         ),
     ]
@@ -315,7 +315,7 @@ fn organization(old: &Organization, new: &Organization) -> Vec<String> {
         }
         (Units::Some(old), Units::Some(new)) => {
             let units: Vec<_> = new.difference(old).collect();
-            sentences.extend(told(
+            sentences.extend(sentence(
                 "the function lists another organizational unit,",
                 &units,
             ));
@@ -323,22 +323,22 @@ fn organization(old: &Organization, new: &Organization) -> Vec<String> {
         (Units::All, _) => {}
     }
     let listed: Vec<_> = old.exclude.difference(&new.exclude).collect();
-    sentences.extend(told("the function no longer leaves out account", &listed));
+    sentences.extend(sentence("the function no longer excludes account", &listed));
     if old.role != new.role {
         sentences.push(format!("the function uses another role, {}", new.role));
     }
     if old.external_id.is_some() && new.external_id.is_none() {
-        sentences.push("the function passes no external ID any more".to_owned());
+        sentences.push("the function no longer sends an external ID".to_owned());
     }
     sentences
 }
 
-/// `what` of the first of `whom`, and how many there are.
-fn told(what: &str, whom: &[impl Display]) -> Option<String> {
-    let [first, others @ ..] = whom else {
+/// Lists the first few of `items` after `what`, and counts the others.
+fn sentence(what: &str, items: &[impl Display]) -> Option<String> {
+    let [first, others @ ..] = items else {
         return None;
     };
-    let (named, counted) = others.split_at(others.len().min(NAMED - 1));
+    let (named, counted) = others.split_at(others.len().min(MAX_LISTED - 1));
     let mut sentence = format!("{what} {first}");
     for other in named {
         sentence = format!("{sentence}, {other}");
@@ -358,7 +358,7 @@ mod tests {
     use super::*;
     use crate::policy::samples;
 
-    /// What is broadened between two stages with these keys.
+    /// The broader access between two stages with these keys.
     fn between(old: &str, new: &str) -> Vec<String> {
         let configuration = |keys: &str| samples::of_keys(keys).function_configuration();
         broadened(&configuration(old), &configuration(new))
@@ -373,7 +373,7 @@ mod tests {
         assert_eq!(between(ONE, &narrower), Vec::<String>::new());
         assert_eq!(
             between(&narrower, ONE),
-            ["the function passes no external ID any more in account 000000000002"]
+            ["the function no longer sends an external ID in account 000000000002"]
         );
         assert_eq!(
             between(
@@ -392,12 +392,12 @@ mod tests {
         assert_eq!(
             between(ONE, &format!("{ONE}session-policy: \"off\"\n")),
             [
-                "the function's sessions are no longer narrowed to s3:ListAllMyBuckets (`session-policy: off`)"
+                "the sessions of the function are no longer limited to s3:ListAllMyBuckets (`session-policy: off`)"
             ]
         );
     }
 
-    /// As the Framework makes it of a stage with a schedule.
+    /// The stack of a stage with a schedule, like the Serverless Framework generates it.
     fn stack() -> Value {
         json!({"Resources": {
             "ServerlessDeploymentBucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketEncryption": {}}},
@@ -417,7 +417,7 @@ mod tests {
             "Policy": {"Type": "AWS::IAM::Policy", "Properties": {"PolicyName": "a"}}}})
     }
 
-    /// What is told of where `value` is put at `place`, from the template's root.
+    /// The sentences for `value` at `place` in the template.
     fn with(place: &str, value: Value) -> Vec<String> {
         let mut new = stack();
         let (parent, key) = place.rsplit_once('/').unwrap();
@@ -426,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_to_give_no_access_is_passed_over() {
+    fn harmless_changes_are_left_out() {
         assert_eq!(resources(&stack(), &stack(), "own"), Vec::<String>::new());
         for (place, value) in [
             ("Function/Properties/MemorySize", json!(256)),
@@ -443,10 +443,10 @@ mod tests {
             ("Rule/Properties/ScheduleExpression", json!("rate(2 hours)")),
             ("Alarm", json!({"Type": "AWS::CloudWatch::Alarm"})),
         ] {
-            let told = with(&format!("/Resources/{place}"), value);
-            assert_eq!(told, Vec::<String>::new(), "{place}");
+            let found = with(&format!("/Resources/{place}"), value);
+            assert_eq!(found, Vec::<String>::new(), "{place}");
         }
-        // The first schedule of a stage, and the Framework's own bucket.
+        // The first schedule of a stage, and the bucket of the Serverless Framework.
         let mut fewer = stack();
         let resources_of_it = fewer["Resources"].as_object_mut().unwrap();
         for id in [
@@ -461,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_told_of() {
+    fn other_changes_are_reported() {
         let permission = |rest: Value| {
             let mut properties = json!({"Action": "lambda:InvokeFunction"});
             for (key, value) in rest.as_object().unwrap() {
@@ -474,89 +474,89 @@ mod tests {
             (
                 "X",
                 of_kind("AWS::IAM::Role"),
-                "the stack has a new AWS::IAM::Role, X",
+                "the stack adds AWS::IAM::Role X",
             ),
             (
                 "Policy/Properties/PolicyName",
                 json!("b"),
-                "the stack has another AWS::IAM::Policy, Policy",
+                "the stack changes AWS::IAM::Policy Policy",
             ),
             (
                 "X",
                 of_kind("AWS::Lambda::Url"),
-                "the stack has a new AWS::Lambda::Url, X",
+                "the stack adds AWS::Lambda::Url X",
             ),
             (
                 "X",
                 of_kind("AWS::Lambda::Function"),
-                "the stack has a new AWS::Lambda::Function, X",
+                "the stack adds AWS::Lambda::Function X",
             ),
             (
                 "X",
                 of_kind("AWS::S3::Bucket"),
-                "the stack has a new AWS::S3::Bucket, X",
+                "the stack adds AWS::S3::Bucket X",
             ),
             (
                 "X",
                 of_kind("AWS::SQS::QueuePolicy"),
-                "the stack has a new AWS::SQS::QueuePolicy, X",
+                "the stack adds AWS::SQS::QueuePolicy X",
             ),
             (
                 "X",
                 of_kind("AWS::SNS::TopicPolicy"),
-                "the stack has a new AWS::SNS::TopicPolicy, X",
+                "the stack adds AWS::SNS::TopicPolicy X",
             ),
             (
                 "X",
                 of_kind("AWS::KMS::Key"),
-                "the stack has a new AWS::KMS::Key, X",
+                "the stack adds AWS::KMS::Key X",
             ),
             (
                 "X",
                 of_kind("AWS::CloudFormation::Stack"),
-                "the stack has a new AWS::CloudFormation::Stack, X",
+                "the stack adds AWS::CloudFormation::Stack X",
             ),
             (
                 "X",
                 permission(json!({"Principal": "events.amazonaws.com"})),
-                "the stack has a new AWS::Lambda::Permission, X",
+                "the stack adds AWS::Lambda::Permission X",
             ),
             (
                 "X",
                 permission(json!({"Principal": "*"})),
-                "the stack has a new AWS::Lambda::Permission, X",
+                "the stack adds AWS::Lambda::Permission X",
             ),
             (
                 "Rule/Properties/Targets",
                 json!([{"Arn": "arn:aws:sqs:eu-west-1:999999999999:theirs"}]),
-                "the stack has another AWS::Events::Rule, Rule",
+                "the stack changes AWS::Events::Rule Rule",
             ),
             (
                 "ServerlessDeploymentBucketPolicy/Properties/PolicyDocument/Statement",
                 json!([{"Effect": "Allow", "Principal": "*"}]),
-                "the stack has another AWS::S3::BucketPolicy, ServerlessDeploymentBucketPolicy",
+                "the stack changes AWS::S3::BucketPolicy ServerlessDeploymentBucketPolicy",
             ),
             (
                 "ServerlessDeploymentBucketPolicy/Properties/PolicyDocument/Statement",
                 json!([]),
-                "the stack has another AWS::S3::BucketPolicy, ServerlessDeploymentBucketPolicy",
+                "the stack changes AWS::S3::BucketPolicy ServerlessDeploymentBucketPolicy",
             ),
             (
                 "ServerlessDeploymentBucket/Properties/AccessControl",
                 json!("PublicRead"),
-                "the stack has another AWS::S3::Bucket, ServerlessDeploymentBucket",
+                "the stack changes AWS::S3::Bucket ServerlessDeploymentBucket",
             ),
         ] {
-            let told = with(&format!("/Resources/{place}"), value);
-            assert_eq!(told, [sentence], "{place}");
+            let found = with(&format!("/Resources/{place}"), value);
+            assert_eq!(found, [sentence], "{place}");
         }
     }
 
     #[test]
-    fn other_sections_and_lost_denials_are_told_of() {
+    fn changed_sections_and_removed_denials_are_reported() {
         assert_eq!(
             with("/Mappings", json!({"a": {}})),
-            ["the stack's `Mappings` are others"]
+            ["the `Mappings` of the stack changed"]
         );
         let mut fewer = stack();
         fewer["Resources"]
@@ -566,23 +566,23 @@ mod tests {
         assert_eq!(
             resources(&stack(), &fewer, "own"),
             [
-                "the stack no longer has AWS::S3::BucketPolicy, ServerlessDeploymentBucketPolicy, which denies"
+                "the stack removes AWS::S3::BucketPolicy ServerlessDeploymentBucketPolicy, which denies access"
             ]
         );
     }
 
     #[test]
-    fn what_the_function_runs_and_reaches_is_told_of() {
+    fn changes_of_the_function_are_reported() {
         for (place, value, sentence) in [
             (
                 "Function/Properties/Layers",
                 json!(["arn:aws:lambda:eu-west-1:999999999999:layer:x:1"]),
-                "the function has another `Layers`",
+                "the `Layers` of the function changes",
             ),
             (
                 "Function/Properties/VpcConfig",
                 json!({}),
-                "the function has another `VpcConfig`",
+                "the `VpcConfig` of the function changes",
             ),
             (
                 "Function/Properties/Role",
@@ -592,21 +592,21 @@ mod tests {
             (
                 "Function/Properties/Environment/Variables/AWS_LAMBDA_EXEC_WRAPPER",
                 json!("/opt/x"),
-                "the function has a new variable AWS_LAMBDA_EXEC_WRAPPER",
+                "the function gets variable AWS_LAMBDA_EXEC_WRAPPER",
             ),
             (
                 "Function/Properties/Environment/Variables/AWS_ENDPOINT_URL_S3",
                 json!("https://x"),
-                "the function has a new variable AWS_ENDPOINT_URL_S3",
+                "the function gets variable AWS_ENDPOINT_URL_S3",
             ),
         ] {
-            let told = with(&format!("/Resources/{place}"), value);
-            assert_eq!(told, [sentence], "{place}");
+            let found = with(&format!("/Resources/{place}"), value);
+            assert_eq!(found, [sentence], "{place}");
         }
     }
 
     #[test]
-    fn what_is_removed_is_named() {
+    fn removals_are_reported() {
         let template = |kind: &str| {
             json!({"Resources": {
                 "Function": {"Type": "AWS::Lambda::Function"}, "Rule": {"Type": kind}}})
@@ -618,7 +618,7 @@ mod tests {
         for new in [without, template("AWS::SQS::Queue")] {
             assert_eq!(
                 removed(&old, &new),
-                ["the stack no longer has AWS::Events::Rule, Rule"]
+                ["the stack removes AWS::Events::Rule Rule"]
             );
         }
         let configuration = |keys: &str| samples::of_keys(keys).function_configuration();
@@ -658,7 +658,7 @@ mod tests {
         );
         assert_eq!(
             between(&many(2..4, "external-id: audit\n"), &many(2..4, "")),
-            ["the function passes no external ID any more in account 000000000002, 000000000003"]
+            ["the function no longer sends an external ID in account 000000000002, 000000000003"]
         );
     }
 
@@ -683,23 +683,23 @@ mod tests {
             (
                 &without,
                 &all,
-                "the function no longer leaves out account 000000000009",
+                "the function no longer excludes account 000000000009",
             ),
             (
                 &with_id,
                 &all,
-                "the function passes no external ID any more",
+                "the function no longer sends an external ID",
             ),
             (&all, &other_role, "the function uses another role, S"),
             (
                 &many(2..4, ""),
                 &unit,
-                "the function lists an organization's accounts instead of those named",
+                "the function lists the accounts of an organization instead of a list of accounts",
             ),
             (
                 &all,
                 &many(2..4, ""),
-                "the function lists the accounts named instead of an organization's, whichever they belong to",
+                "the function uses a list of accounts, which may belong to any organization, instead of an organization",
             ),
         ] {
             assert_eq!(between(old, new), [sentence]);

@@ -82,9 +82,9 @@ async fn a_deployment_is_seen_before_it_happens_and_can_be_undone() {
     let new = xtask(&["diff"]).ok();
     let told = new.stdout();
     for line in [
-        "new          CloudFormation stack List-S3-Buckets-safe: nothing is deployed yet",
+        "new          CloudFormation stack List-S3-Buckets-safe: not deployed yet",
         "unchanged    role MyLambdaExecutionRole in account 100000000041",
-        "cannot tell  roles in the Target accounts",
+        "unknown      roles in the Target accounts",
     ] {
         assert!(told.contains(line), "{line}: {new}");
     }
@@ -109,7 +109,7 @@ async fn a_deployment_is_seen_before_it_happens_and_can_be_undone() {
         broader
             .stdout()
             .starts_with(
-                "Broadens access:\n  ! the function passes no external ID any more in account 000000000042\n"
+                "Broadens access:\n  ! the function no longer sends an external ID in account 000000000042\n"
             ),
         "{broader}"
     );
@@ -158,7 +158,7 @@ async fn a_deployment_is_seen_before_it_happens_and_can_be_undone() {
     assert!(
         refused
             .stderr()
-            .contains("the function passes no external ID any more in account 000000000042")
+            .contains("the function no longer sends an external ID in account 000000000042")
             && refused.stderr().contains("--allow-broadening"),
         "{refused}"
     );

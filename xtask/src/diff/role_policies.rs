@@ -1,4 +1,4 @@
-//! What a role says, as it is deployed and as its template makes it.
+//! The policies of a role, deployed or rendered, in a form that can be compared.
 
 use std::collections::BTreeSet;
 
@@ -8,20 +8,20 @@ use serde_json::json;
 
 use crate::render::{RenderedRole, harmless_policy};
 
-/// What a role says, in the one form in which two can be compared.
+/// The policies of a role.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct RoleSide {
+pub(super) struct RolePolicies {
     trust: Document,
     permissions: Document,
-    /// AWS's own managed policies that are known to allow little, by name.
+    /// The names of harmless AWS managed policies.
     attached: BTreeSet<String>,
-    /// `NAME` or `path/NAME`; of a policy of AWS, its ARN.
+    /// `NAME` or `path/NAME`, or the ARN of an AWS managed policy.
     boundary: Option<String>,
 }
 
-impl RoleSide {
-    /// As the stage's template makes it.
-    pub(super) fn wanted(role: &RenderedRole) -> Self {
+impl RolePolicies {
+    /// The policies of a rendered role.
+    pub(super) fn rendered(role: &RenderedRole) -> Self {
         Self {
             trust: role.trust.clone(),
             permissions: role.permissions.clone(),
@@ -30,7 +30,7 @@ impl RoleSide {
         }
     }
 
-    /// As it is deployed.
+    /// The policies of a deployed role.
     pub(super) fn of(role: &DeployedRole) -> Part<Self> {
         let mut documents = Vec::new();
         let mut attached = BTreeSet::new();
@@ -72,16 +72,16 @@ impl RoleSide {
             })
         };
         match read() {
-            Ok(side) => Part::Ok(side),
-            Err(fault) => Part::Unreadable(Unreadable {
+            Ok(policies) => Part::Ok(policies),
+            Err(error) => Part::Unreadable(Unreadable {
                 code: "UnknownPolicy".to_owned(),
-                message: fault.to_string(),
+                message: error.to_string(),
                 hint: None,
             }),
         }
     }
 
-    /// What `new` allows and this does not, a sentence each.
+    /// Describes what `new` allows and this role does not, one sentence each.
     pub(super) fn broadened_by(&self, new: &Self) -> Vec<String> {
         let trust = new_access(&self.trust, &new.trust);
         let permissions = new_access(&self.permissions, &new.permissions);
@@ -92,20 +92,18 @@ impl RoleSide {
             .chain(
                 new.attached
                     .difference(&self.attached)
-                    .map(|name| format!("AWS's managed policy {name} is attached")),
+                    .map(|name| format!("the AWS managed policy {name} is attached")),
             )
             .collect();
         if let Some(boundary) = &self.boundary
             && new.boundary.as_ref() != Some(boundary)
         {
-            sentences.push(format!(
-                "the permissions boundary {boundary} no longer bounds it"
-            ));
+            sentences.push(format!("the permissions boundary {boundary} was removed"));
         }
         sentences
     }
 
-    /// Whether it comes to the same: how statements are ordered, cut and spread over policies has no meaning.
+    /// Returns true if both allow the same, regardless of how statements are ordered and spread over policies.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         is_same_access(&self.trust, &other.trust)
             && is_same_access(&self.permissions, &other.permissions)
@@ -132,7 +130,7 @@ impl RoleSide {
     }
 }
 
-/// The name of a managed policy of the role's own account, with its path; another's ARN.
+/// The path and name of a managed policy of the account, or the ARN of an AWS managed policy.
 fn boundary_name(arn: &str) -> String {
     match arn.split_once(":policy/") {
         Some((account, name)) if !account.ends_with(":aws") => name.to_owned(),
@@ -150,7 +148,7 @@ mod tests {
     use crate::policy::{Grants, samples};
 
     #[test]
-    fn a_role_is_compared_by_what_its_policies_mean() {
+    fn roles_are_compared_by_meaning() {
         let role = |trust: &Value, resource: &str, boundary: Option<&str>| DeployedRole {
             arn: "arn:aws:iam::000000000001:role/R".to_owned(),
             id: "AROA1".to_owned(),
@@ -176,7 +174,7 @@ mod tests {
             "Principal": {"AWS": "arn:aws:iam::000000000002:role/E"}}]});
         let one = "arn:aws:iam::000000000003:role/A";
         let boundary = Some("arn:aws:iam::000000000001:policy/team/Bound");
-        let side = |role: &DeployedRole| RoleSide::of(role).ok().unwrap().clone();
+        let side = |role: &DeployedRole| RolePolicies::of(role).ok().unwrap().clone();
 
         let narrow = side(&role(&trust, one, boundary));
         assert_eq!(narrow.boundary.as_deref(), Some("team/Bound"));
@@ -186,7 +184,7 @@ mod tests {
         assert_eq!(
             sentences,
             Vec::<String>::new(),
-            "to narrow is not to broaden"
+            "narrowing is not broadening"
         );
         let sentences = narrow.broadened_by(&wide).join("\n");
         for part in [
@@ -209,15 +207,15 @@ mod tests {
             attached_policies: Part::Unreadable(why.clone()),
             ..role(&trust, one, None)
         };
-        assert_eq!(RoleSide::of(&hidden), Part::Unreadable(why));
+        assert_eq!(RolePolicies::of(&hidden), Part::Unreadable(why));
     }
 
-    /// 300 targets fill several policies, which AWS lists in an order of its own.
+    /// 300 targets fill several policies, which AWS lists in any order.
     #[test]
-    fn policies_in_another_order_are_no_difference() {
+    fn the_order_of_policies_does_not_matter() {
         let wanted = Grants::of_selection(&samples::stage(""), &samples::targets(300)).unwrap();
         let role = wanted.execution_role;
-        let as_rendered = RoleSide {
+        let as_rendered = RolePolicies {
             trust: role.trust_policy.clone(),
             permissions: role.all_permissions(),
             attached: BTreeSet::new(),
@@ -227,7 +225,7 @@ mod tests {
         let mut documents: Vec<&Document> = managed.collect();
         documents.extend(role.permissions.values());
         assert!(documents.len() > 1, "{}", documents.len());
-        let as_deployed = RoleSide {
+        let as_deployed = RolePolicies {
             permissions: Document::merge(documents),
             ..as_rendered.clone()
         };
