@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until};
 
 /// What ended an account's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ended {
+pub(crate) enum TimeLimit {
     /// The call's deadline.
     Deadline,
     /// Its share of the call, as long as this, while another account waited for its place.
@@ -32,9 +32,9 @@ pub(crate) enum Ended {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WaitFor {
     /// Its turn at STS.
-    Turn,
+    RateLimit,
     /// Room for a page.
-    Room,
+    Budget,
 }
 
 /// The share that an account has of a call.
@@ -49,15 +49,15 @@ pub(crate) struct Share<'a> {
 
 /// The time of one account in one call.
 #[derive(Debug)]
-pub(crate) struct OwnTime<'a> {
+pub(crate) struct AccountTime<'a> {
     started: Instant,
     deadline: Option<Instant>,
     share: Option<Share<'a>>,
     waits: Waits,
-    ended: OnceLock<Ended>,
+    ended: OnceLock<TimeLimit>,
 }
 
-impl<'a> OwnTime<'a> {
+impl<'a> AccountTime<'a> {
     /// From now to the end of the call.
     pub(crate) fn until(deadline: Option<Instant>) -> Self {
         Self {
@@ -87,7 +87,7 @@ impl<'a> OwnTime<'a> {
     }
 
     /// What has ended it, where something has.
-    pub(crate) fn ended(&self) -> Option<Ended> {
+    pub(crate) fn ended(&self) -> Option<TimeLimit> {
         self.ended.get().copied()
     }
 
@@ -97,7 +97,7 @@ impl<'a> OwnTime<'a> {
     }
 
     /// What `future` gives, unless the time ends first.
-    pub(crate) async fn within<T>(&self, future: impl Future<Output = T>) -> Result<T, Ended> {
+    pub(crate) async fn within<T>(&self, future: impl Future<Output = T>) -> Result<T, TimeLimit> {
         let Some(deadline) = self.deadline else {
             return Ok(future.await);
         };
@@ -125,20 +125,20 @@ impl<'a> OwnTime<'a> {
     }
 
     /// When it ends, as things are, and what it is that ends it.
-    fn end(&self, deadline: Instant) -> (Instant, Ended) {
+    fn end(&self, deadline: Instant) -> (Instant, TimeLimit) {
         if let Some(what) = self.waits.now() {
-            return (deadline, Ended::Waiting(what));
+            return (deadline, TimeLimit::Waiting(what));
         }
         match &self.share {
             Some(share) if share.is_wanted.load(Ordering::Relaxed) => {
                 let end = self.started + share.length + self.waits.total();
                 if end < deadline && end < share.last_start {
-                    (end, Ended::Share(share.length))
+                    (end, TimeLimit::Share(share.length))
                 } else {
-                    (deadline, Ended::Deadline)
+                    (deadline, TimeLimit::Deadline)
                 }
             }
-            _ => (deadline, Ended::Deadline),
+            _ => (deadline, TimeLimit::Deadline),
         }
     }
 }
@@ -180,7 +180,7 @@ impl Waits {
     fn begin(&self, what: WaitFor) {
         let mut waited = self.lock();
         waited.now = Some((what, Instant::now()));
-        waited.throttled |= what == WaitFor::Turn;
+        waited.throttled |= what == WaitFor::RateLimit;
     }
 
     /// A request that took so long was refused, so that this was waiting as well.

@@ -7,18 +7,18 @@ use aws_smithy_types::DateTime;
 use contract::{ExternalId, RoleArn, RoleName, SessionName, SessionPolicy, Target, account_of_arn};
 
 use crate::{
-    account_time::Waits, clients::Clients, clock::AnsweredAt, failure::Failure, kind::Phase,
-    retry::attempts, session::Issued,
+    account_time::Waits, clients::Clients, clock::ResponseTime, failure::Failure, kind::Phase,
+    retry::send_with_retries, session::Issued,
 };
 
 /// How long a session is asked to live, in seconds. A role session that itself assumes a role (role chaining) gets no
 /// more than one hour (IAM user guide, "Terms and concepts for roles"), and a Lambda's own credentials are a role
 /// session's. No role allows less (its `MaxSessionDuration` is 3,600 to 43,200).
-const DURATION_SECONDS: i32 = 3_600;
+const SESSION_DURATION_SECONDS: i32 = 3_600;
 
 /// The session policy: whatever the role may do, the session may list the account's buckets and nothing else (IAM user
 /// guide, "Session policies"). STS takes up to 2,048 characters.
-const ONLY_LIST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"}]}"#;
+const SESSION_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"}]}"#;
 
 /// Asks STS for a session, as often as [`Limits`](crate::Limits) allow, and checks it. A bad one is an attempt that failed.
 pub(crate) async fn assume(
@@ -40,26 +40,30 @@ pub(crate) async fn assume(
         .assume_role()
         .role_arn(&role)
         .role_session_name(SessionName::list_s3_buckets().as_str())
-        .duration_seconds(DURATION_SECONDS)
+        .duration_seconds(SESSION_DURATION_SECONDS)
         .set_external_id(external_id.map(ToString::to_string))
         .set_policy(match clients.session_policy() {
-            SessionPolicy::On => Some(ONLY_LIST.to_owned()),
+            SessionPolicy::On => Some(SESSION_POLICY.to_owned()),
             SessionPolicy::Off => None,
         });
-    attempts(Some((&region.pacer, waits)), clients.limits(), || {
-        tracing::debug!(role, "assuming");
-        let answered_at = AnsweredAt::default();
-        let request = request.clone().customize();
-        let request = request.interceptor(answered_at.clone());
-        // Boxed, as it is large, and others would carry it about.
-        Box::pin(async move {
-            let answer = request.send().await;
-            let answer =
-                answer.map_err(|error| clients.failure(Phase::Assume, target).sdk(&error))?;
-            let now = answered_at.get().unwrap_or_else(|| clients.now().into());
-            issued(clients, target, &answer, now)
-        })
-    })
+    send_with_retries(
+        Some((&region.rate_limiter, waits)),
+        clients.limits(),
+        || {
+            tracing::debug!(role, "assuming");
+            let answered_at = ResponseTime::default();
+            let request = request.clone().customize();
+            let request = request.interceptor(answered_at.clone());
+            // Boxed, as it is large, and others would carry it about.
+            Box::pin(async move {
+                let answer = request.send().await;
+                let answer =
+                    answer.map_err(|error| clients.failure(Phase::Assume, target).sdk(&error))?;
+                let now = answered_at.get().unwrap_or_else(|| clients.now().into());
+                issued(clients, target, &answer, now)
+            })
+        },
+    )
     .await
 }
 
@@ -100,7 +104,7 @@ fn issued(
     }
     // By STS's own clock, as the one here may be wrong; and no longer than was asked for, whatever the answer says.
     let lifetime = credentials.expiration().secs().saturating_sub(now.secs());
-    let lifetime = u64::try_from(lifetime.min(DURATION_SECONDS.into()))
+    let lifetime = u64::try_from(lifetime.min(SESSION_DURATION_SECONDS.into()))
         .ok()
         .filter(|seconds| *seconds > 0)
         .ok_or_else(|| invalid("the session's expiration is missing or past"))?;

@@ -1,7 +1,7 @@
 //! Room for the accounts of a call: how much of the answer and of the memory each takes, and which may request a page.
 //!
 //! An answer holds some 6 MB of names, and a page takes 2 to 3 MB while it is read. Of accounts with many buckets, 64 at a
-//! time would read far more than is answered, and take more memory than a function has. So each account has a [`Seat`],
+//! time would read far more than is answered, and take more memory than a function has. So each account has a [`Reservation`],
 //! and waits there for its turn before it requests a page.
 //!
 //! How large an account is, only its last page tells. One of which nothing is known counts as the [median](Recent) of the
@@ -32,17 +32,17 @@ pub(crate) const MAX_PAGE: usize = 8 * 1024 * 1024;
 
 /// The room of a call.
 #[derive(Debug)]
-pub(crate) struct Room {
+pub(crate) struct Budget {
     /// How many bytes the answer may have.
     answer: usize,
     /// How many bytes of pages may be held.
     memory: usize,
-    line: Mutex<Line>,
+    line: Mutex<Queue>,
 }
 
 /// What accounts usually take. It is the first guess of the next call.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Typical {
+pub(crate) struct TypicalSizes {
     /// Of the answer, in bytes.
     size: usize,
     /// A page, in bytes.
@@ -51,9 +51,9 @@ pub(crate) struct Typical {
 
 /// The accounts that were started and are not yet part of the answer, in their order.
 #[derive(Debug)]
-struct Line {
+struct Queue {
     accounts: BTreeMap<usize, Account>,
-    typical: Typical,
+    typical: TypicalSizes,
     sizes: Recent,
     pages: Recent,
     longest_page: usize,
@@ -104,17 +104,17 @@ impl Recent {
     }
 }
 
-impl Room {
+impl Budget {
     /// Room for `answer` bytes of an answer and `memory` bytes of pages. `typical` is that of an earlier call.
-    pub(crate) fn new(answer: usize, memory: usize, typical: Option<Typical>) -> Arc<Self> {
+    pub(crate) fn new(answer: usize, memory: usize, typical: Option<TypicalSizes>) -> Arc<Self> {
         // Sums of it do not overflow.
         let memory = memory.min(usize::MAX / 2);
         Arc::new(Self {
             answer,
             memory,
-            line: Mutex::new(Line {
+            line: Mutex::new(Queue {
                 accounts: BTreeMap::new(),
-                typical: typical.unwrap_or(Typical {
+                typical: typical.unwrap_or(TypicalSizes {
                     size: answer / FIRST_ACCOUNTS,
                     page: (memory / FIRST_ACCOUNTS).min(MAX_PAGE),
                 }),
@@ -137,11 +137,11 @@ impl Room {
     }
 
     /// A seat for the account `index`, behind all with a smaller one.
-    pub(crate) fn seat(self: &Arc<Self>, index: usize) -> Seat {
+    pub(crate) fn reservation(self: &Arc<Self>, index: usize) -> Reservation {
         let mut line = self.lock();
         line.accounts.insert(index, Account::default());
         line.unknown += 1;
-        Seat {
+        Reservation {
             room: Arc::clone(self),
             index,
         }
@@ -170,19 +170,19 @@ impl Room {
         self.leave(&mut line, index);
     }
 
-    fn leave(&self, line: &mut Line, index: usize) {
+    fn leave(&self, line: &mut Queue, index: usize) {
         line.expect(index, 0);
         line.accounts.remove(&index);
         self.wake(line);
     }
 
     /// What accounts took, for the next call.
-    pub(crate) fn typical(&self) -> Typical {
+    pub(crate) fn typical(&self) -> TypicalSizes {
         self.lock().typical
     }
 
     /// Whether the account may request a page, of those before which `before` bytes of the answer are taken.
-    fn may_request(&self, line: &Line, account: &Account, before: usize) -> bool {
+    fn may_request(&self, line: &Queue, account: &Account, before: usize) -> bool {
         let expected = account.expected.unwrap_or(line.typical.size);
         let page = line.page(account);
         before.saturating_add(expected) <= self.answer
@@ -190,7 +190,7 @@ impl Room {
     }
 
     /// Whether the account `index` may.
-    fn has_turn(&self, line: &Line, index: usize) -> bool {
+    fn has_turn(&self, line: &Queue, index: usize) -> bool {
         let Some(account) = line.accounts.get(&index) else {
             return true;
         };
@@ -212,7 +212,7 @@ impl Room {
     }
 
     /// Wakes those that may go on.
-    fn wake(&self, line: &mut Line) {
+    fn wake(&self, line: &mut Queue) {
         if line.waiting == 0 {
             return;
         }
@@ -232,12 +232,12 @@ impl Room {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Line> {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Line {
+impl Queue {
     fn is_first(&self, index: usize) -> bool {
         self.accounts
             .first_key_value()
@@ -297,12 +297,12 @@ impl Line {
 
 /// An account's place in the line. Clones are the same place.
 #[derive(Debug, Clone)]
-pub(crate) struct Seat {
-    room: Arc<Room>,
+pub(crate) struct Reservation {
+    room: Arc<Budget>,
     index: usize,
 }
 
-impl Seat {
+impl Reservation {
     /// Waits until the account may request a page.
     pub(crate) async fn turn(&self) {
         poll_fn(|context| {
@@ -429,18 +429,18 @@ mod tests {
 
     const ANSWER: usize = 1_600;
 
-    fn room(accounts: usize, memory: usize) -> (Arc<Room>, Vec<Seat>) {
-        let room = Room::new(ANSWER, memory, None);
-        let seats = (0..accounts).map(|index| room.seat(index)).collect();
+    fn room(accounts: usize, memory: usize) -> (Arc<Budget>, Vec<Reservation>) {
+        let room = Budget::new(ANSWER, memory, None);
+        let seats = (0..accounts).map(|index| room.reservation(index)).collect();
         (room, seats)
     }
 
     /// Which of them may request a page now.
-    fn turns(seats: &[Seat]) -> Vec<usize> {
+    fn turns(seats: &[Reservation]) -> Vec<usize> {
         let have = seats
             .iter()
-            .filter(|seat| seat.turn().now_or_never().is_some());
-        have.map(|seat| seat.index).collect()
+            .filter(|reservation| reservation.turn().now_or_never().is_some());
+        have.map(|reservation| reservation.index).collect()
     }
 
     #[test]
@@ -450,16 +450,16 @@ mod tests {
         room.ended(7, 10);
         assert_eq!(turns(&seats).len(), 63 + 1);
         // So it is in the next call from the beginning.
-        let next = Room::new(ANSWER, usize::MAX, Some(room.typical()));
-        let seats: Vec<_> = (0..64).map(|index| next.seat(index)).collect();
+        let next = Budget::new(ANSWER, usize::MAX, Some(room.typical()));
+        let seats: Vec<_> = (0..64).map(|index| next.reservation(index)).collect();
         assert_eq!(turns(&seats).len(), 64);
     }
 
     #[test]
     fn no_more_go_than_the_answer_is_expected_to_hold() {
         let (room, seats) = room(64, usize::MAX);
-        for seat in &seats[..16] {
-            seat.has(0, Some(100), true);
+        for reservation in &seats[..16] {
+            reservation.has(0, Some(100), true);
         }
         // Eight take 200 each, and the others wait.
         assert_eq!(turns(&seats), (0..8).collect::<Vec<_>>());
@@ -515,16 +515,16 @@ mod tests {
             memory in 0..1_000_usize,
         ) {
             let (room, seats) = room(accounts.len(), memory);
-            let run = async |seat: Seat, pages: Vec<usize>| {
+            let run = async |reservation: Reservation, pages: Vec<usize>| {
                 let mut kept = 0;
                 for (number, page) in pages.iter().enumerate() {
                     loop {
-                        seat.turn().await;
-                        let came = seat.unless_it_gives_way(async {
-                            seat.begin();
+                        reservation.turn().await;
+                        let came = reservation.unless_it_gives_way(async {
+                            reservation.begin();
                             for _ in 0..=*page / 50 {
                                 tokio::task::yield_now().await;
-                                if !seat.read(50) {
+                                if !reservation.read(50) {
                                     return std::future::pending().await;
                                 }
                             }
@@ -534,14 +534,14 @@ mod tests {
                         }
                     }
                     kept += page / 4;
-                    seat.has(kept, Some(kept), number + 1 < pages.len());
+                    reservation.has(kept, Some(kept), number + 1 < pages.len());
                 }
-                (seat.index, kept)
+                (reservation.index, kept)
             };
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             let ended = runtime.block_on(async {
                 let mut running: FuturesUnordered<_> =
-                    seats.into_iter().zip(accounts.clone()).map(|(seat, pages)| run(seat, pages)).collect();
+                    seats.into_iter().zip(accounts.clone()).map(|(reservation, pages)| run(reservation, pages)).collect();
                 let mut sizes = vec![None; accounts.len()];
                 let mut next = 0;
                 while let Some((index, size)) = running.next().await {

@@ -47,14 +47,14 @@ fn before_brace(text: &str) -> String {
 
 /// `text` on one line and of bounded length: a message is shown in logs and answers, and is not ours.
 pub(crate) fn one_line(text: &str) -> String {
-    const LONGEST: usize = 2_000;
-    let mut line = String::with_capacity(text.len().min(LONGEST));
+    const MAX_LENGTH: usize = 2_000;
+    let mut line = String::with_capacity(text.len().min(MAX_LENGTH));
     for word in text
         .split(|c: char| c.is_whitespace() || c.is_control())
         .filter(|word| !word.is_empty())
         .map(printable)
     {
-        if line.len() + word.len() > LONGEST {
+        if line.len() + word.len() > MAX_LENGTH {
             line.push_str(" …");
             break;
         }

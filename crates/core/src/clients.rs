@@ -14,13 +14,13 @@ use aws_types::SdkConfig;
 use contract::{InvalidValue, Partition, Region, RoleArn, SessionPolicy, Target};
 
 use crate::{
-    budget::Typical,
+    budget::TypicalSizes,
     clock::CompareClocks,
     failure::{Failure, FailureBuilder},
     kind::Phase,
     limits::Limits,
     organization_cache::OrganizationCache,
-    rate_limiter::Pacer,
+    rate_limiter::RateLimiter,
     roots::Roots,
     session::{Session, Sessions},
     whole_response::WholeResponses,
@@ -40,7 +40,7 @@ pub struct Clients {
     pub(crate) sessions: Sessions,
     pub(crate) organization: OrganizationCache,
     /// What accounts took in the last call for many.
-    typical: Mutex<Option<Typical>>,
+    typical: Mutex<Option<TypicalSizes>>,
 }
 
 /// The clients of one region.
@@ -48,7 +48,7 @@ pub(crate) struct Regional {
     pub(crate) sts: aws_sdk_sts::Client,
     pub(crate) s3: aws_sdk_s3::Client,
     /// STS's quota is one of the calling account in the region.
-    pub(crate) pacer: Arc<Pacer>,
+    pub(crate) rate_limiter: Arc<RateLimiter>,
 }
 
 /// Why no [`Clients`] could be built.
@@ -175,8 +175,8 @@ impl Clients {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         if let Some(regional) = regional.get_mut(region) {
-            let pacer = Arc::clone(&regional.pacer);
-            *regional = Arc::new(Regional::new(region, &self.config, pacer));
+            let rate_limiter = Arc::clone(&regional.rate_limiter);
+            *regional = Arc::new(Regional::new(region, &self.config, rate_limiter));
         }
     }
 
@@ -194,11 +194,11 @@ impl Clients {
     }
 
     /// What accounts took in the last call for many, if there was one.
-    pub(crate) fn typical(&self) -> Option<Typical> {
+    pub(crate) fn typical(&self) -> Option<TypicalSizes> {
         *self.typical.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn set_typical(&self, typical: Typical) {
+    pub(crate) fn set_typical(&self, typical: TypicalSizes) {
         *self.typical.lock().unwrap_or_else(PoisonError::into_inner) = Some(typical);
     }
 
@@ -229,7 +229,7 @@ impl Clients {
 }
 
 impl Regional {
-    fn new(region: &Region, config: &SdkConfig, pacer: Arc<Pacer>) -> Self {
+    fn new(region: &Region, config: &SdkConfig, rate_limiter: Arc<RateLimiter>) -> Self {
         let mut builder = config.to_builder();
         builder.set_region(aws_types::region::Region::new(region.to_string()));
         let config = builder.build();
@@ -247,7 +247,11 @@ impl Regional {
                 .interceptor(CompareClocks)
                 .build(),
         );
-        Self { sts, s3, pacer }
+        Self {
+            sts,
+            s3,
+            rate_limiter,
+        }
     }
 }
 

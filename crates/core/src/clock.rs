@@ -28,7 +28,7 @@ use aws_smithy_types::{
 };
 
 /// Two clocks that are no further apart, in seconds, are the reason for no failure: the strictest service allows 5 minutes.
-const TOLERATED: u64 = 4 * 60;
+const MAX_CLOCK_DIFFERENCE: u64 = 4 * 60;
 
 /// How far the service's clock is ahead of the one that a request was signed by, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Intercept for CompareClocks {
             && let (Some(signed), Some(date)) = (of_signature(signed), date(answer))
         {
             let apart = date.secs().saturating_sub(signed.secs());
-            if apart.unsigned_abs() > TOLERATED {
+            if apart.unsigned_abs() > MAX_CLOCK_DIFFERENCE {
                 answer.add_extension(ClocksApart(apart));
             }
         }
@@ -97,18 +97,18 @@ impl Intercept for CompareClocks {
 
 /// When one request was answered, by the service's clock. Give a clone to the request as an interceptor.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct AnsweredAt(Arc<OnceLock<DateTime>>);
+pub(crate) struct ResponseTime(Arc<OnceLock<DateTime>>);
 
-impl AnsweredAt {
+impl ResponseTime {
     /// Nothing where the answer did not say so.
     pub(crate) fn get(&self) -> Option<DateTime> {
         self.0.get().copied()
     }
 }
 
-impl Intercept for AnsweredAt {
+impl Intercept for ResponseTime {
     fn name(&self) -> &'static str {
-        "AnsweredAt"
+        "ResponseTime"
     }
 
     fn read_before_deserialization(

@@ -1,4 +1,4 @@
-//! What can go wrong, in terms that a person and a program can act on.
+//! The failure of an account: what happened, in terms that a person and a program can act on.
 
 use std::{borrow::Cow, error::Error, fmt, sync::Arc};
 
@@ -10,7 +10,7 @@ use aws_types::request_id::RequestId;
 use contract::{AccountId, ExternalId, Region, RoleArn, Target, UnitId};
 
 use crate::{
-    account_time::{Ended, WaitFor},
+    account_time::{TimeLimit, WaitFor},
     cause::{Cause, one_line},
     clock::ClocksApart,
     hint::{self, Circumstances},
@@ -19,11 +19,10 @@ use crate::{
     s3::buckets::Buckets,
 };
 
-/// Why an account could not be listed.
+/// The reason why an account could not be listed.
 ///
-/// `Display` is one line: what was tried, in which account, with AWS's code, message and request id. The
-/// [`hint`](Self::hint) is apart, and so is the chain of causes, `Error::source`. Neither of them, and not `Debug`
-/// either, holds a secret. Cloning is cheap.
+/// `Display` is one line: the action, the account, and AWS's code, message and request ID. The [`hint`](Self::hint) and
+/// the chain of causes (`Error::source`) are separate. None of them, nor `Debug`, contains a secret. Cloning is cheap.
 #[derive(Clone)]
 pub struct Failure(Arc<Details>);
 
@@ -37,10 +36,10 @@ struct Details {
     code: Option<String>,
     message: Option<String>,
     request_id: Option<String>,
-    /// What happened, where it was not AWS that said no.
+    /// What happened, if AWS sent no message.
     explanation: Cow<'static, str>,
     hint: Option<String>,
-    /// Of a signature that was not accepted.
+    /// Set if the service rejected a signature.
     clocks_apart: Option<ClocksApart>,
     partial: Partial,
     cause: Option<Arc<Cause>>,
@@ -57,64 +56,63 @@ impl fmt::Debug for Partial {
 }
 
 impl Failure {
-    /// What was under way.
+    /// The phase in which it occurred.
     pub fn phase(&self) -> Phase {
         self.0.phase
     }
 
-    /// What kind of failure it is.
+    /// The kind of failure.
     pub fn kind(&self) -> FailureKind {
         self.0.kind
     }
 
-    /// The target's account; where the organization could not be read, the Admin account, which asked.
+    /// The target's account, or the Admin account if the organization could not be read.
     pub fn account(&self) -> &AccountId {
         &self.0.account
     }
 
-    /// The role that was, or was to be, assumed; `None` where the process's own credentials list the account.
+    /// The role to assume; `None` if the process's own credentials list the account.
     pub fn role(&self) -> Option<&RoleArn> {
         self.0.role.as_ref()
     }
 
-    /// AWS's own error code, such as `AccessDenied`, where there was an answer that had one.
+    /// AWS's error code, such as `AccessDenied`, if the response has one.
     pub fn code(&self) -> Option<&str> {
         self.0.code.as_deref()
     }
 
-    /// AWS's own message, on one line of at most about 2,000 bytes.
+    /// AWS's message, on one line of at most about 2,000 bytes.
     pub fn message(&self) -> Option<&str> {
         self.0.message.as_deref()
     }
 
-    /// AWS's id of the request, by which its support finds it.
+    /// AWS's request ID, which AWS Support can look up.
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
 
-    /// What a person could look at. It names possibilities, as AWS does not say which one it is.
+    /// What to check. The hint lists possibilities, because AWS does not name the cause.
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
 
-    /// Whether the same call may succeed later although nobody has changed anything.
+    /// Returns whether the same request may succeed later without any change.
     pub fn is_retryable(&self) -> bool {
         self.0.kind.is_retryable()
     }
 
-    /// How far the clocks were apart, where that may be why the signature was not accepted.
+    /// The difference of the clocks, if that may be why the service rejected the signature.
     pub(crate) fn clocks_apart(&self) -> Option<ClocksApart> {
         self.0.clocks_apart
     }
 
-    /// Whether a clock is what is wrong, and not the credentials.
+    /// Returns whether a clock is wrong, rather than the credentials.
     pub(crate) fn is_of_the_clock(&self) -> bool {
         self.kind() == FailureKind::CredentialsRejected
             && (self.0.clocks_apart.is_some() || hint::is_of_the_clock(self.code(), self.message()))
     }
 
-    /// The same failure, of a request that was signed by the service's clock after the clocks were found to be so far
-    /// `apart`.
+    /// Adds to the hint that signing by the service's clock did not help, although the clocks were `apart`.
     pub(crate) fn despite_clocks_apart(mut self, apart: ClocksApart) -> Self {
         if self.kind() == FailureKind::CredentialsRejected {
             let clocks = hint::clocks_apart(apart);
@@ -130,12 +128,12 @@ impl Failure {
         self
     }
 
-    /// The buckets of the pages that had come before the failure; empty in most cases.
+    /// The buckets of the pages before the failure; usually empty.
     pub fn partial(&self) -> &Buckets {
         &self.0.partial.0
     }
 
-    /// Without the buckets of [`partial`](Self::partial).
+    /// Removes the buckets of [`partial`](Self::partial).
     pub(crate) fn without_partial(mut self) -> Self {
         Arc::make_mut(&mut self.0).partial = Partial::default();
         self
@@ -170,14 +168,14 @@ impl fmt::Display for Failure {
                     "Failed to assume the role `{role}` in account {account}: "
                 )?;
             }
-            (Phase::Assume, None) => write!(f, "Failed to get into account {account}: ")?,
+            (Phase::Assume, None) => write!(f, "Failed to access account {account}: ")?,
             (Phase::List, Some(role)) => write!(
                 f,
                 "Failed to list the buckets of account {account} as the role `{role}`: "
             )?,
             (Phase::List, None) => write!(
                 f,
-                "Failed to list the buckets of account {account} with the caller's own credentials: "
+                "Failed to list the buckets of account {account} with the function's own credentials: "
             )?,
             (Phase::Organization, _)
                 if matches!(
@@ -211,7 +209,7 @@ impl fmt::Display for Failure {
             (None, None) => f.write_str(explanation)?,
         }
         match request_id {
-            Some(id) => write!(f, " (request id {id})"),
+            Some(id) => write!(f, " (request ID {id})"),
             None => Ok(()),
         }
     }
@@ -258,12 +256,12 @@ impl Error for Failure {
     }
 }
 
-/// Turns what happened into a [`Failure`]. The one place that knows AWS's codes and the SDK's errors.
+/// Builds a [`Failure`]. Only this type knows AWS's error codes and the SDK's errors.
 pub(crate) struct FailureBuilder {
     phase: Phase,
     account: AccountId,
     role: Option<RoleArn>,
-    /// What of the organization was asked for, and by which permission.
+    /// The requested organizational unit, and the permission that the request needs.
     unit: Option<UnitId>,
     permission: Option<&'static str>,
     external_id: Option<ExternalId>,
@@ -288,7 +286,7 @@ impl FailureBuilder {
         }
     }
 
-    /// Of the organization of the account `admin`.
+    /// Begins a failure of the organization of the account `admin`.
     pub(crate) fn of_organization(admin: &AccountId, region: Region) -> Self {
         Self {
             phase: Phase::Organization,
@@ -301,7 +299,7 @@ impl FailureBuilder {
         }
     }
 
-    /// While `unit` was being read.
+    /// Names the unit that was read.
     pub(crate) fn in_unit(self, unit: &UnitId) -> Self {
         Self {
             unit: Some(unit.clone()),
@@ -309,7 +307,7 @@ impl FailureBuilder {
         }
     }
 
-    /// What was asked takes this permission.
+    /// Names the permission that the request needs.
     pub(crate) fn needing(self, permission: &'static str) -> Self {
         Self {
             permission: Some(permission),
@@ -317,7 +315,7 @@ impl FailureBuilder {
         }
     }
 
-    /// `account` is selected by `outer` and by `inner`, which lies in it.
+    /// `account` is selected by `outer` and by `inner`, which is nested in it.
     pub(crate) fn duplicate_account(
         self,
         account: &AccountId,
@@ -325,44 +323,44 @@ impl FailureBuilder {
         inner: &UnitId,
     ) -> Failure {
         let explanation = format!(
-            "account {account} is selected twice, by the unit `{outer}` and by `{inner}`, which lies in it"
+            "account {account} is selected twice, by the unit `{outer}` and by `{inner}`, which is nested in it"
         );
         self.in_unit(inner)
             .build(What::new(FailureKind::DuplicateAccount, explanation))
     }
 
-    /// None of `found` accounts is left.
+    /// No account is left of `found`.
     pub(crate) fn no_accounts(self, found: usize) -> Failure {
         let explanation = match found {
-            0 => "there is none".to_owned(),
-            1 => "the only one is not active, or excluded".to_owned(),
-            _ => format!("none of the {found} is active and not excluded"),
+            0 => "no accounts found".to_owned(),
+            1 => "the only account is excluded or not active".to_owned(),
+            _ => format!("none of the {found} accounts is active and not excluded"),
         };
         self.build(What::new(FailureKind::NoAccounts, explanation))
     }
 
     /// The account has left the organization.
     pub(crate) fn not_listed(self) -> Failure {
-        let explanation = "it was there when the first invocation of the chain began";
+        let explanation = "it was there when the first invocation began";
         self.build(What::new(FailureKind::NotListed, explanation))
     }
 
-    /// The time that there was has ended.
-    pub(crate) fn ended(self, ended: Ended) -> Failure {
+    /// A time limit was reached.
+    pub(crate) fn ended(self, ended: TimeLimit) -> Failure {
         let what = match ended {
-            Ended::Deadline | Ended::Waiting(WaitFor::Room) => {
-                What::new(FailureKind::Timeout, "the call's deadline was reached")
-            }
-            Ended::Share(share) => What::new(
+            TimeLimit::Deadline | TimeLimit::Waiting(WaitFor::Budget) => What::new(
+                FailureKind::Timeout,
+                "the invocation's deadline was reached",
+            ),
+            TimeLimit::Share(share) => What::new(
                 FailureKind::Timeout,
                 format!(
-                    "its share of the call, {share:.1?}, was over while others waited for its place"
+                    "it used up its share of the invocation, {share:.1?}, while other accounts were waiting"
                 ),
             ),
-            Ended::Waiting(WaitFor::Turn) => What::new(
+            TimeLimit::Waiting(WaitFor::RateLimit) => What::new(
                 FailureKind::Throttled,
-                "the call's deadline was reached while it waited for its turn at STS, which \
-                 throttles the caller",
+                "the invocation's deadline was reached while STS throttled the caller",
             ),
         };
         self.build(What {
@@ -371,15 +369,15 @@ impl FailureBuilder {
         })
     }
 
-    /// The organization was walked, and nothing of the call was left for an account.
+    /// Reading the organization left no time to list an account.
     pub(crate) fn no_time_left(self) -> Failure {
         self.build(What::new(
             FailureKind::Timeout,
-            "reading them left the call no time to list one",
+            "reading them left no time to list one",
         ))
     }
 
-    /// The session in `answer` is another account's.
+    /// The session in the response belongs to another account.
     pub(crate) fn wrong_account(self, account: &AccountId, answer: &impl RequestId) -> Failure {
         let explanation = format!("the session that STS issued belongs to account {account}");
         self.build(What {
@@ -388,13 +386,13 @@ impl FailureBuilder {
         })
     }
 
-    /// The process's own credentials say that they are of `account`.
+    /// The process's own credentials belong to `account`.
     pub(crate) fn not_of_this_account(self, account: &str) -> Failure {
         let explanation = format!("they belong to account {}", one_line(account));
         self.build(What::new(FailureKind::WrongAccount, explanation))
     }
 
-    /// The process could get no credentials of its own.
+    /// The process could not get its own credentials.
     pub(crate) fn no_credentials(self, error: &CredentialsError) -> Failure {
         let cause = Cause::of(error);
         let (kind, explanation) = no_credentials(cause.root());
@@ -404,39 +402,35 @@ impl FailureBuilder {
         })
     }
 
-    /// `answer` does not have its documented form: `what` is wrong with it.
+    /// The response does not have its documented form; `what` is the problem.
     pub(crate) fn invalid_response(self, what: &str, answer: &impl RequestId) -> Failure {
-        let explanation = format!("the answer is not what it should be: {what}");
+        let explanation = format!("the response is malformed: {what}");
         self.build(What {
             request_id: answer.request_id().map(one_line),
             ..What::new(FailureKind::InvalidResponse, explanation)
         })
     }
 
-    /// Something panicked, and said so.
+    /// A panic occurred with the message `text`.
     pub(crate) fn panicked(self, text: &str) -> Failure {
-        let explanation = format!(
-            "the function panicked, which is a fault in it: {}",
-            one_line(text)
-        );
+        let explanation = format!("the function panicked, which is a bug: {}", one_line(text));
         self.build(What::new(FailureKind::Panic, explanation))
     }
 
-    /// The names of the account's buckets have more than `most` bytes.
+    /// The names of the account's buckets have more than `most` bytes in total.
     pub(crate) fn names_too_large(self, most: usize) -> Failure {
-        let explanation = format!(
-            "their names alone take more than the {most} bytes that the answer has for them"
-        );
+        let explanation =
+            format!("the names alone need more than {most} bytes, the space left in the response");
         self.build(What::new(FailureKind::ResponseTooLarge, explanation))
     }
 
-    /// The account's part of the answer has `size` bytes, and the whole may have `most`.
+    /// The account needs `size` bytes of a response that may have `most`.
     pub(crate) fn response_too_large(self, size: usize, most: usize) -> Failure {
-        let explanation = format!("they take {size} bytes of an answer that may have {most}");
+        let explanation = format!("needs {size} bytes; the response limit is {most}");
         self.build(What::new(FailureKind::ResponseTooLarge, explanation))
     }
 
-    /// What the SDK reports.
+    /// Explains an error of the SDK.
     pub(crate) fn sdk<E>(self, error: &SdkError<E, HttpResponse>) -> Failure
     where
         E: ProvideErrorMetadata + Error + 'static,
@@ -475,21 +469,21 @@ impl FailureBuilder {
     {
         let root = cause.map_or("", Cause::root);
         let too_late = || {
-            // Above it stands which of the timeouts it was, below it only that there was one.
+            // An error higher in the chain names the timeout; the root only says that there was one.
             let which = cause
                 .and_then(|cause| cause.texts().find(|text| text.contains("timeout occurred")));
             (
                 FailureKind::Timeout,
-                format!("no answer in time: {}", which.unwrap_or(root)),
+                format!("no response in time: {}", which.unwrap_or(root)),
             )
         };
         let unreadable = || {
             (
                 FailureKind::InvalidResponse,
-                format!("the answer could not be read: {root}"),
+                format!("the response could not be read: {root}"),
             )
         };
-        let answered = |status: StatusCode, code: Option<&str>| match kind_of_answer(
+        let answered = |status: StatusCode, code: Option<&str>| match kind_of_response(
             self.phase,
             status.as_u16(),
             code,
@@ -516,16 +510,16 @@ impl FailureBuilder {
             {
                 (
                     FailureKind::InvalidResponse,
-                    format!("the answer is not HTTP: {root}"),
+                    format!("the response is not HTTP: {root}"),
                 )
             }
-            // An error in another form than the service's own, as a proxy answers.
+            // An error that does not have the service's form, for example from a proxy.
             SdkError::ResponseError(answer) => answered(answer.raw().status(), None),
             SdkError::ServiceError(answer) => answered(answer.raw().status(), answer.err().code()),
-            // `DispatchFailure`, and what a later SDK may add.
+            // `DispatchFailure`, and variants of later SDKs.
             _ => (
                 FailureKind::ConnectionFailed,
-                format!("no connection could be made, or it broke: {root}"),
+                format!("the connection failed or broke: {root}"),
             ),
         }
     }
@@ -562,7 +556,7 @@ impl FailureBuilder {
     }
 }
 
-/// What happened, wherever it did.
+/// What happened, apart from where.
 struct What {
     kind: FailureKind,
     explanation: Cow<'static, str>,
@@ -571,7 +565,7 @@ struct What {
     request_id: Option<String>,
     clocks_apart: Option<ClocksApart>,
     cause: Option<Cause>,
-    ended: Option<Ended>,
+    ended: Option<TimeLimit>,
 }
 
 impl What {
@@ -592,31 +586,30 @@ impl What {
 fn answered(status: StatusCode, code: Option<&str>) -> String {
     let status = status.as_u16();
     match code {
-        Some(_) => format!("the service answered with HTTP status {status}"),
-        None => format!("the answer has HTTP status {status} and no error code of AWS"),
+        Some(_) => format!("the service returned HTTP status {status}"),
+        None => format!("the response has HTTP status {status} and no AWS error code"),
     }
 }
 
 fn no_credentials(root: &str) -> (FailureKind, String) {
     (
         FailureKind::CredentialsUnavailable,
-        format!("no credentials to ask with could be obtained: {root}"),
+        format!("could not get credentials: {root}"),
     )
 }
 
 fn not_made(root: &str) -> (FailureKind, String) {
     (
         FailureKind::InvalidConfiguration,
-        format!("the request could not be made: {root}"),
+        format!("the request could not be built: {root}"),
     )
 }
 
-/// What an answer with an error means.
+/// Returns the kind of an error response.
 ///
-/// Neither service models the errors that matter (`AccessDenied` above all), so the codes are matched as text: those of
-/// the STS API reference ("Common Error Types"), the S3 API reference ("Error responses"), and for throttling those of
+/// The services do not model the errors that matter, such as `AccessDenied`, so the codes are matched as text: those of the STS API reference ("Common Error Types"), the S3 API reference ("Error responses"), and for throttling those of
 /// aws-runtime 1.10 (`THROTTLING_ERRORS`).
-fn kind_of_answer(phase: Phase, status: u16, code: Option<&str>) -> FailureKind {
+fn kind_of_response(phase: Phase, status: u16, code: Option<&str>) -> FailureKind {
     let denied = match phase {
         Phase::Assume => FailureKind::AssumeRoleDenied,
         Phase::List => FailureKind::ListBucketsDenied,
@@ -655,14 +648,14 @@ fn kind_of_answer(phase: Phase, status: u16, code: Option<&str>) -> FailureKind 
         _ => match (status, code) {
             (429, _) => FailureKind::Throttled,
             (500.., _) => FailureKind::ServiceUnavailable,
-            // The services name the error, a denial above all: it is a proxy's page, or another server's.
+            // AWS services send an error code, so this is the page of a proxy or another server.
             (_, None) => FailureKind::InvalidResponse,
             _ => FailureKind::RequestRejected,
         },
     }
 }
 
-/// Whether an error may be one of the time of a signature (aws-runtime 1.10, `CLOCK_SKEW_ERROR_CODES`, and the STS API
+/// Returns whether the error may be due to the time of the signature (aws-runtime 1.10, `CLOCK_SKEW_ERROR_CODES`, and the STS API
 /// reference, "Common Error Types").
 fn is_of_a_signature(code: &str) -> bool {
     matches!(
@@ -675,13 +668,13 @@ fn is_of_a_signature(code: &str) -> bool {
     )
 }
 
-/// Whether an error of type `E` is in the chain.
+/// Returns whether the chain contains an error of type `E`.
 fn has_cause<E: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
     find::<E>(error).is_some()
 }
 
-/// Whether the request came as far as a connection. What fails before that, an endpoint that is no URL above all, is of
-/// many types (of S3's rules for endpoints, the last that was tried).
+/// Returns whether the request got as far as a connection. Errors before that, such as an endpoint that is not a URL, have
+/// many types.
 fn was_sent(error: &(dyn Error + 'static)) -> bool {
     has_cause::<hyper::Error>(error)
         || has_cause::<hyper_util::client::legacy::Error>(error)
@@ -715,12 +708,12 @@ mod tests {
             (301, Some("PermanentRedirect"), RequestRejected),
         ] {
             assert_eq!(
-                kind_of_answer(Phase::Assume, status, code),
+                kind_of_response(Phase::Assume, status, code),
                 kind,
                 "{status} {code:?}"
             );
         }
-        let denied = kind_of_answer(Phase::List, 403, Some("AccessDenied"));
+        let denied = kind_of_response(Phase::List, 403, Some("AccessDenied"));
         assert_eq!(denied, ListBucketsDenied);
     }
 }

@@ -30,14 +30,14 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::time::Instant;
 
 use crate::{
-    account_time::{Ended, OwnTime, Share, WaitFor},
-    budget::{Room, Seat},
+    account_time::{AccountTime, Share, TimeLimit, WaitFor},
+    budget::{Budget, Reservation},
     clients::Clients,
     failure::Failure,
     kind::Phase,
     s3::{
         list_buckets::{Listing, list_target},
-        pages::Wanted,
+        pages::ListRequest,
     },
 };
 
@@ -133,7 +133,7 @@ impl Schedule {
 
     /// The time of the account at `index`, which is started now. The first one's begins with the call, however late the
     /// process gets to it: it would be skipped otherwise in a call of a few milliseconds.
-    fn own_time<'a>(&self, index: usize, is_wanted: &'a AtomicBool) -> OwnTime<'a> {
+    fn account_time<'a>(&self, index: usize, is_wanted: &'a AtomicBool) -> AccountTime<'a> {
         let share = Share {
             length: self.fair,
             is_wanted,
@@ -144,23 +144,23 @@ impl Schedule {
         } else {
             Instant::now()
         };
-        OwnTime::of_many(started, self.deadline, share)
+        AccountTime::of_many(started, self.deadline, share)
     }
 
     /// Why the account at `index` is skipped, where its time was cut short.
-    fn cut_short(&self, index: usize, time: &OwnTime<'_>) -> Option<SkipReason> {
+    fn cut_short(&self, index: usize, time: &AccountTime<'_>) -> Option<SkipReason> {
         let enough = if index == 0 { self.least } else { self.fair };
         match time.ended()? {
-            Ended::Waiting(WaitFor::Turn) => Some(SkipReason::Throttled),
-            Ended::Waiting(WaitFor::Room) => Some(SkipReason::Deadline),
-            Ended::Deadline if time.before(self.deadline) < enough => {
+            TimeLimit::Waiting(WaitFor::RateLimit) => Some(SkipReason::Throttled),
+            TimeLimit::Waiting(WaitFor::Budget) => Some(SkipReason::Deadline),
+            TimeLimit::Deadline if time.before(self.deadline) < enough => {
                 Some(if time.waits().was_throttled() {
                     SkipReason::Throttled
                 } else {
                     SkipReason::Deadline
                 })
             }
-            Ended::Deadline | Ended::Share(_) => None,
+            TimeLimit::Deadline | TimeLimit::Share(_) => None,
         }
     }
 }
@@ -181,9 +181,9 @@ impl FanOutResult {
         let failure = |phase| clients.failure(phase, first);
         match self.outcomes.first()?.outcome {
             Outcome::Skipped(SkipReason::Throttled) => {
-                Some(failure(Phase::Assume).ended(Ended::Waiting(WaitFor::Turn)))
+                Some(failure(Phase::Assume).ended(TimeLimit::Waiting(WaitFor::RateLimit)))
             }
-            Outcome::Skipped(_) => Some(failure(Phase::List).ended(Ended::Deadline)),
+            Outcome::Skipped(_) => Some(failure(Phase::List).ended(TimeLimit::Deadline)),
             Outcome::Listed(_) | Outcome::Failed(_) => None,
         }
     }
@@ -251,7 +251,7 @@ pub async fn fan_out(
     mut measure: impl FnMut(&Target, &AccountOutcome) -> usize,
 ) -> FanOutResult {
     let budget = options.response_budget;
-    let room = Room::new(budget, options.memory, clients.typical());
+    let room = Budget::new(budget, options.memory, clients.typical());
     let schedule = Schedule::new(options, Instant::now());
     // Whether one waits for a place.
     let is_wanted = AtomicBool::new(false);
@@ -278,11 +278,18 @@ pub async fn fan_out(
                 reason = Some(SkipReason::Deadline);
             } else {
                 let target = &targets[next];
-                let seat = room.seat(next);
-                let time =
-                    schedule.map_or(OwnTime::until(None), |time| time.own_time(next, &is_wanted));
+                let reservation = room.reservation(next);
+                let time = schedule.map_or(AccountTime::until(None), |time| {
+                    time.account_time(next, &is_wanted)
+                });
                 in_flight.push(MakingWay::new(answer(
-                    clients, next, target, options, schedule, time, seat,
+                    clients,
+                    next,
+                    target,
+                    options,
+                    schedule,
+                    time,
+                    reservation,
                 )));
                 next += 1;
             }
@@ -377,8 +384,8 @@ async fn answer(
     target: &Target,
     options: &FanOutOptions,
     schedule: Option<Schedule>,
-    time: OwnTime<'_>,
-    seat: Seat,
+    time: AccountTime<'_>,
+    reservation: Reservation,
 ) -> (usize, AccountOutcome) {
     let started = Instant::now();
     let others = options
@@ -391,18 +398,18 @@ async fn answer(
         let failure = clients.failure(Phase::List, target);
         Err(failure.not_of_this_account(own.as_str()))
     } else {
-        let wanted = Wanted {
+        let wanted = ListRequest {
             prefix: options.prefix.as_deref(),
             max_name_bytes: options.max_name_bytes,
             bucket_bytes: options.bucket_bytes,
-            seat: &seat,
+            reservation: &reservation,
         };
         list_target(clients, target, wanted, &time).await
     };
     let duration = started.elapsed();
     let outcome = match listed {
         Ok(listing) => Outcome::Listed(listing),
-        Err(_) if seat.found_full() => Outcome::Skipped(SkipReason::ResponseFull),
+        Err(_) if reservation.found_full() => Outcome::Skipped(SkipReason::ResponseFull),
         Err(failure) => match schedule.and_then(|schedule| schedule.cut_short(index, &time)) {
             Some(why) => Outcome::Skipped(why),
             None => Outcome::Failed(failure),
@@ -523,7 +530,7 @@ mod tests {
         tokio::time::advance(Duration::from_millis(4)).await;
         let is_wanted = AtomicBool::new(false);
         for (index, left) in [(0, 6), (1, 2)] {
-            let time = schedule.own_time(index, &is_wanted);
+            let time = schedule.account_time(index, &is_wanted);
             let left = Duration::from_millis(left);
             assert_eq!(time.before(schedule.deadline), left, "{index}");
         }

@@ -1,36 +1,35 @@
-//! What a person could look at after a failure.
+//! Suggests what to check after a failure.
 //!
-//! AWS does not say which of several policies refused, nor whether a role exists at all, so a hint lists what it may
-//! be. Only where AWS's message names the kind of policy (IAM user guide, "Troubleshoot access denied error messages")
-//! does it say so.
+//! AWS does not say which policy denied a request, nor whether a role exists, so a hint lists the possibilities. It names
+//! the kind of policy only if AWS's message does (IAM user guide, "Troubleshoot access denied error messages").
 
 use contract::{AccountId, ExternalId, Region, RoleArn, UnitId};
 
 use crate::{
-    account_time::Ended,
+    account_time::TimeLimit,
     clock::ClocksApart,
     kind::{FailureKind, Phase},
 };
 
-/// What is known of a failure.
+/// The facts about a failure.
 pub(crate) struct Circumstances<'a> {
     pub(crate) phase: Phase,
     pub(crate) kind: FailureKind,
     pub(crate) account: &'a AccountId,
-    /// `None` where the process's own credentials list the account.
+    /// `None` if the process's own credentials list the account.
     pub(crate) role: Option<&'a RoleArn>,
-    /// The unit of the organization that was asked for, and the permission that it takes.
+    /// The requested organizational unit, and the permission that the request needs.
     pub(crate) unit: Option<&'a UnitId>,
     pub(crate) permission: Option<&'static str>,
     pub(crate) external_id: Option<&'a ExternalId>,
     pub(crate) region: &'a Region,
     pub(crate) code: Option<&'a str>,
     pub(crate) message: Option<&'a str>,
-    /// What ended the time that there was.
-    pub(crate) ended: Option<Ended>,
+    /// The time limit that was reached.
+    pub(crate) ended: Option<TimeLimit>,
 }
 
-/// A hint, where there is something to say.
+/// Returns a hint, if there is anything to suggest.
 pub(crate) fn hint(circumstances: &Circumstances<'_>) -> Option<String> {
     let Circumstances {
         phase,
@@ -49,36 +48,31 @@ pub(crate) fn hint(circumstances: &Circumstances<'_>) -> Option<String> {
             | FailureKind::OrganizationDenied,
             _,
         ) => return denied(circumstances),
-        (FailureKind::Throttled, Phase::Assume) => {
-            format!(
-                "STS counts the requests of the calling account in {region}, whoever sends them: a later call may \
-                 succeed, and so may fewer accounts at a time"
-            )
-        }
+        (FailureKind::Throttled, Phase::Assume) => format!(
+            "STS limits the request rate of the calling account in {region}, across all its callers: retry later, or list \
+             fewer accounts at a time"
+        ),
         (FailureKind::Throttled, Phase::List) => {
-            format!("account {account} may have many callers of S3's ListBuckets at this time")
+            format!("other callers in account {account} may be using up its quota of ListBuckets requests; retry later")
         }
         (FailureKind::Throttled | FailureKind::Timeout, Phase::Organization) => {
             return organization(circumstances);
         }
         (FailureKind::Timeout, _) => timeout(service, *ended),
         (FailureKind::ConnectionFailed, _) => format!(
-            "{service} may be out of reach (a function in a VPC reaches it only through a NAT \
-             gateway or an interface endpoint); where AWS_ENDPOINT_URL is set, nothing may be \
-             listening there"
+            "check that {service} is reachable ({VPC}) and, if AWS_ENDPOINT_URL is set, that a server listens there"
         ),
         (FailureKind::CertificateRejected, _) => {
-            "check that the endpoint's certificate names the host that is asked and has not expired, that the clock here \
-             is right, and that the function trusts the authority that issued it: Mozilla's, or those that SSL_CERT_FILE, \
-             SSL_CERT_DIR or AWS_CA_BUNDLE name instead; a proxy that inspects TLS needs its own there"
+            "check that the endpoint's certificate names the requested host and has not expired, that the local clock is \
+             right, and that the function trusts the certificate authority: Mozilla's list, or the one in SSL_CERT_FILE, \
+             SSL_CERT_DIR or AWS_CA_BUNDLE, which must include the authority of a proxy that inspects TLS"
                 .to_owned()
         }
         (FailureKind::WrongAccount, Phase::List) => format!(
-            "the caller may run in another account than the stage's Admin account, {account}; nothing was listed"
+            "the function may run in another account than the stage's Admin account, {account}; nothing was listed"
         ),
         (FailureKind::WrongAccount, _) => {
-            "an endpoint that is not AWS's own, a proxy or an emulator, may have answered for the \
-             wrong account; nothing was listed"
+            "a custom endpoint, a proxy or an emulator may have responded for another account; nothing was listed"
                 .to_owned()
         }
         (
@@ -88,24 +82,21 @@ pub(crate) fn hint(circumstances: &Circumstances<'_>) -> Option<String> {
             _,
         ) => credentials(circumstances),
         (FailureKind::RegionDisabled, _) => format!(
-            "STS may have to be activated in {region} for account {account} (IAM console, account \
-             settings), or another region be used"
+            "activate STS in {region} for account {account} (IAM console, account settings), or use another region"
         ),
         (FailureKind::InvalidResponse, _) => {
-            "a proxy on the way, or an endpoint that is not AWS's own, may have spoilt the answer"
-                .to_owned()
+            "a proxy or a custom endpoint may have altered the response".to_owned()
         }
         (FailureKind::InvalidConfiguration, _) => {
-            "AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL_S3 may not be a URL"
-                .to_owned()
+            "check that AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_STS and AWS_ENDPOINT_URL_S3 are URLs, if set".to_owned()
         }
         (FailureKind::Panic, _) => {
-            "please report it, with the lines of this call in the log; other accounts are not concerned, and the next call \
-             begins anew with this one"
+            "please report this bug with the log lines of this invocation; other accounts are not affected, and the next \
+             invocation starts without this account's session"
                 .to_owned()
         }
         (FailureKind::ResponseTooLarge, _) => {
-            "fewer buckets, by a prefix, or less about each of them may fit; or the account asked for by itself".to_owned()
+            "list fewer buckets with a prefix, omit the details, or list this account on its own".to_owned()
         }
         (
             FailureKind::UnitNotFound
@@ -120,8 +111,8 @@ pub(crate) fn hint(circumstances: &Circumstances<'_>) -> Option<String> {
                 Some("PackedPolicyTooLarge" | "MalformedPolicyDocument")
             ) =>
         {
-            "the session policy that narrows the session to listing buckets may be what is refused: \
-             `session-policy: off` in the variables file leaves it out"
+            "STS may have rejected the session policy, which limits the session to listing buckets; to omit it, set \
+             `session-policy: off` in the variables file"
                 .to_owned()
         }
         (FailureKind::RequestRejected | FailureKind::ServiceUnavailable, _) => return None,
@@ -129,21 +120,21 @@ pub(crate) fn hint(circumstances: &Circumstances<'_>) -> Option<String> {
     Some(hint)
 }
 
-/// Of time that has ended.
-fn timeout(service: &str, ended: Option<Ended>) -> String {
+/// How a function in a VPC reaches AWS (Lambda developer guide, "Networking").
+const VPC: &str = "from a VPC, a function needs a NAT gateway or an interface endpoint";
+
+fn timeout(service: &str, ended: Option<TimeLimit>) -> String {
     match ended {
-        Some(Ended::Share(_)) => format!(
-            "{service} may be slow or out of reach for this account; a longer timeout of the function, or a call for \
-             this account alone, gives it more time"
+        Some(TimeLimit::Share(_)) => format!(
+            "{service} may be slow or unreachable for this account; increase the function's timeout, or list this account \
+             on its own"
         ),
         _ => format!(
-            "{service} may be slow or out of reach (a function in a VPC reaches it only through a \
-             NAT gateway or an interface endpoint), or the time allowed may be too short"
+            "check that {service} is reachable ({VPC}); if it is only slow, increase the function's timeout"
         ),
     }
 }
 
-/// Of a refusal.
 fn denied(circumstances: &Circumstances<'_>) -> Option<String> {
     let Circumstances {
         phase,
@@ -155,26 +146,24 @@ fn denied(circumstances: &Circumstances<'_>) -> Option<String> {
     } = circumstances;
     if let Some(policy) = message.and_then(explicit_deny) {
         return Some(format!(
-            "AWS says that an explicit deny in {policy} refuses it: nothing that another \
-             policy allows can outweigh it"
+            "an explicit deny in {policy} denies the request; no other policy can override it"
         ));
     }
     match phase {
         Phase::Assume => assume_role_denied(circumstances),
         Phase::Organization => organization(circumstances),
         Phase::List => Some(format!(
-            "the policies of {} may not allow s3:ListAllMyBuckets on `*`, a permissions boundary \
-             of that role may not, or a service or resource control policy of its organization may deny \
-             it (one that denies regions, too: {region} was asked)",
+            "check that the policies and the permissions boundary of {} allow s3:ListAllMyBuckets on `*`, and that no \
+             service or resource control policy of its organization denies it, for example by region ({region})",
             match role {
                 Some(role) => format!("the role `{}` in account {account}", role.role),
-                None => format!("the caller's own role in account {account}"),
+                None => format!("the function's own role in account {account}"),
             }
         )),
     }
 }
 
-/// Of credentials: the caller's own, or those of a session.
+/// The hint for credentials: the process's own, or a session's.
 fn credentials(circumstances: &Circumstances<'_>) -> String {
     let Circumstances {
         phase,
@@ -189,36 +178,35 @@ fn credentials(circumstances: &Circumstances<'_>) -> String {
     let are_own = *phase != Phase::List || role.is_none();
     match kind {
         FailureKind::ExpiredCredentials if are_own => {
-            "the credentials of the caller itself have expired: a Lambda has new ones in a new \
-             execution environment, and a person signs in again"
+            "the function's own credentials have expired: Lambda provides new ones with a new execution environment; on \
+             your machine, sign in again"
                 .to_owned()
         }
         FailureKind::ExpiredCredentials => {
-            "the session expired twice within one call: the sessions may be very short, or the \
-             clock here wrong"
+            "the session expired twice within one invocation: check that the local clock is right and that the sessions are \
+             not very short"
                 .to_owned()
         }
         FailureKind::CredentialsRejected if is_of_the_clock(*code, *message) => {
-            "the clock here may be wrong".to_owned()
+            "check that the local clock is right".to_owned()
         }
         FailureKind::CredentialsRejected if are_own => {
-            "the credentials of the caller itself may be deleted, mistyped, or of another partition"
+            "check that the function's own credentials exist, are complete and belong to this partition"
                 .to_owned()
         }
         FailureKind::CredentialsRejected => format!(
-            "the region {region} may not be enabled in account {account}, or the session may have \
-             been revoked"
+            "check that the region {region} is enabled in account {account}; the session may also have been revoked"
         ),
         // `CredentialsUnavailable`.
         _ => {
-            "a Lambda has its execution role's credentials in its environment; elsewhere there may \
-             be no profile, or its sign-in may have expired"
+            "Lambda provides the execution role's credentials in the environment; on your machine, check that the profile \
+             exists and that its sign-in has not expired"
                 .to_owned()
         }
     }
 }
 
-/// Whether AWS says that the time of the signature is what is wrong with it.
+/// Returns whether AWS rejected the time of the signature.
 pub(crate) fn is_of_the_clock(code: Option<&str>, message: Option<&str>) -> bool {
     matches!(code, Some("RequestTimeTooSkewed" | "RequestExpired"))
         || message.is_some_and(|message| {
@@ -227,11 +215,12 @@ pub(crate) fn is_of_the_clock(code: Option<&str>, message: Option<&str>) -> bool
         })
 }
 
-/// Of a signature that was not accepted, and not either when it was made by the service's clock.
+/// The hint for a signature that the service rejected even though it was made by the service's clock.
 pub(crate) fn clocks_apart(ClocksApart(seconds): ClocksApart) -> String {
     let side = if seconds < 0 { "ahead of" } else { "behind" };
     format!(
-        "the clock here is {} s {side} the service's: signing by the service's did not help, so check that both are right",
+        "the local clock is {} s {side} the service's, and signing by the service's clock did not help: check that both are \
+         right",
         seconds.unsigned_abs()
     )
 }
@@ -247,38 +236,34 @@ fn organization(circumstances: &Circumstances<'_>) -> Option<String> {
     } = circumstances;
     let hint = match kind {
         FailureKind::Throttled => {
-            "Organizations answers a few requests a second for all callers of the organization together: another \
-             may be asking much of it at this time"
+            "Organizations allows a few requests per second for all callers in the organization; retry later"
                 .to_owned()
         }
-        FailureKind::Timeout => {
-            "Organizations shows 20 accounts at a time, so that thousands take the first call some ten seconds or \
-             more: the function's timeout may be too short; or it may be out of reach (a function in a VPC reaches \
-             it only through a NAT gateway or an interface endpoint)"
-                .to_owned()
-        }
+        FailureKind::Timeout => format!(
+            "Organizations returns 20 accounts per request, so thousands of accounts take the first invocation ten seconds \
+             or more: increase the function's timeout, or check that Organizations is reachable ({VPC})"
+        ),
         FailureKind::OrganizationDenied
             if *code == Some("AWSOrganizationsNotInUseException") =>
         {
-            format!("account {account} is in no organization: name the accounts under `targets:`")
+            format!("account {account} is in no organization: list the accounts under `targets:`")
         }
         FailureKind::OrganizationDenied => format!(
-            "Organizations answers the management account and delegated administrators alone, and account {account} \
-             may be neither; or the policies of the caller's own role may not allow {}",
-            permission.unwrap_or("to read it")
+            "check that account {account} is the management account or a delegated administrator, and that the policies of \
+             the function's own role allow {}",
+            permission.unwrap_or("reading the organization")
         ),
         FailureKind::UnitNotFound => {
-            "it may have been deleted, be mistyped, or belong to another organization; Organizations shows the id \
-             beside the unit's name"
+            "check the ID against the one that the Organizations console shows beside the unit's name; the unit may have \
+             been deleted or belong to another organization"
                 .to_owned()
         }
         FailureKind::DuplicateAccount => format!(
-            "a unit stands for all that are nested in it: take `{}` out of `units`",
+            "a unit includes all units nested in it: remove `{}` from `units`",
             unit.map_or("one of the two", |unit| unit.as_str())
         ),
         FailureKind::NoAccounts => {
-            "`units` and `exclude` may leave nothing, or every account there be closed or suspended"
-                .to_owned()
+            "check `units` and `exclude`; closed and suspended accounts are not listed".to_owned()
         }
         FailureKind::NotListed => {
             "it may have been closed, suspended, excluded, or moved out of the stage's organizational units"
@@ -301,18 +286,17 @@ fn assume_role_denied(circumstances: &Circumstances<'_>) -> Option<String> {
         .and_then(caller)
         .unwrap_or_else(|| "the caller".to_owned());
     let external_id = match external_id {
-        Some(id) => format!("may ask for another external ID than the configured `{id}`"),
-        None => "may ask for an external ID, and none is configured".to_owned(),
+        Some(id) => format!("accepts the external ID `{id}`"),
+        None => "requires no external ID".to_owned(),
     };
     Some(format!(
-        "the role may not exist in account {} (its name is case-sensitive, and its path belongs to \
-         it); its trust policy may not name {caller}, or {external_id}; or {caller} may lack \
-         sts:AssumeRole on `{role}`. A role made within the last minute may only need time",
+        "check that the role exists in account {} (name and path are case-sensitive), that its trust policy allows {caller} \
+         and {external_id}, and that {caller} is allowed sts:AssumeRole on `{role}`; a new role can take a minute to work",
         role.account
     ))
 }
 
-/// Who was refused, where the message begins as AWS's do: `User: ARN is not authorized to perform: …`.
+/// Returns the denied principal, if the message has AWS's form: `User: ARN is not authorized to perform: …`.
 fn caller(message: &str) -> Option<String> {
     let arn = message.split("User: ").nth(1)?.split_whitespace().next()?;
     let mut fields = arn.splitn(6, ':').skip(4);
@@ -324,8 +308,8 @@ fn caller(message: &str) -> Option<String> {
     }
 }
 
-/// The kind of policy that denies explicitly, where the message says so: `… with an explicit deny in a service control
-/// policy`.
+/// Returns the kind of policy that denies explicitly, if the message names it: `… with an explicit deny in a service
+/// control policy`.
 fn explicit_deny(message: &str) -> Option<&str> {
     let (_, rest) = message.split_once("with an explicit deny in ")?;
     let end = rest.find("policy")? + "policy".len();

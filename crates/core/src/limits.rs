@@ -55,9 +55,12 @@ impl Limits {
     /// How long to wait after attempt `number`, counted from 1, has failed: a random part of a time that doubles, as the
     /// SDKs' standard retry mode has it, and at most its 20 s.
     pub(crate) fn backoff(&self, number: u32) -> Duration {
-        const LONGEST: Duration = Duration::from_secs(20);
+        const MAX_BACKOFF: Duration = Duration::from_secs(20);
         let doubled = 2_u32.saturating_pow(number.saturating_sub(1));
-        let longest = self.initial_backoff.saturating_mul(doubled).min(LONGEST);
+        let longest = self
+            .initial_backoff
+            .saturating_mul(doubled)
+            .min(MAX_BACKOFF);
         longest.mul_f64(fastrand::f64())
     }
 }

@@ -22,7 +22,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::time::Instant;
 
 use crate::{
-    account_time::{Ended, OwnTime, Waits},
+    account_time::{AccountTime, TimeLimit, Waits},
     clients::Clients,
     failure::{Failure, FailureBuilder},
     kind::FailureKind,
@@ -30,7 +30,7 @@ use crate::{
         Branch, CachedWalk, Items, ListKind, Member, Page, PageRequest, Progress, ResponseId,
         WalkState,
     },
-    retry::attempts,
+    retry::send_with_retries,
 };
 
 /// How many requests are under way at a time.
@@ -69,10 +69,10 @@ pub async fn organization_targets(
         clients,
         organization,
     };
-    OwnTime::until(deadline)
+    AccountTime::until(deadline)
         .within(walk.cached_targets())
         .await
-        .unwrap_or_else(|_| Err(walk.failure().ended(Ended::Deadline)))
+        .unwrap_or_else(|_| Err(walk.failure().ended(TimeLimit::Deadline)))
 }
 
 /// That the call had no time left for its first account when the organization had been walked.
@@ -240,10 +240,11 @@ impl Walk<'_> {
 
     /// A page of the list of this number.
     async fn ask(&self, number: usize, request: PageRequest) -> (usize, Result<Page, Failure>) {
-        let pacer = &self.clients.organization.pacer;
+        let rate_limiter = &self.clients.organization.rate_limiter;
         let waits = Waits::default();
         let limits = self.clients.limits();
-        let page = attempts(Some((pacer, &waits)), limits, || self.page(&request)).await;
+        let page =
+            send_with_retries(Some((rate_limiter, &waits)), limits, || self.page(&request)).await;
         let page = match page {
             // Deleted after its parent has named it: only an empty unit can be.
             Err(failure)

@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use crate::{
     clock::CompareClocks,
     failure::{Failure, FailureBuilder},
-    rate_limiter::Pacer,
+    rate_limiter::RateLimiter,
     whole_response::WholeResponses,
 };
 
@@ -30,7 +30,7 @@ const MAX_EMPTY_PAGES: u32 = 100;
 /// Holds the last walk of an organization, and the client of Organizations, which is built when it is first needed.
 pub(crate) struct OrganizationCache {
     client: OnceLock<Client>,
-    pub(crate) pacer: Pacer,
+    pub(crate) rate_limiter: RateLimiter,
     clock: SharedTimeSource,
     /// Locked during a walk, so that concurrent invocations wait for it instead of walking as well.
     pub(crate) walk: Mutex<Option<CachedWalk>>,
@@ -54,7 +54,7 @@ impl OrganizationCache {
     pub(crate) fn new(clock: SharedTimeSource) -> Self {
         Self {
             client: OnceLock::new(),
-            pacer: Pacer::default(),
+            rate_limiter: RateLimiter::default(),
             clock,
             walk: Mutex::default(),
         }

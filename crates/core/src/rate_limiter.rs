@@ -28,31 +28,31 @@ use tokio::{
 use crate::account_time::{WaitFor, Waits};
 
 /// The time between two requests after the first refusal: 100 a second.
-const FIRST: Duration = Duration::from_millis(10);
+const INITIAL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// The longest time between two requests.
-const LONGEST: Duration = Duration::from_millis(500);
+const MAX_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A time below this is none.
-const SHORTEST: Duration = Duration::from_millis(1);
+const MIN_INTERVAL: Duration = Duration::from_millis(1);
 
 /// The rate is measured over no less than this, once there is as much.
-const WINDOW: Duration = Duration::from_secs(1);
+const MIN_WINDOW: Duration = Duration::from_secs(1);
 
 /// After so long without a refusal, what was measured before says nothing any more; and after so long without a request
 /// nothing is held back.
-const IDLE: Duration = Duration::from_secs(3);
+const IDLE_RESET: Duration = Duration::from_secs(3);
 
 /// What is tried more than what was measured.
-const MORE: f64 = 1.05;
+const PROBE_FACTOR: f64 = 1.05;
 
 /// Holds back requests while there are too many.
 #[derive(Debug, Default)]
-pub(crate) struct Pacer(Mutex<State>);
+pub(crate) struct RateLimiter(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    pace: Option<Pace>,
+    pace: Option<Rate>,
     accepted: u64,
     places: u64,
     /// Those who wait, in the order of their places.
@@ -61,7 +61,7 @@ struct State {
 
 /// The pace of requests that are held back.
 #[derive(Debug)]
-struct Pace {
+struct Rate {
     /// The time between two.
     interval: Duration,
     /// When the last one started, and when the next one may.
@@ -90,10 +90,10 @@ impl Mark {
     }
 }
 
-impl Pace {
+impl Rate {
     fn new(now: Instant) -> Self {
         Self {
-            interval: FIRST,
+            interval: INITIAL_INTERVAL,
             last: now,
             next: now,
             first: now,
@@ -110,16 +110,16 @@ impl Pace {
         if started < self.slowed {
             return;
         }
-        if now - self.slowed > IDLE.max(16 * self.interval) {
+        if now - self.slowed > IDLE_RESET.max(16 * self.interval) {
             self.marks = [Mark::new(now); 2];
         } else {
             let [since, later] = self.marks;
-            let rate = MORE * (f64::from(since.accepted) + 0.5);
+            let rate = PROBE_FACTOR * (f64::from(since.accepted) + 0.5);
             // By when requests started: none that starts later is answered sooner than the way there and back takes.
             let time = started.saturating_duration_since(since.at);
-            let measured = time.div_f64(rate).min(LONGEST);
+            let measured = time.div_f64(rate).min(MAX_INTERVAL);
             self.interval = self.interval.max(measured);
-            if started.saturating_duration_since(later.at) >= WINDOW {
+            if started.saturating_duration_since(later.at) >= MIN_WINDOW {
                 self.marks = [later, Mark::new(started)];
             }
         }
@@ -152,24 +152,24 @@ impl Pace {
 
     /// Whether it holds back nobody any more.
     fn is_over(&self, now: Instant) -> bool {
-        self.interval < SHORTEST || now - self.last > IDLE.max(4 * self.interval)
+        self.interval < MIN_INTERVAL || now - self.last > IDLE_RESET.max(4 * self.interval)
     }
 }
 
 /// A place in the queue, which a request keeps over all its attempts.
 #[derive(Debug)]
-pub(crate) struct Place(u64);
+pub(crate) struct QueuePosition(u64);
 
 /// One who waits. Dropping it lets the next one come forward.
 struct Queued<'a> {
-    pacer: &'a Pacer,
+    rate_limiter: &'a RateLimiter,
     place: u64,
     turn: Arc<Notify>,
 }
 
 impl Drop for Queued<'_> {
     fn drop(&mut self) {
-        let mut state = self.pacer.lock();
+        let mut state = self.rate_limiter.lock();
         state.queue.remove(&self.place);
         if let Some((_, first)) = state.queue.first_key_value() {
             first.notify_one();
@@ -177,24 +177,24 @@ impl Drop for Queued<'_> {
     }
 }
 
-impl Pacer {
+impl RateLimiter {
     /// A place behind all others.
-    pub(crate) fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> QueuePosition {
         let mut state = self.lock();
         state.places += 1;
-        Place(state.places)
+        QueuePosition(state.places)
     }
 
     /// Waits until a request may start, and returns when that is.
-    pub(crate) async fn turn(&self, place: &Place, waits: &Waits) -> Instant {
-        match self.come(place) {
+    pub(crate) async fn turn(&self, place: &QueuePosition, waits: &Waits) -> Instant {
+        match self.start_or_enqueue(place) {
             Ok(now) => now,
-            Err(queued) => waits.during(WaitFor::Turn, queued.wait()).await,
+            Err(queued) => waits.during(WaitFor::RateLimit, queued.wait()).await,
         }
     }
 
     /// Starts a request where nobody is held back, or queues it.
-    fn come(&self, place: &Place) -> Result<Instant, Queued<'_>> {
+    fn start_or_enqueue(&self, place: &QueuePosition) -> Result<Instant, Queued<'_>> {
         let mut state = self.lock();
         let now = Instant::now();
         if state.queue.is_empty() && state.may_start(now).is_ok() {
@@ -203,7 +203,7 @@ impl Pacer {
         let turn = Arc::new(Notify::new());
         state.queue.insert(place.0, Arc::clone(&turn));
         Err(Queued {
-            pacer: self,
+            rate_limiter: self,
             place: place.0,
             turn,
         })
@@ -213,7 +213,7 @@ impl Pacer {
     pub(crate) fn refused(&self, started: Instant) {
         let now = Instant::now();
         let mut state = self.lock();
-        let pace = state.pace.get_or_insert_with(|| Pace::new(now));
+        let pace = state.pace.get_or_insert_with(|| Rate::new(now));
         pace.refused(started, now);
         tracing::debug!(interval = ?pace.interval, "throttled: asking more slowly");
     }
@@ -238,7 +238,7 @@ impl Pacer {
             .lock()
             .pace
             .as_ref()
-            .map_or(FIRST, |pace| pace.interval);
+            .map_or(INITIAL_INTERVAL, |pace| pace.interval);
         let doubled = 2_u32.saturating_pow(number);
         (interval / 4).saturating_mul(doubled).min(interval)
     }
@@ -269,7 +269,7 @@ impl State {
 impl Queued<'_> {
     /// Starts the request where that is the first and may, or says when it may be; where it is not the first, nothing.
     fn start(&self) -> Result<Instant, Option<Instant>> {
-        let mut state = self.pacer.lock();
+        let mut state = self.rate_limiter.lock();
         let first = state.queue.first_key_value().map(|(place, _)| *place);
         let now = Instant::now();
         if first == Some(self.place) {
@@ -308,7 +308,7 @@ mod tests {
     /// A service with a bucket of tokens, asked by `at_a_time` at once that each ask for one after the other: the rate at
     /// which it answers, and how many it refused.
     async fn rate(at_a_time: u32, per_second: f64, most: f64, seconds: u32) -> (f64, u32) {
-        let pacer = Pacer::default();
+        let rate_limiter = RateLimiter::default();
         let tokens = Mutex::new((most, Instant::now()));
         let take = || {
             let mut tokens = tokens.lock().unwrap();
@@ -322,15 +322,15 @@ mod tests {
         let ask = async || {
             let waits = Waits::default();
             loop {
-                let place = pacer.place();
+                let place = rate_limiter.place();
                 loop {
-                    let started = pacer.turn(&place, &waits).await;
+                    let started = rate_limiter.turn(&place, &waits).await;
                     sleep(Duration::from_millis(20 + fastrand::u64(..40))).await;
                     if take() {
-                        pacer.accepted(started);
+                        rate_limiter.accepted(started);
                         break;
                     }
-                    pacer.refused(started);
+                    rate_limiter.refused(started);
                     refused.fetch_add(1, Ordering::Relaxed);
                 }
             }
@@ -340,7 +340,7 @@ mod tests {
         let time = Duration::from_secs(seconds.into());
         let end = futures_util::StreamExt::next(&mut all);
         assert!(timeout(time, end).await.is_err());
-        let accepted = u32::try_from(pacer.accepted_in_all()).unwrap();
+        let accepted = u32::try_from(rate_limiter.accepted_in_all()).unwrap();
         (
             f64::from(accepted) / time.as_secs_f64(),
             refused.load(Ordering::Relaxed),
@@ -374,8 +374,8 @@ mod tests {
         }
     }
 
-    fn interval(pacer: &Pacer) -> Duration {
-        let state = pacer.lock();
+    fn interval(rate_limiter: &RateLimiter) -> Duration {
+        let state = rate_limiter.lock();
         state
             .pace
             .as_ref()
@@ -384,45 +384,51 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_accepted_brings_the_pace_back_and_idleness_ends_it() {
-        let pacer = Pacer::default();
-        pacer.refused(Instant::now());
-        assert_eq!(interval(&pacer), FIRST);
+        let rate_limiter = RateLimiter::default();
+        rate_limiter.refused(Instant::now());
+        assert_eq!(interval(&rate_limiter), INITIAL_INTERVAL);
         for _ in 0..3 {
             advance(Duration::from_millis(20)).await;
-            pacer.accepted(Instant::now());
+            rate_limiter.accepted(Instant::now());
         }
-        assert!(interval(&pacer) < FIRST);
-        advance(IDLE + SHORTEST).await;
-        pacer.turn(&pacer.place(), &Waits::default()).await;
-        assert_eq!(interval(&pacer), Duration::ZERO);
+        assert!(interval(&rate_limiter) < INITIAL_INTERVAL);
+        advance(IDLE_RESET + MIN_INTERVAL).await;
+        rate_limiter
+            .turn(&rate_limiter.place(), &Waits::default())
+            .await;
+        assert_eq!(interval(&rate_limiter), Duration::ZERO);
     }
 
     #[tokio::test(start_paused = true)]
     async fn refusals_of_the_same_moment_slow_once() {
-        let pacer = Pacer::default();
+        let rate_limiter = RateLimiter::default();
         let started = Instant::now();
         advance(Duration::from_millis(20)).await;
         for _ in 0..64 {
-            pacer.refused(started);
+            rate_limiter.refused(started);
         }
-        assert_eq!(interval(&pacer), FIRST);
+        assert_eq!(interval(&rate_limiter), INITIAL_INTERVAL);
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_who_gives_up_waiting_holds_up_nobody() {
-        let pacer = Pacer::default();
-        pacer.refused(Instant::now());
-        let (first, second) = (pacer.place(), pacer.place());
+        let rate_limiter = RateLimiter::default();
+        rate_limiter.refused(Instant::now());
+        let (first, second) = (rate_limiter.place(), rate_limiter.place());
         let (waits, others) = (Waits::default(), Waits::default());
-        pacer.turn(&first, &waits).await;
+        rate_limiter.turn(&first, &waits).await;
         let started = Instant::now();
         let soon = Duration::from_millis(1);
         let (given_up, _) = tokio::join!(
-            timeout(soon, pacer.turn(&first, &waits)),
-            pacer.turn(&second, &others),
+            timeout(soon, rate_limiter.turn(&first, &waits)),
+            rate_limiter.turn(&second, &others),
         );
         given_up.unwrap_err();
-        assert!(started.elapsed() <= 2 * FIRST, "{:?}", started.elapsed());
+        assert!(
+            started.elapsed() <= 2 * INITIAL_INTERVAL,
+            "{:?}",
+            started.elapsed()
+        );
         assert!(waits.total() >= soon);
     }
 }

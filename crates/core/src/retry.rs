@@ -1,7 +1,7 @@
 //! The attempts of one request.
 //!
 //! Counted here and not by the SDK, so that all services are retried alike, and every attempt for a service that throttles
-//! the caller as a whole passes the [pacer](crate::rate_limiter), whoever makes it. Nor do requests share the SDK's budget of
+//! the caller as a whole passes the [rate limiter](crate::rate_limiter), whoever makes it. Nor do requests share the SDK's budget of
 //! retries, which a few throttled accounts would spend for all (aws-smithy-runtime 1.16, `TokenBucket`).
 
 use tokio::time::{Instant, sleep};
@@ -11,38 +11,38 @@ use crate::{
     failure::Failure,
     kind::FailureKind,
     limits::Limits,
-    rate_limiter::{Pacer, Place},
+    rate_limiter::{QueuePosition, RateLimiter},
 };
 
 /// How often a request is refused while others of the caller are accepted before it counts as refused for its own sake.
 /// A quota that others get through is got through sooner: it comes before them.
-const MOST_PASSED_OVER: u32 = 10;
+const MAX_PASSED_OVER: u32 = 10;
 
 /// Sends a request until it is answered, as often as `limits` allow.
 ///
 /// Where there is a pacer, at its pace; and throttling, which is then the caller's, is waited out where
 /// [`Waits::to_the_end`] says so.
-pub(crate) async fn attempts<T, F>(
-    paced: Option<(&Pacer, &Waits)>,
+pub(crate) async fn send_with_retries<T, F>(
+    paced: Option<(&RateLimiter, &Waits)>,
     limits: &Limits,
     mut send: impl FnMut() -> F,
 ) -> Result<T, Failure>
 where
     F: Future<Output = Result<T, Failure>>,
 {
-    let mut turns = paced.map(|(pacer, waits)| Turns {
-        pacer,
+    let mut turns = paced.map(|(rate_limiter, waits)| ThrottledRequest {
+        rate_limiter,
         waits,
-        place: pacer.place(),
+        place: rate_limiter.place(),
         refused: 0,
         passed_over: 0,
-        accepted: pacer.accepted_in_all(),
+        accepted: rate_limiter.accepted_in_all(),
     });
     let mut attempt = 1;
     let mut clocks_apart = None;
     loop {
         let started = match &turns {
-            Some(turns) => turns.pacer.turn(&turns.place, turns.waits).await,
+            Some(turns) => turns.rate_limiter.turn(&turns.place, turns.waits).await,
             None => Instant::now(),
         };
         let answer = send().await;
@@ -50,12 +50,12 @@ where
         if let Some(turns) = &mut turns {
             match kind {
                 Some(FailureKind::Throttled) => {
-                    turns.pacer.refused(started);
+                    turns.rate_limiter.refused(started);
                     if turns.go_on(started).await {
                         continue;
                     }
                 }
-                kind if kind.is_none_or(is_answer) => turns.pacer.accepted(started),
+                kind if kind.is_none_or(is_answer) => turns.rate_limiter.accepted(started),
                 _ => {}
             }
         }
@@ -68,7 +68,7 @@ where
             clocks_apart = failure.clocks_apart();
             continue;
         }
-        if attempt >= limits.max_attempts || !may_pass(failure.kind()) {
+        if attempt >= limits.max_attempts || !is_transient(failure.kind()) {
             return Err(match clocks_apart {
                 Some(apart) => failure.despite_clocks_apart(apart),
                 None => failure,
@@ -80,36 +80,36 @@ where
 }
 
 /// A request that waits for its turns.
-struct Turns<'a> {
-    pacer: &'a Pacer,
+struct ThrottledRequest<'a> {
+    rate_limiter: &'a RateLimiter,
     waits: &'a Waits,
-    place: Place,
+    place: QueuePosition,
     refused: u32,
     /// How often others were accepted between two refusals.
     passed_over: u32,
     accepted: u64,
 }
 
-impl Turns<'_> {
+impl ThrottledRequest<'_> {
     /// Whether to go on, after a refusal of what was started then; when there is to be a pause, after that.
     async fn go_on(&mut self, started: Instant) -> bool {
         if !self.waits.to_the_end {
             return false;
         }
-        let accepted = self.pacer.accepted_in_all();
+        let accepted = self.rate_limiter.accepted_in_all();
         if accepted > self.accepted {
             self.accepted = accepted;
             self.passed_over += 1;
         }
-        if self.passed_over >= MOST_PASSED_OVER {
+        if self.passed_over >= MAX_PASSED_OVER {
             return false;
         }
         self.waits.refused(started.elapsed());
         self.refused += 1;
         // The first time it keeps its place before all others.
         if self.refused > 1 {
-            let pause = sleep(self.pacer.pause(self.refused - 2));
-            self.waits.during(WaitFor::Turn, pause).await;
+            let pause = sleep(self.rate_limiter.pause(self.refused - 2));
+            self.waits.during(WaitFor::RateLimit, pause).await;
         }
         true
     }
@@ -117,7 +117,7 @@ impl Turns<'_> {
 
 /// Whether the service has looked at the request: a failure of the way there and back says nothing about a quota.
 fn is_answer(kind: FailureKind) -> bool {
-    !may_pass(kind)
+    !is_transient(kind)
         && !matches!(
             kind,
             FailureKind::CredentialsUnavailable
@@ -127,7 +127,7 @@ fn is_answer(kind: FailureKind) -> bool {
 }
 
 /// Whether the same request may succeed in a moment: what the SDKs' standard retry mode tries again.
-fn may_pass(kind: FailureKind) -> bool {
+fn is_transient(kind: FailureKind) -> bool {
     matches!(
         kind,
         FailureKind::Throttled

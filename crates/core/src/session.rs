@@ -30,21 +30,21 @@ use crate::failure::Failure;
 
 /// How long before its end a session is renewed, so that it does not end within a call. AWS's SDKs take the same five
 /// minutes for a Lambda's own credentials.
-const AHEAD: Duration = Duration::from_mins(5);
+const REFRESH_MARGIN: Duration = Duration::from_mins(5);
 
 /// The shortest session that STS issues (STS API reference, `AssumeRole`: `DurationSeconds`). One that lives shorter
 /// comes from an emulator; renewed ahead of its end it would be renewed on every call, so it is used to its end.
-const SHORTEST: Duration = Duration::from_mins(15);
+const MIN_SESSION_LIFETIME: Duration = Duration::from_mins(15);
 
 /// After an attempt to renew a session ahead of its end has failed, the old one is used for so long, or to its end,
 /// before the next attempt.
-const PAUSE: Duration = Duration::from_secs(30);
+const REFRESH_RETRY_DELAY: Duration = Duration::from_secs(30);
 
 /// How long a call waits for STS to renew a session that is still good.
-const PATIENCE: Duration = Duration::from_secs(1);
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How many targets the cache holds.
-const MOST: usize = 10_000;
+const MAX_TARGETS: usize = 10_000;
 
 /// What STS has issued.
 pub(crate) struct Issued {
@@ -58,7 +58,7 @@ pub(crate) struct Session {
     provider: SharedCredentialsProvider,
     /// Which of the cache's sessions it is.
     number: u64,
-    renew_at: SystemTime,
+    refresh_at: SystemTime,
     expires_at: SystemTime,
     /// How S3 refused it when it was new, if it did.
     refused: Option<Failure>,
@@ -71,7 +71,7 @@ impl Session {
         Self {
             provider,
             number: 0,
-            renew_at: never,
+            refresh_at: never,
             expires_at: never,
             refused: None,
         }
@@ -126,7 +126,7 @@ impl<'a> Key<'a> {
 pub(crate) struct Sessions {
     clock: SharedTimeSource,
     issued: AtomicU64,
-    most: usize,
+    max_targets: usize,
     slots: RwLock<Slots>,
 }
 
@@ -148,7 +148,7 @@ impl Sessions {
             clock,
             // An empty place counts as number 0, older than all.
             issued: AtomicU64::new(1),
-            most: MOST,
+            max_targets: MAX_TARGETS,
             slots: RwLock::default(),
         }
     }
@@ -169,7 +169,7 @@ impl Sessions {
         let failures_before = slot.failures.load(Ordering::Acquire);
         let old = slot.current(self.clock.now());
         let mut gate = match &old {
-            Some(session) if self.clock.now() < session.renew_at => {
+            Some(session) if self.clock.now() < session.refresh_at => {
                 return Ok((session.clone(), Origin::Cache));
             }
             Some(session) => match slot.gate.try_lock() {
@@ -181,7 +181,7 @@ impl Sessions {
         // Somebody may have been here while we waited.
         if let Some(session) = slot
             .current(self.clock.now())
-            .filter(|session| self.clock.now() < session.renew_at)
+            .filter(|session| self.clock.now() < session.refresh_at)
         {
             return Ok((session, Origin::Cache));
         }
@@ -204,9 +204,9 @@ impl Sessions {
             };
         };
         // Put off first, so that a caller whose deadline ends this attempt leaves the next one a session to use.
-        session.renew_at = self.clock.now() + PAUSE;
+        session.refresh_at = self.clock.now() + REFRESH_RETRY_DELAY;
         slot.put(Some(session.clone()));
-        match tokio::time::timeout(PATIENCE, assume()).await {
+        match tokio::time::timeout(REFRESH_TIMEOUT, assume()).await {
             Ok(Ok(issued)) => {
                 *gate = None;
                 return Ok((self.keep(&slot, issued), Origin::Assumed));
@@ -258,15 +258,15 @@ impl Sessions {
 
     fn session(&self, issued: Issued) -> Session {
         let expires_at = self.now() + issued.lifetime;
-        let ahead = if issued.lifetime < SHORTEST {
+        let ahead = if issued.lifetime < MIN_SESSION_LIFETIME {
             Duration::ZERO
         } else {
-            AHEAD
+            REFRESH_MARGIN
         };
         Session {
             provider: SharedCredentialsProvider::new(issued.credentials),
             number: self.issued.fetch_add(1, Ordering::Relaxed),
-            renew_at: expires_at - ahead,
+            refresh_at: expires_at - ahead,
             expires_at,
             refused: None,
         }
@@ -283,8 +283,8 @@ impl Sessions {
         if let Some(slot) = find(&slots, &key) {
             return slot;
         }
-        if slots.len() >= self.most {
-            make_room(&mut slots);
+        if slots.len() >= self.max_targets {
+            evict(&mut slots);
         }
         Arc::clone(slots.entry(key.into_owned()).or_default())
     }
@@ -297,7 +297,7 @@ fn find<'a>(slots: &HashMap<Key<'a>, Arc<Slot>>, key: &Key<'a>) -> Option<Arc<Sl
 
 /// Removes the eighth whose sessions are the oldest. Many at a time, as finding them takes a look at all; and none that
 /// somebody is using, as STS would be asked twice.
-fn make_room(slots: &mut Slots) {
+fn evict(slots: &mut Slots) {
     let is_unused = |slot: &Arc<Slot>| Arc::strong_count(slot) == 1;
     let mut numbers: Vec<u64> = slots
         .values()
@@ -373,7 +373,7 @@ mod tests {
     #[tokio::test]
     async fn the_oldest_go_when_the_cache_is_full() {
         let sessions = Sessions {
-            most: 80,
+            max_targets: 80,
             ..Sessions::new(SharedTimeSource::new(SystemTimeSource::new()))
         };
         for number in 0..80 {
@@ -396,7 +396,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_in_use_stays() {
         let sessions = Sessions {
-            most: 8,
+            max_targets: 8,
             ..Sessions::new(SharedTimeSource::new(SystemTimeSource::new()))
         };
         let used: Vec<_> = (0..7)

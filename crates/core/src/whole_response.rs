@@ -24,7 +24,7 @@ use aws_smithy_types::{body::SdkBody, config_bag::ConfigBag};
 use bytes::Bytes;
 use http_body::{Body, Frame};
 
-use crate::{budget::Seat, xml};
+use crate::{budget::Reservation, xml};
 
 /// The maximum length of a response of STS and of Organizations, in bytes. Those of STS have some 2 KB, and a page of 20
 /// accounts some 10.
@@ -72,7 +72,7 @@ impl Intercept for WholeResponses {
 pub(crate) fn read_whole(
     response: &mut HttpResponse,
     max_length: usize,
-    seat: Option<Seat>,
+    reservation: Option<Reservation>,
     read: impl FnOnce(Vec<u8>) -> Result<Bytes, BoxError> + Send + Sync + 'static,
 ) {
     let body = std::mem::replace(response.body_mut(), SdkBody::taken());
@@ -82,7 +82,7 @@ pub(crate) fn read_whole(
         document: Vec::with_capacity(length.min(max_length)),
         body: Some((body, Box::new(read))),
         max_length,
-        seat,
+        reservation,
     });
 }
 
@@ -94,7 +94,7 @@ struct Whole {
     body: Option<(SdkBody, Read)>,
     document: Vec<u8>,
     max_length: usize,
-    seat: Option<Seat>,
+    reservation: Option<Reservation>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -120,9 +120,9 @@ impl Body for Whole {
                     return Poll::Ready(Some(Err(TooLong(this.max_length).into())));
                 }
                 if this
-                    .seat
+                    .reservation
                     .as_ref()
-                    .is_some_and(|seat| !seat.read(data.len()))
+                    .is_some_and(|reservation| !reservation.read(data.len()))
                 {
                     this.document = Vec::new();
                     return Poll::Pending;

@@ -34,7 +34,7 @@ fn report(failure: &Failure) -> String {
     }
     assert!(!failure.to_string().contains('\n'));
     format!(
-        "{failure}\nhint: {}\n{} in {}, {}; code {:?}, request id {:?}",
+        "{failure}\nhint: {}\n{} in {}, {}; code {:?}, request ID {:?}",
         failure.hint().unwrap_or("–"),
         failure.kind(),
         failure.phase(),
@@ -285,7 +285,7 @@ async fn the_deadline_ends_each_phase_with_its_name_and_leaves_the_rest_usable()
         assert!(
             failure
                 .to_string()
-                .ends_with("the call's deadline was reached"),
+                .ends_with("the invocation's deadline was reached"),
             "{failure}"
         );
 

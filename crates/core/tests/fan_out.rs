@@ -540,7 +540,7 @@ async fn an_account_too_large_for_any_answer_fails_and_the_chain_goes_on() {
     assert_eq!(
         failure.to_string(),
         "Failed to list the buckets of account 500000000000 as the role \
-         `arn:aws:iam::500000000000:role/MyS3ReadRole`: they take 11 bytes of an answer that may have 10"
+         `arn:aws:iam::500000000000:role/MyS3ReadRole`: needs 11 bytes; the response limit is 10"
     );
     assert!(!failure.is_retryable());
 

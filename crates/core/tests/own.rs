@@ -155,7 +155,7 @@ async fn credentials_that_name_another_account_list_nothing() {
     );
     assert_eq!(
         failure.to_string(),
-        "Failed to list the buckets of account 111111111111 with the caller's own credentials: they belong to account 333333333333"
+        "Failed to list the buckets of account 111111111111 with the function's own credentials: they belong to account 333333333333"
     );
     assert!(
         failure
@@ -177,8 +177,8 @@ async fn credentials_that_cannot_be_had_are_a_failure_to_list() {
     );
     assert_eq!(
         failure.to_string(),
-        "Failed to list the buckets of account 111111111111 with the caller's own credentials: no credentials to ask \
-         with could be obtained: there is no profile `x`"
+        "Failed to list the buckets of account 111111111111 with the function's own credentials: could not get \
+         credentials: there is no profile `x`"
     );
     assert!(failure.is_retryable());
 

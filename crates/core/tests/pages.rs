@@ -158,7 +158,7 @@ fn a_response_without_a_list_is_not_an_empty_list() {
     assert_eq!(failure.kind(), FailureKind::InvalidResponse);
     assert_eq!(
         failure.to_string(),
-        "Failed to list the buckets of account 111111111111 with the caller's own credentials: the answer could not be \
+        "Failed to list the buckets of account 111111111111 with the function's own credentials: the response could not be \
          read: it has no element `Buckets`"
     );
     assert!(!is_listed("<Other></Other>"));

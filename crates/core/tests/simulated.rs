@@ -273,7 +273,9 @@ async fn a_quota_that_is_used_up_fails_no_account() {
     assert_eq!(failure.kind(), FailureKind::Throttled);
     assert!(failure.is_retryable());
     assert!(
-        failure.to_string().contains("waited for its turn at STS"),
+        failure
+            .to_string()
+            .contains("while STS throttled the caller"),
         "{failure}"
     );
     // Some 2 a second when all is lost, and not one a millisecond.
@@ -307,12 +309,16 @@ async fn an_account_that_has_had_its_share_says_so() {
     };
     let message = failure.to_string();
     assert!(
-        message
-            .ends_with("its share of the call, 3.0s, was over while others waited for its place"),
+        message.ends_with(
+            "it used up its share of the invocation, 3.0s, while other accounts were waiting"
+        ),
         "{message}"
     );
     assert!(
-        failure.hint().unwrap().contains("a longer timeout"),
+        failure
+            .hint()
+            .unwrap()
+            .contains("increase the function's timeout"),
         "{failure:?}"
     );
 }

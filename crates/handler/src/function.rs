@@ -374,7 +374,7 @@ pub(crate) mod tests {
         assert_eq!(error.error_type(), "Timeout");
         assert!(failure.is_retryable());
         assert!(
-            error.to_string().contains("left the call no time"),
+            error.to_string().contains("left no time to list one"),
             "{error}"
         );
         let answer = call(&function, "{}").await.unwrap();

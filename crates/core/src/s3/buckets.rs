@@ -23,12 +23,12 @@ pub struct Bucket<'a> {
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Buckets {
     text: String,
-    places: Vec<Place>,
+    places: Vec<Entry>,
 }
 
 /// Where a bucket's name and region stand in the text.
 #[derive(Clone, PartialEq, Eq)]
-struct Place {
+struct Entry {
     name: Range<usize>,
     /// Empty where there is none: S3 knows no region without a name.
     region: Range<usize>,
@@ -56,7 +56,7 @@ impl Buckets {
 
     /// How many bytes of memory they take.
     pub(crate) fn memory(&self) -> usize {
-        self.text.capacity() + self.places.capacity() * size_of::<Place>()
+        self.text.capacity() + self.places.capacity() * size_of::<Entry>()
     }
 
     /// Whether there are none.
@@ -81,7 +81,7 @@ impl Buckets {
         let region = last
             .filter(|last| &self.text[last.clone()] == region)
             .unwrap_or_else(|| self.append(region));
-        self.places.push(Place {
+        self.places.push(Entry {
             name,
             region,
             created: bucket.created,

@@ -7,11 +7,11 @@ use tokio::time::Instant;
 
 use super::{
     buckets::Buckets,
-    pages::{Wanted, list},
+    pages::{ListRequest, list},
 };
 use crate::{
-    account_time::OwnTime,
-    budget::Room,
+    account_time::AccountTime,
+    budget::Budget,
     clients::Clients,
     credentials::credentials,
     failure::Failure,
@@ -72,20 +72,20 @@ pub async fn list_buckets_with_prefix(
     max_name_bytes: usize,
     deadline: Option<Instant>,
 ) -> Result<Listing, Failure> {
-    let wanted = Wanted {
+    let wanted = ListRequest {
         prefix,
         max_name_bytes,
         bucket_bytes: None,
-        seat: &Room::unlimited().seat(0),
+        reservation: &Budget::unlimited().reservation(0),
     };
-    list_target(clients, target, wanted, &OwnTime::until(deadline)).await
+    list_target(clients, target, wanted, &AccountTime::until(deadline)).await
 }
 
 pub(crate) async fn list_target(
     clients: &Clients,
     target: &Target,
-    wanted: Wanted<'_>,
-    time: &OwnTime<'_>,
+    wanted: ListRequest<'_>,
+    time: &AccountTime<'_>,
 ) -> Result<Listing, Failure> {
     // What there was when the first session ended.
     let mut before = Buckets::default();

@@ -29,7 +29,7 @@ use aws_smithy_types::{DateTime, config_bag::ConfigBag, date_time::Format};
 
 use super::buckets::{Bucket, Buckets};
 use crate::{
-    budget::{MAX_PAGE, Seat},
+    budget::{MAX_PAGE, Reservation},
     whole_response::read_whole,
     xml::{Event, NotWellFormed, Reader},
 };
@@ -41,15 +41,15 @@ const EMPTY: &[u8] = b"<ListAllMyBucketsResult/>";
 #[derive(Clone)]
 pub(crate) struct PageReader {
     page: Arc<Mutex<Option<Page>>>,
-    seat: Seat,
+    reservation: Reservation,
 }
 
 impl PageReader {
     /// Of an account with this seat.
-    pub(crate) fn new(seat: Seat) -> Self {
+    pub(crate) fn new(reservation: Reservation) -> Self {
         Self {
             page: Arc::default(),
-            seat,
+            reservation,
         }
     }
 
@@ -82,12 +82,12 @@ impl Intercept for PageReader {
     ) -> Result<(), BoxError> {
         // Of an attempt before this one.
         *self.lock() = None;
-        self.seat.begin();
+        self.reservation.begin();
         let response = context.response_mut();
         let is_success = response.status().is_success();
         let place = self.clone();
-        let seat = Some(self.seat.clone());
-        read_whole(response, MAX_PAGE, seat, move |document| {
+        let reservation = Some(self.reservation.clone());
+        read_whole(response, MAX_PAGE, reservation, move |document| {
             if is_success && let Some(page) = read(&document)? {
                 *place.lock() = Some(page);
                 return Ok(EMPTY.into());
@@ -271,8 +271,8 @@ impl<'a> Rest<'a> {
     /// All that is in the element `Buckets`, up to its end tag.
     fn buckets(&mut self) -> Option<Buckets> {
         // What S3 writes of a bucket is longer.
-        const SHORTEST: usize = 128;
-        let count = self.0.len() / SHORTEST;
+        const MIN_BUCKET_LENGTH: usize = 128;
+        let count = self.0.len() / MIN_BUCKET_LENGTH;
         let mut buckets = Buckets::with_capacity(count, 24);
         while !self.0.starts_with("</Buckets>") {
             self.0 = self.0.strip_prefix("<Bucket>")?;

@@ -11,11 +11,11 @@ use super::{
 };
 use crate::{
     account_time::{WaitFor, Waits},
-    budget::Seat,
+    budget::Reservation,
     clients::Clients,
     failure::Failure,
     kind::Phase,
-    retry::attempts,
+    retry::send_with_retries,
     session::Session,
 };
 
@@ -26,11 +26,11 @@ use crate::{
 const PAGE_SIZE: i32 = 10_000;
 
 /// How many empty pages in a row are followed. One may happen; a service that sends them for ever must not hold us.
-const MOST_EMPTY_PAGES: u32 = 100;
+const MAX_EMPTY_PAGES: u32 = 100;
 
 /// What is wanted of an account.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wanted<'a> {
+pub(crate) struct ListRequest<'a> {
     /// How the buckets' names begin.
     pub(crate) prefix: Option<&'a str>,
     /// How long their names may be together.
@@ -38,7 +38,7 @@ pub(crate) struct Wanted<'a> {
     /// About how many bytes of the answer each takes beside its name, where that is known.
     pub(crate) bucket_bytes: Option<usize>,
     /// Where to wait for room.
-    pub(crate) seat: &'a Seat,
+    pub(crate) reservation: &'a Reservation,
 }
 
 /// Appends every bucket of the account that is wanted to `buckets`, and returns the number of pages. An account whose names
@@ -49,7 +49,7 @@ pub(crate) async fn list(
     clients: &Clients,
     target: &Target,
     session: &Session,
-    wanted: Wanted<'_>,
+    wanted: ListRequest<'_>,
     waits: &Waits,
     buckets: &mut Buckets,
 ) -> Result<u32, Failure> {
@@ -60,7 +60,7 @@ pub(crate) async fn list(
     let mut seen = HashSet::new();
     let mut token: Option<String> = None;
     loop {
-        let reader = PageReader::new(wanted.seat.clone());
+        let reader = PageReader::new(wanted.reservation.clone());
         let request = region
             .s3
             .list_buckets()
@@ -68,8 +68,10 @@ pub(crate) async fn list(
             .set_prefix(wanted.prefix.map(ToOwned::to_owned))
             .set_continuation_token(token);
         let output = loop {
-            waits.during(WaitFor::Room, wanted.seat.turn()).await;
-            let output = attempts(None, clients.limits(), || {
+            waits
+                .during(WaitFor::Budget, wanted.reservation.turn())
+                .await;
+            let output = send_with_retries(None, clients.limits(), || {
                 let request = request
                     .clone()
                     .customize()
@@ -81,7 +83,7 @@ pub(crate) async fn list(
                     answer.map_err(|error| failure().sdk(&error))
                 })
             });
-            if let Some(output) = wanted.seat.unless_it_gives_way(output).await {
+            if let Some(output) = wanted.reservation.unless_it_gives_way(output).await {
                 break output?;
             }
         };
@@ -106,14 +108,16 @@ pub(crate) async fn list(
         let size = wanted
             .bucket_bytes
             .map(|each| name_bytes + buckets.len() * each);
-        if name_bytes > most || (size.is_some() && wanted.seat.is_full(name_bytes)) {
+        if name_bytes > most || (size.is_some() && wanted.reservation.is_full(name_bytes)) {
             return Err(failure().names_too_large(most));
         }
-        wanted.seat.has(buckets.memory(), size, next.is_some());
+        wanted
+            .reservation
+            .has(buckets.memory(), size, next.is_some());
         let Some(next) = next else {
             return Ok(pages);
         };
-        if empty_pages > MOST_EMPTY_PAGES {
+        if empty_pages > MAX_EMPTY_PAGES {
             return Err(invalid("one empty page follows the other"));
         }
         if !seen.insert(next.clone()) {

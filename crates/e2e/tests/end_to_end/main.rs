@@ -227,7 +227,7 @@ async fn each_denial_has_its_error_type_and_a_hint() {
     assert!(
         refusal["errorMessage"]
             .as_str()
-            .is_some_and(|message| message.contains("may not exist")),
+            .is_some_and(|message| message.contains("check that the role exists")),
         "{refusal}"
     );
     clock.lap("missing role");

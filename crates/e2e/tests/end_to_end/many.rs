@@ -152,7 +152,8 @@ async fn a_stage_with_three_targets_where_one_denies() {
     assert_eq!(refused["retryable"], false);
     let hint = refused["hint"].as_str().expect("a hint");
     assert!(
-        hint.contains("may not exist in account 000000000033") && hint.contains("trust policy"),
+        hint.contains("check that the role exists in account 000000000033")
+            && hint.contains("trust policy"),
         "{hint}"
     );
     clock.lap("207, with the hint");
