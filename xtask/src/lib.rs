@@ -20,7 +20,7 @@ mod tools;
 use std::process::ExitCode;
 
 use cli::{Cli, Command};
-use sys::{fault, workspace::Workspace};
+use sys::{error, workspace::Workspace};
 
 /// Runs the program: parses the arguments, reports an error, and returns the exit status.
 pub fn main() -> ExitCode {
@@ -29,7 +29,7 @@ pub fn main() -> ExitCode {
         Workspace::locate(workspace.as_deref()).and_then(|workspace| run(&workspace, &command));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fault::report(&error),
+        Err(error) => error::report(&error),
     }
 }
 

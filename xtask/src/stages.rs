@@ -7,7 +7,7 @@ use contract::Stage;
 
 use crate::sys::{
     console,
-    fault::{FaultReport, InputFault},
+    error::{InputError, ProblemReport},
     files, parallel,
     workspace::Workspace,
 };
@@ -16,16 +16,16 @@ use environment::Environment;
 /// Reads and checks the file of a stage that a person named.
 ///
 /// # Errors
-/// An [`InputFault`] where there is no such stage or its file cannot be read, a [`FaultReport`] where it is not valid.
+/// An [`InputError`] where there is no such stage or its file cannot be read, a [`ProblemReport`] where it is not valid.
 pub(crate) fn load(workspace: &Workspace, stage: &str) -> Result<Environment> {
     let (stage, path) = find(workspace, stage)?;
     read(workspace, stage, &path)
 }
 
-/// Reads and checks the file of every stage; sorted by name. The folder is looked through once for all of them.
+/// Reads and checks the file of every stage; sorted by name. The directory is looked through once for all of them.
 ///
 /// # Errors
-/// The folder cannot be read. What is wrong with a file, its name included, is with its stage.
+/// The directory cannot be read. What is wrong with a file, its name included, is with its stage.
 pub(crate) fn load_all(workspace: &Workspace) -> Result<Vec<(String, Result<Environment>)>> {
     let stages = all(workspace)?;
     Ok(parallel::map(stages, |(name, found)| {
@@ -75,12 +75,12 @@ fn bytes_of(path: &Path) -> Result<Vec<u8>> {
 
 fn read(workspace: &Workspace, stage: Stage, path: &Path) -> Result<Environment> {
     let bytes = bytes_of(path).map_err(|error| {
-        InputFault(format!(
+        InputError(format!(
             "{error:#}\nhint: a stage's variables stand in a file that you may read"
         ))
     })?;
     environment::parse(&workspace.shown(path), stage, &bytes)
-        .map_err(|problems| FaultReport(problems.render(console::has_colours())).into())
+        .map_err(|problems| ProblemReport(problems.render(console::has_colours())).into())
 }
 
 /// A file that is named as a stage's.
@@ -115,16 +115,16 @@ fn stage_files(workspace: &Workspace) -> Result<Vec<StageFile>> {
 /// The stages of the workspace with the file of each, sorted by name. What is wrong with the name of a file concerns that
 /// stage alone.
 fn all(workspace: &Workspace) -> Result<Vec<(String, Found)>> {
-    let folder = workspace.shown(&workspace.environments());
+    let directory = workspace.shown(&workspace.environments());
     let mut files = stage_files(workspace)?;
     files.sort_by(|one, other| (&one.stage, &one.name).cmp(&(&other.stage, &other.name)));
     let of_stage = |files: &[StageFile]| {
         let StageFile { stage, name } = &files[0];
         let found = match stage.parse::<Stage>() {
-            Ok(stage) if files.len() > 1 => Err(InputFault(twice(&folder, &stage)).into()),
+            Ok(stage) if files.len() > 1 => Err(InputError(twice(&directory, &stage)).into()),
             Ok(stage) => Ok((stage, workspace.environments().join(name))),
-            Err(error) => Err(InputFault(format!(
-                "{folder}/{}: {error}\nhint: rename the file: {}",
+            Err(error) => Err(InputError(format!(
+                "{directory}/{}: {error}\nhint: rename the file: {}",
                 name.escape_debug(),
                 error.hint().unwrap_or_default()
             ))
@@ -141,15 +141,15 @@ fn all(workspace: &Workspace) -> Result<Vec<(String, Found)>> {
 /// The stages of the workspace, sorted by name.
 ///
 /// # Errors
-/// The folder cannot be read.
+/// The directory cannot be read.
 pub(crate) fn list(workspace: &Workspace) -> Result<Vec<Stage>> {
     let found = all(workspace)?.into_iter();
     Ok(found.filter_map(|(name, _)| name.parse().ok()).collect())
 }
 
-fn twice(folder: &str, stage: &Stage) -> String {
+fn twice(directory: &str, stage: &Stage) -> String {
     format!(
-        "the stage `{stage}` has two files: {folder}/variables.{stage}.yml and {folder}/variables.{stage}.yaml\nhint: remove one of them"
+        "the stage `{stage}` has two files: {directory}/variables.{stage}.yml and {directory}/variables.{stage}.yaml\nhint: remove one of them"
     )
 }
 
@@ -158,7 +158,7 @@ fn twice(folder: &str, stage: &Stage) -> String {
 /// # Errors
 /// A name that is no stage's, or no stage of this workspace (then those there are, are listed), or two files for it.
 fn find(workspace: &Workspace, name: &str) -> Result<(Stage, PathBuf)> {
-    let folder = workspace.shown(&workspace.environments());
+    let directory = workspace.shown(&workspace.environments());
     let files = stage_files(workspace)?;
     let list = || {
         let mut known: Vec<&str> = files
@@ -169,7 +169,9 @@ fn find(workspace: &Workspace, name: &str) -> Result<(Stage, PathBuf)> {
         known.sort_unstable();
         known.dedup();
         if known.is_empty() {
-            return format!("hint: {folder}/ has no stage yet: write {folder}/variables.dev.yml");
+            return format!(
+                "hint: {directory}/ has no stage yet: write {directory}/variables.dev.yml"
+            );
         }
         let meant = environment::closest(&name.to_ascii_lowercase(), known.iter().copied())
             .map_or_else(String::new, |stage| format!("; did you mean `{stage}`?"));
@@ -177,17 +179,17 @@ fn find(workspace: &Workspace, name: &str) -> Result<(Stage, PathBuf)> {
     };
     let stage: Stage = name.parse().map_err(|error: contract::InvalidValue| {
         let hint = error.hint().unwrap_or_default();
-        InputFault(format!("{error}: {hint}\n{}", list()))
+        InputError(format!("{error}: {hint}\n{}", list()))
     })?;
     let found: Vec<&StageFile> = files.iter().filter(|file| file.stage == name).collect();
     match found[..] {
-        [] => Err(InputFault(format!(
-            "there is no stage `{stage}`: neither {folder}/variables.{stage}.yml nor .yaml exists\n{}",
+        [] => Err(InputError(format!(
+            "there is no stage `{stage}`: neither {directory}/variables.{stage}.yml nor .yaml exists\n{}",
             list()
         ))
         .into()),
         [file] => Ok((stage, workspace.environments().join(&file.name))),
-        _ => Err(InputFault(twice(&folder, &stage)).into()),
+        _ => Err(InputError(twice(&directory, &stage)).into()),
     }
 }
 
@@ -196,26 +198,26 @@ mod tests {
     use super::*;
 
     fn workspace(files: &[&str]) -> (tempfile::TempDir, Workspace) {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         for name in files {
-            let path = folder.path().join("environments").join(name);
+            let path = directory.path().join("environments").join(name);
             files::write(&path, b"").unwrap();
         }
-        let workspace = Workspace::locate(Some(folder.path())).unwrap();
-        (folder, workspace)
+        let workspace = Workspace::locate(Some(directory.path())).unwrap();
+        (directory, workspace)
     }
 
-    fn fault<T: std::fmt::Debug>(result: Result<T>) -> String {
+    fn problem<T: std::fmt::Debug>(result: Result<T>) -> String {
         result
             .unwrap_err()
-            .downcast::<InputFault>()
+            .downcast::<InputError>()
             .unwrap()
             .to_string()
     }
 
     #[test]
     fn stages_are_the_middles_of_the_names() {
-        let (_folder, workspace) = workspace(&[
+        let (_directory, workspace) = workspace(&[
             "variables.prod.yaml",
             "variables.dev.yml",
             "variables.schema.json",
@@ -237,16 +239,16 @@ mod tests {
 
     #[test]
     fn every_bad_name_is_told_at_once() {
-        let (_folder, workspace) = workspace(&[
+        let (_directory, workspace) = workspace(&[
             "variables.a_b.yml",
             "variables..yml",
             "variables.dev.yml",
             "variables.dev.yaml",
             "variables.a.b.yml",
         ]);
-        let faults = all(&workspace).unwrap().into_iter();
-        let faults: Vec<String> = faults.map(|(_, found)| fault(found)).collect();
-        insta::assert_snapshot!(faults.join("\n\n"), @"
+        let problems = all(&workspace).unwrap().into_iter();
+        let problems: Vec<String> = problems.map(|(_, found)| problem(found)).collect();
+        insta::assert_snapshot!(problems.join("\n\n"), @"
         environments/variables..yml: stage `` is not a stage name
         hint: rename the file: a stage has 1 to 32 letters, digits and hyphens, and starts with a letter
 
@@ -260,7 +262,7 @@ mod tests {
         hint: remove one of them
         ");
         assert_eq!(list(&workspace).unwrap().len(), 1);
-        insta::assert_snapshot!(fault(find(&workspace, "dev")), @"
+        insta::assert_snapshot!(problem(find(&workspace, "dev")), @"
         the stage `dev` has two files: environments/variables.dev.yml and environments/variables.dev.yaml
         hint: remove one of them
         ");
@@ -268,16 +270,16 @@ mod tests {
 
     #[test]
     fn a_stage_that_there_is_not() {
-        let (_folder, workspace) = workspace(&["variables.dev.yml", "variables.prod.yml"]);
-        insta::assert_snapshot!(fault(find(&workspace, "prd")), @"
+        let (_directory, workspace) = workspace(&["variables.dev.yml", "variables.prod.yml"]);
+        insta::assert_snapshot!(problem(find(&workspace, "prd")), @"
         there is no stage `prd`: neither environments/variables.prd.yml nor .yaml exists
         hint: the stages are dev, prod; did you mean `prod`?
         ");
-        insta::assert_snapshot!(fault(find(&workspace, "../x")), @"
+        insta::assert_snapshot!(problem(find(&workspace, "../x")), @"
         stage `../x` is not a stage name: a stage has 1 to 32 letters, digits and hyphens, and starts with a letter
         hint: the stages are dev, prod
         ");
-        insta::assert_snapshot!(fault(find(&workspace, "")), @"
+        insta::assert_snapshot!(problem(find(&workspace, "")), @"
         stage `` is not a stage name: a stage has 1 to 32 letters, digits and hyphens, and starts with a letter
         hint: the stages are dev, prod
         ");
@@ -285,15 +287,15 @@ mod tests {
 
     #[test]
     fn a_workspace_without_stages() {
-        let (_folder, workspace) = workspace(&[]);
+        let (_directory, workspace) = workspace(&[]);
         assert_eq!(list(&workspace).unwrap(), []);
-        insta::assert_snapshot!(fault(find(&workspace, "dev")), @"
+        insta::assert_snapshot!(problem(find(&workspace, "dev")), @"
         there is no stage `dev`: neither environments/variables.dev.yml nor .yaml exists
         hint: environments/ has no stage yet: write environments/variables.dev.yml
         ");
     }
 
-    /// The whole folder of shipped files is valid, and each names the schema in its first line.
+    /// The whole directory of shipped files is valid, and each names the schema in its first line.
     #[test]
     fn the_shipped_files() {
         let workspace = Workspace::locate(None).unwrap();
@@ -313,13 +315,13 @@ mod tests {
 
     #[test]
     fn a_stage_that_cannot_be_read() {
-        let folder = tempfile::tempdir().unwrap();
-        files::make_folder(&folder.path().join("environments/variables.dev.yml")).unwrap();
-        let workspace = Workspace::locate(Some(folder.path())).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        files::create_directory(&directory.path().join("environments/variables.dev.yml")).unwrap();
+        let workspace = Workspace::locate(Some(directory.path())).unwrap();
         let error = load(&workspace, "dev").unwrap_err();
-        let fault = error.downcast::<InputFault>().unwrap().to_string();
+        let problem = error.downcast::<InputError>().unwrap().to_string();
         let root = workspace.root().display().to_string();
-        insta::assert_snapshot!(fault.replace(&root, "…"), @"
+        insta::assert_snapshot!(problem.replace(&root, "…"), @"
         Failed to read `…/environments/variables.dev.yml`: it is a directory
         hint: a stage's variables stand in a file that you may read
         ");

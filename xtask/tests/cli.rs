@@ -29,19 +29,19 @@ struct Workspace(TempDir);
 
 impl Workspace {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         for name in [
             "serverless.yml.j2",
             "roles/admin.yml.j2",
             "roles/target.yml.j2",
         ] {
-            let to = folder.path().join("templates").join(name);
+            let to = directory.path().join("templates").join(name);
             fs::create_dir_all(to.parent().unwrap()).unwrap();
             fs::copy(root.join("templates").join(name), to).unwrap();
         }
-        fs::create_dir_all(folder.path().join("environments")).unwrap();
-        Self(folder)
+        fs::create_dir_all(directory.path().join("environments")).unwrap();
+        Self(directory)
     }
 
     fn with_stage(self, name: &str, text: &str) -> Self {

@@ -21,15 +21,15 @@ const SEED: &str = "admin-account-id: \"111111111111\"\nlambda-execution-role: M
 
 /// A workspace of its own, with the real templates, pins and toolchain, and one stage.
 fn workspace(variables: &str) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     for name in ["templates", "xtask", "rust-toolchain.toml"] {
-        symlink(root.join(name), folder.path().join(name)).unwrap();
+        symlink(root.join(name), directory.path().join(name)).unwrap();
     }
-    let environments = folder.path().join("environments");
+    let environments = directory.path().join("environments");
     fs::create_dir_all(&environments).unwrap();
     fs::write(environments.join("variables.dev.yml"), variables).unwrap();
-    folder
+    directory
 }
 
 fn xtask(workspace: &TempDir, arguments: &[&str]) -> Output {

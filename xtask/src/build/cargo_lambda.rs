@@ -62,12 +62,12 @@ pub(super) fn build(
     let target = target(architecture);
     require_rust(process::find_program)?;
     require_target(workspace, architecture)?;
-    let lambda_folder = workspace
+    let lambda_directory = workspace
         .target()
         .join("lambda")
         .join(architecture.as_str());
     // cargo-lambda moves the executable out of cargo's directory, so of two concurrent builds one would not find it.
-    let _lock = files::lock(&lambda_folder.join("lock"), || {
+    let _lock = files::lock(&lambda_directory.join("lock"), || {
         console::note("Waiting for another build of the function …");
     })?;
     tools::cargo_lambda(workspace)?
@@ -86,13 +86,13 @@ pub(super) fn build(
             "--output-format",
             "binary",
         ])
-        .args([Path::new("--lambda-dir"), &lambda_folder])
+        .args([Path::new("--lambda-dir"), &lambda_directory])
         .env("CARGO_TARGET_DIR", workspace.target())
         .env("CARGO_ENCODED_RUSTFLAGS", path_mappings().join("\u{1f}"))
         .without_env("RUSTFLAGS")
-        .in_folder(workspace.root())
+        .in_directory(workspace.root())
         .run()?;
-    let path = lambda_folder.join(package.name()).join("bootstrap");
+    let path = lambda_directory.join(package.name()).join("bootstrap");
     let bytes = files::read(&path)?;
     Ok(Executable { path, bytes })
 }
@@ -116,23 +116,23 @@ fn path_mappings() -> Vec<String> {
 
 /// The directories whose paths must not occur in the executable: the sources of the workspace's crates, and the output of build
 /// scripts.
-pub(super) fn own_folders(
+pub(super) fn own_directories(
     root: &Path,
     members: &[String],
-    target_folder: &Path,
+    target_directory: &Path,
     architecture: Architecture,
 ) -> Vec<PathBuf> {
     let sources = members
         .iter()
         .map(|name| root.join("crates").join(name).join("src"));
-    let generated = target_folder.join(target(architecture));
+    let generated = target_directory.join(target(architecture));
     sources.chain([generated]).collect()
 }
 
 fn cargo_home() -> Option<PathBuf> {
     let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo"));
     std::env::var_os("CARGO_HOME")
-        .filter(|folder| !folder.is_empty())
+        .filter(|directory| !directory.is_empty())
         .map(PathBuf::from)
         .or_else(home)
 }
@@ -146,7 +146,7 @@ fn require_rust(find: impl Fn(&str) -> Option<PathBuf>) -> Result<()> {
         if find(name).is_none() {
             bail!(
                 "The build needs `{name}`, which is not in PATH\n\
-                 hint: add the folder that holds it to PATH (rustup puts it in `~/.cargo/bin`), or install Rust: \
+                 hint: add the directory that holds it to PATH (rustup puts it in `~/.cargo/bin`), or install Rust: \
                  https://rustup.rs"
             );
         }
@@ -160,7 +160,7 @@ pub(super) fn require_target(workspace: &Workspace, architecture: Architecture) 
     let target = target(architecture);
     let libraries = Program::new("rustc")
         .args(["--print", "target-libdir", "--target", target])
-        .in_folder(workspace.root())
+        .in_directory(workspace.root())
         .quiet()
         .capture()?;
     if Path::new(libraries.trim_end()).is_dir() {

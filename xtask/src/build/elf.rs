@@ -28,14 +28,14 @@ impl std::fmt::Display for GlibcVersion {
 }
 
 /// Checks that the executable is for `architecture`, needs no newer glibc than Lambda has, and contains no path of the
-/// source directories `folders`, which would make the build depend on its location.
+/// source directories `directories`, which would make the build depend on its location.
 ///
 /// # Errors
 /// One of these conditions is not met; the error names it.
 pub(super) fn check(
     executable: &[u8],
     architecture: Architecture,
-    folders: &[PathBuf],
+    directories: &[PathBuf],
 ) -> Result<()> {
     ensure!(
         matches!(FileKind::parse(executable), Ok(FileKind::Elf64)),
@@ -64,19 +64,22 @@ pub(super) fn check(
              hint: build it with `cargo xtask build`, which builds against glibc {GLIBC}"
         );
     }
-    if let Some(folder) = folders.iter().find(|folder| holds(executable, folder)) {
+    if let Some(directory) = directories
+        .iter()
+        .find(|directory| holds(executable, directory))
+    {
         bail!(
             "The executable contains the path `{}`; a build in another directory would not be identical",
-            folder.display()
+            directory.display()
         );
     }
     Ok(())
 }
 
-/// Returns whether `bytes` contain the path of a file in `folder`. Strings in an executable are not separated, so the bytes
+/// Returns whether `bytes` contain the path of a file in `directory`. Strings in an executable are not separated, so the bytes
 /// before the path do not matter.
-fn holds(bytes: &[u8], folder: &Path) -> bool {
-    let path = [folder.as_os_str().as_bytes(), b"/"].concat();
+fn holds(bytes: &[u8], directory: &Path) -> bool {
+    let path = [directory.as_os_str().as_bytes(), b"/"].concat();
     memchr::memmem::find(bytes, &path).is_some()
 }
 
@@ -143,13 +146,13 @@ mod tests {
                           /cargo/registry/src/index.crates.io-0123/bytes-1.0.0/src/lib.rs";
         let held = |text: &[u8], root: &str| {
             let members = ["core", "handler"].map(str::to_owned);
-            let folders = super::super::cargo_lambda::own_folders(
+            let directories = super::super::cargo_lambda::own_directories(
                 Path::new(root),
                 &members,
                 &Path::new(root).join("target"),
                 Architecture::X86,
             );
-            folders.iter().any(|folder| holds(text, folder))
+            directories.iter().any(|directory| holds(text, directory))
         };
         for root in ["/src", "/", "/library"] {
             assert!(!held(compilers, root), "{root}");

@@ -66,13 +66,13 @@ impl Artifact {
         let executable = built.bytes;
         let step = Step::begin("Checking and packing the function");
         let members = files::names_in(&workspace.root().join("crates"))?;
-        let folders = cargo_lambda::own_folders(
+        let directories = cargo_lambda::own_directories(
             workspace.root(),
             &members,
             &workspace.target(),
             architecture,
         );
-        elf::check(&executable, architecture, &folders)
+        elf::check(&executable, architecture, &directories)
             .context("Failed to build a function that Lambda can run")?;
         let bytes = zip::pack(&executable, targets)?;
         zip::check(&bytes, targets)?;

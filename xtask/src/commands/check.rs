@@ -11,7 +11,7 @@ use crate::{
     stages,
     sys::{
         console,
-        fault::{self, AlreadyTold},
+        error::{self, AlreadyReported},
         parallel,
         workspace::Workspace,
     },
@@ -44,7 +44,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Check) -> Result<()> {
         }
         Ok((environment, grants.err()))
     });
-    let mut faults = Vec::new();
+    let mut errors = Vec::new();
     let mut valid = Vec::new();
     for checked in checked {
         match checked {
@@ -55,13 +55,13 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Check) -> Result<()> {
                 }
                 valid.push(environment);
             }
-            Err(error) if fault::is_of_input(&error) => {
-                faults.push(error);
+            Err(error) if error::is_of_input(&error) => {
+                errors.push(error);
             }
             Err(error) => return Err(error),
         }
     }
-    faults.extend(collisions::problems(&valid).into_iter().map(Into::into));
+    errors.extend(collisions::problems(&valid).into_iter().map(Into::into));
     let stale = if flags.stage.env.is_none() {
         generated::check(workspace, flags.fix)
     } else {
@@ -70,10 +70,10 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Check) -> Result<()> {
     for problem in stale.iter().flatten() {
         console::note(problem);
     }
-    fault::all_told(faults)?;
+    error::report_all(errors)?;
     if stale?.is_empty() {
         Ok(())
     } else {
-        Err(AlreadyTold.into())
+        Err(AlreadyReported.into())
     }
 }

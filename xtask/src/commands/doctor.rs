@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::{
     cli,
     doctor::{self, Scope},
-    sys::{console, fault::AlreadyTold, workspace::Workspace},
+    sys::{console, error::AlreadyReported, workspace::Workspace},
 };
 
 /// Prints the report. Exits with 1 if a check failed.
@@ -28,7 +28,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Doctor) -> Result<()> {
         );
     }
     if report.has_failed() {
-        return Err(AlreadyTold.into());
+        return Err(AlreadyReported.into());
     }
     Ok(())
 }

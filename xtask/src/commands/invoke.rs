@@ -5,13 +5,13 @@ use anyhow::Result;
 use crate::{
     cli,
     deploy::{guard, serverless},
-    sys::{fault::InputFault, workspace::Workspace},
+    sys::{error::InputError, workspace::Workspace},
 };
 
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Invoke) -> Result<()> {
     let environment = super::load(workspace, &flags.stage)?;
     serde_json::from_str::<serde::de::IgnoredAny>(&flags.event).map_err(|error| {
-        InputFault(format!(
+        InputError(format!(
             "`--event` is not JSON: {error}\nhint: for example `--event '{{}}'`"
         ))
     })?;

@@ -27,7 +27,7 @@ use contract::Stage;
 use crate::{
     cli::OneStage,
     stages,
-    sys::{fault::InputFault, workspace::Workspace},
+    sys::{error::InputError, workspace::Workspace},
 };
 use environment::Environment;
 
@@ -53,7 +53,7 @@ fn named(workspace: &Workspace, flags: &OneStage) -> Result<String> {
         "`--env STAGE` is missing\nhint: the stages are {}",
         names.join(", ")
     );
-    Err(InputFault(message).into())
+    Err(InputError(message).into())
 }
 
 /// Loads every stage.
@@ -79,9 +79,9 @@ fn some_stages(workspace: &Workspace) -> Result<Vec<Stage>> {
 /// Fails if there are no stages, so that a command for all stages does not succeed without doing anything.
 fn require_some<T>(workspace: &Workspace, stages: &[T]) -> Result<()> {
     if stages.is_empty() {
-        let folder = workspace.shown(&workspace.environments());
-        return Err(InputFault(format!(
-            "No stages found in `{}`\nhint: create {folder}/variables.dev.yml; docs/getting-started.md has an example",
+        let directory = workspace.shown(&workspace.environments());
+        return Err(InputError(format!(
+            "No stages found in `{}`\nhint: create {directory}/variables.dev.yml; docs/getting-started.md has an example",
             workspace.environments().display()
         ))
         .into());

@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::{
     cli,
     render::{File, output},
-    sys::{fault, workspace::Workspace},
+    sys::{error, workspace::Workspace},
 };
 use environment::Environment;
 
@@ -27,16 +27,16 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Render) -> Result<()> {
 
 fn load_all(workspace: &Workspace) -> Result<Vec<Environment>> {
     let mut environments = Vec::new();
-    let mut faults = Vec::new();
+    let mut errors = Vec::new();
     for (_, environment) in super::load_all(workspace)? {
         match environment {
             Ok(environment) => environments.push(environment),
-            Err(error) if fault::is_of_input(&error) => {
-                faults.push(error);
+            Err(error) if error::is_of_input(&error) => {
+                errors.push(error);
             }
             Err(error) => return Err(error),
         }
     }
-    fault::all_told(faults)?;
+    error::report_all(errors)?;
     Ok(environments)
 }

@@ -16,7 +16,7 @@ use crate::{
         release::{self, Release},
     },
     inspect::{kept, operator::Operator},
-    sys::{console, fault::InputFault, workspace::Workspace},
+    sys::{console, error::InputError, workspace::Workspace},
 };
 use environment::Environment;
 
@@ -40,7 +40,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Rollback) -> Result<()> {
     ));
     guard::confirm(&environment, "roll it back", &flags.confirmation)?;
     let operator = Operator::of_caller(workspace, &caller.session)?;
-    let kept = kept::read(&operator, running, &chosen.folder())
+    let kept = kept::read(&operator, running, &chosen.directory())
         .with_context(|| format!("Failed to read deployment {}", chosen.timestamp))?;
     let release = Release {
         template: kept.template.clone(),
@@ -105,8 +105,8 @@ fn timestamp_of_code(template: &Value) -> Option<u64> {
     let resources = template["Resources"].as_object()?;
     resources.values().find_map(|resource| {
         let key = resource["Properties"]["Code"]["S3Key"].as_str()?;
-        let folder = key.rsplit('/').nth(1)?;
-        folder.split('-').next()?.parse().ok()
+        let directory = key.rsplit('/').nth(1)?;
+        directory.split('-').next()?.parse().ok()
     })
 }
 
@@ -120,7 +120,7 @@ fn named<'a>(
         .iter()
         .find(|deployment| deployment.timestamp == timestamp)
         .ok_or_else(|| {
-            InputFault(format!(
+            InputError(format!(
                 "Deployment {timestamp} of stage `{}` not found\nhint: use one of these:\n{}",
                 environment.stage,
                 list(deployments)

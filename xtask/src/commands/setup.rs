@@ -12,8 +12,12 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let rows: Vec<[String; 3]> = tools::ensure_all(workspace)?
         .into_iter()
         .map(|installed| {
-            let folder = installed.folder.display().to_string();
-            [installed.tool.name().to_owned(), installed.version, folder]
+            let directory = installed.directory.display().to_string();
+            [
+                installed.tool.name().to_owned(),
+                installed.version,
+                directory,
+            ]
         })
         .collect();
     console::result(&console::columns(&rows))?;

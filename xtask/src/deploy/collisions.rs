@@ -7,11 +7,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use contract::{AccountId, Accounts, Selection};
 
-use crate::{cli::Side, deploy::role_stacks, sys::fault::InputFault};
+use crate::{cli::Side, deploy::role_stacks, sys::error::InputError};
 use environment::Environment;
 
 /// Finds the stages that would share a stack or a directory, one problem for each pair.
-pub(crate) fn problems(environments: &[Environment]) -> Vec<InputFault> {
+pub(crate) fn problems(environments: &[Environment]) -> Vec<InputError> {
     let mut problems = BTreeSet::new();
     let mut stages: HashMap<String, Vec<&Environment>> = HashMap::new();
     for environment in environments {
@@ -45,7 +45,7 @@ pub(crate) fn problems(environments: &[Environment]) -> Vec<InputFault> {
             others.push((environment, place));
         }
     }
-    problems.into_iter().map(InputFault).collect()
+    problems.into_iter().map(InputError).collect()
 }
 
 fn same_directory(one: &Environment, other: &Environment) -> String {

@@ -15,7 +15,7 @@ use crate::{
     render::{self as rendering, File},
     sys::{
         console::{self, Step},
-        fault::InputFault,
+        error::InputError,
         workspace::Workspace,
     },
 };
@@ -214,7 +214,7 @@ pub(crate) fn confirm(
         return Ok(());
     }
     if !console::is_interactive() {
-        return Err(InputFault(format!(
+        return Err(InputError(format!(
             "Stage `{stage}` is protected and there is no terminal to confirm on; nothing was changed\nhint: pass `--yes` to skip the prompt"
         ))
         .into());
@@ -255,7 +255,7 @@ pub(crate) fn confirm_broadening(
         return Ok(());
     }
     if !console::is_interactive() {
-        return Err(InputFault(format!(
+        return Err(InputError(format!(
             "{what} on protected stage `{stage}`, and there is no terminal to confirm on; nothing was changed\n- {}\n\
              hint: to allow this, pass `--allow-broadening`",
             reasons.join("\n- ")

@@ -18,7 +18,7 @@ use crate::{
     render::{self as rendering, File, Rendered},
     sys::{
         console,
-        fault::AlreadyTold,
+        error::AlreadyReported,
         interrupt::{self, Undo},
         workspace::Workspace,
     },
@@ -44,7 +44,7 @@ pub(crate) fn role(
     let confirmation = &flags.confirmation;
     let (file, caller) = match side {
         Side::Admin => {
-            // A fault of the template is told before anybody is asked.
+            // A problem of the template is told before anybody is asked.
             Rendered::of_stage(workspace, environment, File::AdminRole)?;
             let caller = guard::require_admin(workspace, environment)?;
             (File::AdminRole, caller.into())
@@ -92,7 +92,7 @@ pub(crate) fn role(
     }
     if !confirmation.yes && console::is_interactive() && !agreed(&operator, change_set, account)? {
         console::note("cancelled: nothing was changed");
-        return Err(AlreadyTold.into());
+        return Err(AlreadyReported.into());
     }
     operator.execute(change_set)?;
     it.verify(READS)

@@ -37,7 +37,7 @@ const PACKAGE_FOLDER: &str = ".serverless";
 /// A stage as CloudFormation will get it: rendered, built, packaged and linted.
 #[derive(Debug)]
 pub(crate) struct Package {
-    folder: PathBuf,
+    directory: PathBuf,
     stage: Stage,
     region: Region,
     /// The version of the stage that it contains.
@@ -60,26 +60,26 @@ impl Package {
         let lock = StageLock::take(workspace, &environment.stage)?;
         let artifact = Artifact::build(workspace, environment)?;
         rendered.write(workspace, environment)?;
-        let folder = workspace.dist(&environment.stage);
+        let directory = workspace.dist(&environment.stage);
         let step = Step::begin("Packaging");
         offline(tools::osls(workspace)?)
-            .in_folder(&folder)
+            .in_directory(&directory)
             .args(["package", "--package", PACKAGE_FOLDER])
             .run_quietly()
             .context("The Serverless Framework failed to package the stage")?;
         step.done("");
-        let files = files_of(&folder)?;
+        let files = files_of(&directory)?;
         ensure!(
             files.get(ARCHIVE) == Some(&artifact.sha256),
             "`{}` is not what was built; another program has written it",
             workspace.shown(&artifact.path)
         );
-        let template = files::read(&template_path(&folder))?;
+        let template = files::read(&template_path(&directory))?;
         let template =
             serde_json::from_slice(&template).context("The packaged template is not JSON")?;
         packaged::check(&template, rendered.text(), environment)?;
         let package = Self {
-            folder,
+            directory,
             stage: environment.stage.clone(),
             region: environment.variables.region.clone(),
             release: Release {
@@ -95,7 +95,7 @@ impl Package {
 
     /// The CloudFormation template that a deployment would use.
     pub(crate) fn cloudformation_template(&self) -> PathBuf {
-        template_path(&self.folder)
+        template_path(&self.directory)
     }
 
     fn lint(&self, workspace: &Workspace) -> Result<()> {
@@ -105,7 +105,7 @@ impl Package {
         tools::cfn_lint(workspace)?
             .args(["--regions", self.region.as_str(), "--template"])
             .args(template.file_name())
-            .in_folder(self.folder.join(PACKAGE_FOLDER))
+            .in_directory(self.directory.join(PACKAGE_FOLDER))
             .run_quietly()
             .context("cfn-lint rejected the packaged CloudFormation template")?;
         step.done("no findings");
@@ -144,32 +144,32 @@ impl<'a> Deployable<'a> {
     /// A file has changed since it was packaged, or the Framework fails.
     pub(crate) fn deploy(&self, workspace: &Workspace) -> Result<()> {
         let Package {
-            folder,
+            directory,
             stage,
             files,
             ..
         } = &self.package;
-        require_same(files, &files_of(folder)?, stage)?;
+        require_same(files, &files_of(directory)?, stage)?;
         as_the_caller(tools::osls(workspace)?, &self.caller.session)?
-            .in_folder(folder)
+            .in_directory(directory)
             .args(["deploy", "--force", "--package", PACKAGE_FOLDER])
             .run()
     }
 }
 
 /// The files in `dist/STAGE` that the Framework deploys from, with their hashes.
-fn files_of(folder: &Path) -> Result<BTreeMap<String, String>> {
-    let packaged = files::names_in(&folder.join(PACKAGE_FOLDER))?;
+fn files_of(directory: &Path) -> Result<BTreeMap<String, String>> {
+    let packaged = files::names_in(&directory.join(PACKAGE_FOLDER))?;
     let packaged = packaged
         .into_iter()
         .map(|name| format!("{PACKAGE_FOLDER}/{name}"))
         // A plugin's directory: the Framework deploys files.
-        .filter(|name| !folder.join(name).is_dir());
+        .filter(|name| !directory.join(name).is_dir());
     [ARCHIVE.to_owned(), File::Serverless.path()]
         .into_iter()
         .chain(packaged)
         .map(|name| {
-            let bytes = files::read(&folder.join(&name))?;
+            let bytes = files::read(&directory.join(&name))?;
             Ok((name, build::hexadecimal(&Hash::hash(&bytes))))
         })
         .collect()
@@ -192,8 +192,8 @@ fn require_same(
 }
 
 /// The CloudFormation template of a package in `dist/STAGE`.
-fn template_path(folder: &Path) -> PathBuf {
-    folder
+fn template_path(directory: &Path) -> PathBuf {
+    directory
         .join(PACKAGE_FOLDER)
         .join("cloudformation-template-update-stack.json")
 }
@@ -208,8 +208,8 @@ pub(crate) struct Deployment {
 }
 
 impl Deployment {
-    /// Its folder in the bucket: `1795370405000-2026-11-22T18:00:05.000Z` (osls 4.3, `rollback.js`).
-    pub(crate) fn folder(&self) -> String {
+    /// Its directory in the bucket: `1795370405000-2026-11-22T18:00:05.000Z` (osls 4.3, `rollback.js`).
+    pub(crate) fn directory(&self) -> String {
         let time = self.date.trim_end_matches(" UTC").replace(' ', "T");
         format!("{0}-{time}.{1:03}Z", self.timestamp, self.timestamp % 1_000)
     }
@@ -348,7 +348,7 @@ fn reading(workspace: &Workspace, caller: &AdminCaller<'_>) -> Result<Program> {
 
 fn in_stage(workspace: &Workspace, caller: &AdminCaller<'_>) -> Result<Program> {
     let program = as_the_caller(tools::osls(workspace)?, &caller.session)?;
-    Ok(program.in_folder(workspace.dist(&caller.environment.stage)))
+    Ok(program.in_directory(workspace.dist(&caller.environment.stage)))
 }
 
 /// Gives the Framework the keys that STS was asked about, and no other way to get any: it has profiles and variables of
@@ -423,7 +423,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            deployments[1].folder(),
+            deployments[1].directory(),
             "1795370405000-2026-11-22T18:00:05.000Z"
         );
         assert_eq!(read_deployments("No deployments found"), []);
@@ -431,16 +431,16 @@ mod tests {
 
     #[test]
     fn a_package_that_was_changed_is_not_deployed() {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let write =
-            |name: &str, text: &str| files::write(&folder.path().join(name), text.as_bytes());
+            |name: &str, text: &str| files::write(&directory.path().join(name), text.as_bytes());
         for name in ["handler.zip", "serverless.yml", ".serverless/a.json"] {
             write(name, "as it was made").unwrap();
         }
         let stage: Stage = "dev".parse().unwrap();
-        let made = files_of(folder.path()).unwrap();
+        let made = files_of(directory.path()).unwrap();
         assert_eq!(made.len(), 3);
-        require_same(&made, &files_of(folder.path()).unwrap(), &stage).unwrap();
+        require_same(&made, &files_of(directory.path()).unwrap(), &stage).unwrap();
         for name in [
             "handler.zip",
             "serverless.yml",
@@ -448,7 +448,8 @@ mod tests {
             ".serverless/b.json",
         ] {
             write(name, "otherwise").unwrap();
-            let error = require_same(&made, &files_of(folder.path()).unwrap(), &stage).unwrap_err();
+            let error =
+                require_same(&made, &files_of(directory.path()).unwrap(), &stage).unwrap_err();
             assert!(
                 error
                     .to_string()
@@ -458,7 +459,7 @@ mod tests {
             if made.contains_key(name) {
                 write(name, "as it was made").unwrap();
             } else {
-                files::remove(&folder.path().join(name)).unwrap();
+                files::remove(&directory.path().join(name)).unwrap();
             }
         }
     }

@@ -112,7 +112,7 @@ fn versions(workspace: &Workspace, python: &Installed) -> Result<Value> {
         serde_json::from_str(&printed).context("Failed to read the versions of Python packages")?;
     let rustc = Program::new("rustc")
         .args(["--version"])
-        .in_folder(workspace.root())
+        .in_directory(workspace.root())
         .quiet()
         .capture()?;
     // `rustc 1.95.0 (hash date)`
@@ -146,7 +146,7 @@ fn bench(workspace: &Workspace) -> Result<Program> {
             "bench",
         ])
         .env("CARGO_TARGET_DIR", workspace.target())
-        .in_folder(workspace.root())
+        .in_directory(workspace.root())
         .quiet()
         .run()?;
     step.done("");

@@ -180,7 +180,7 @@ impl Demo<'_> {
             .collect();
         let template = self
             .emulator
-            .folder()
+            .directory()
             .join(format!("buckets-{account}.json"));
         files::write(
             &template,
@@ -210,7 +210,7 @@ impl Demo<'_> {
             untrusting != trusted,
             "The Target account's role does not name {execution_role}"
         );
-        let template = self.emulator.folder().join("untrusting.yml");
+        let template = self.emulator.directory().join("untrusting.yml");
         files::write(&template, untrusting.as_bytes())?;
         let stack = apply::stack_name(self.environment, Side::Target);
         self.apply(target, &stack, &template)

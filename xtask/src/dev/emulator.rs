@@ -42,7 +42,7 @@ pub(crate) type Variable = (String, Option<String>);
 pub(crate) struct Emulator {
     // Dropped in this order: the processes first, then the directory they write to.
     process: Started,
-    folder: TempDir,
+    directory: TempDir,
     _undo: Pending,
     port: u16,
 }
@@ -55,17 +55,17 @@ impl Emulator {
 
     /// The certificate authority that clients must trust, as PEM; generated for this run.
     pub(crate) fn ca_file(&self) -> PathBuf {
-        self.folder.path().join("ca.pem")
+        self.directory.path().join("ca.pem")
     }
 
     /// The log of the emulator and its functions.
     pub(crate) fn log_file(&self) -> PathBuf {
-        log_file(self.folder.path())
+        log_file(self.directory.path())
     }
 
     /// Its temporary directory, removed when it ends.
-    pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Ends the functions' processes and their caches: the next invocation is a cold start.
@@ -102,28 +102,28 @@ pub(crate) fn start(workspace: &Workspace) -> Result<Emulator> {
 
     // In `target`, because functions run from here and the system's temporary directory may be mounted `noexec`.
     let home = workspace.target().join("emulator");
-    files::make_folder(&home)?;
-    let (folder, undo) = interrupt::start(|| {
-        let folder = tempfile::tempdir_in(&home)
+    files::create_directory(&home)?;
+    let (directory, undo) = interrupt::start(|| {
+        let directory = tempfile::tempdir_in(&home)
             .with_context(|| format!("Failed to create a directory in `{}`", home.display()))?;
-        let undo = Undo::RemoveFolder(folder.path().to_owned());
-        Ok((folder, undo))
+        let undo = Undo::RemoveDirectory(directory.path().to_owned());
+        Ok((directory, undo))
     })?;
-    let log = fs::File::create(log_file(folder.path()))
-        .with_context(|| format!("Failed to write in `{}`", folder.path().display()))?;
+    let log = fs::File::create(log_file(directory.path()))
+        .with_context(|| format!("Failed to write in `{}`", directory.path().display()))?;
     let mut process = Program::new(&ministack.runtime)
         // Isolated mode: ignores the user's Python settings and the script's directory.
         .args(["-I"])
-        .args([&launcher, folder.path()])
+        .args([&launcher, directory.path()])
         .bare()
         .env("PATH", "/usr/bin:/bin")
         .env("LANG", "C.UTF-8")
         .quiet()
         .start(log)?;
-    let port = wait_until_ready(&mut process, folder.path())?;
+    let port = wait_until_ready(&mut process, directory.path())?;
     let emulator = Emulator {
         process,
-        folder,
+        directory,
         _undo: undo,
         port,
     };
@@ -159,15 +159,15 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let input = thread::spawn(|| io::copy(&mut io::stdin().lock(), &mut io::sink()));
     while !input.is_finished() {
         if let Some(status) = emulator.process.ended()? {
-            bail!(ended_by_itself(status, emulator.folder.path()));
+            bail!(ended_by_itself(status, emulator.directory.path()));
         }
         thread::sleep(Duration::from_millis(50));
     }
     Ok(())
 }
 
-fn log_file(folder: &Path) -> PathBuf {
-    folder.join("emulator.log")
+fn log_file(directory: &Path) -> PathBuf {
+    directory.join("emulator.log")
 }
 
 /// The file that the launcher writes when the emulator is ready.
@@ -176,8 +176,8 @@ struct Ready {
     port: u16,
 }
 
-fn wait_until_ready(process: &mut Started, folder: &Path) -> Result<u16> {
-    let ready = folder.join("ready.json");
+fn wait_until_ready(process: &mut Started, directory: &Path) -> Result<u16> {
+    let ready = directory.join("ready.json");
     let deadline = Instant::now() + TIME_TO_START;
     loop {
         if let Some(bytes) = files::read_if_there(&ready)? {
@@ -186,28 +186,28 @@ fn wait_until_ready(process: &mut Started, folder: &Path) -> Result<u16> {
             return Ok(ready.port);
         }
         if let Some(status) = process.ended()? {
-            bail!(ended_by_itself(status, folder));
+            bail!(ended_by_itself(status, directory));
         }
         if Instant::now() > deadline {
             bail!(
                 "The emulator was not ready within {} s\n{}",
                 TIME_TO_START.as_secs(),
-                end_of_log(folder)
+                end_of_log(directory)
             );
         }
         thread::sleep(Duration::from_millis(20));
     }
 }
 
-fn ended_by_itself(status: ExitStatus, folder: &Path) -> String {
+fn ended_by_itself(status: ExitStatus, directory: &Path) -> String {
     format!(
         "The emulator ended unexpectedly ({status})\n{}",
-        end_of_log(folder)
+        end_of_log(directory)
     )
 }
 
-fn end_of_log(folder: &Path) -> String {
-    let log = files::read(&log_file(folder)).unwrap_or_default();
+fn end_of_log(directory: &Path) -> String {
+    let log = files::read(&log_file(directory)).unwrap_or_default();
     tools::tail(&String::from_utf8_lossy(&log), 30)
 }
 

@@ -77,5 +77,5 @@ fn local(workspace: &Workspace, program: Program) -> Program {
         .env("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
         // Cargo would resolve a relative path from the workspace's root.
         .env("CARGO_TARGET_DIR", workspace.target())
-        .in_folder(workspace.root())
+        .in_directory(workspace.root())
 }

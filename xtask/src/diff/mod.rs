@@ -475,10 +475,7 @@ mod tests {
         assert_eq!(changes.broadens(), Vec::<String>::new());
         let mut changes = Changes::default();
         changes.compare_templates(&Part::Ok(json!({"Resources": {}})), &new, "f");
-        assert_eq!(
-            changes.broadens(),
-            ["the stack adds AWS::IAM::Role Role"]
-        );
+        assert_eq!(changes.broadens(), ["the stack adds AWS::IAM::Role Role"]);
         assert_eq!(changes.unclear(), Vec::<String>::new());
     }
 }

@@ -295,8 +295,8 @@ fn without_times(value: &mut Value) {
             if let Some(Value::String(key)) = map.get_mut("S3Key") {
                 let mut parts: Vec<&str> = key.split('/').collect();
                 let from_the_end = parts.len().checked_sub(2);
-                if let Some(folder) = from_the_end.and_then(|index| parts.get_mut(index)) {
-                    *folder = "…";
+                if let Some(directory) = from_the_end.and_then(|index| parts.get_mut(index)) {
+                    *directory = "…";
                 }
                 *key = parts.join("/");
             }

@@ -10,7 +10,7 @@ use crate::{
     stages,
     sys::{
         console,
-        fault::{self, FaultReport},
+        error::{self, ProblemReport},
         files,
         process::Program,
         workspace::Workspace,
@@ -46,7 +46,7 @@ pub(super) fn variables(
             Ok((check, Some(environment)))
         }
         Err(error) => {
-            let report = error.downcast::<FaultReport>()?;
+            let report = error.downcast::<ProblemReport>()?;
             console::coloured(&report.to_string());
             let cause = "the variables file has problems, which are printed to standard error";
             let check = Check::failed(
@@ -81,7 +81,7 @@ pub(super) fn rendered(
         .and_then(|templates| Ok(templates.render(environment)?));
     let rendered = match rendered {
         Ok(rendered) => rendered,
-        Err(error) if fault::is_of_input(&error) => {
+        Err(error) if error::is_of_input(&error) => {
             let cause = Cause::seen(CauseId::InvalidTemplate, format!("{error:#}"));
             let check = Check::failed(
                 CheckId::Rendered,
@@ -95,12 +95,12 @@ pub(super) fn rendered(
     };
     let mut causes = Vec::new();
     // Users who have never rendered the roles may create them in another way.
-    let folder = workspace.dist(&environment.stage).join("roles");
-    let has_roles = !files::names_in(&folder)?.is_empty();
+    let directory = workspace.dist(&environment.stage).join("roles");
+    let has_roles = !files::names_in(&directory)?.is_empty();
     for file in &rendered {
         let path = file.path(workspace, environment);
         let name = workspace.shown(&path);
-        if !has_roles && path.starts_with(&folder) {
+        if !has_roles && path.starts_with(&directory) {
             continue;
         }
         match files::read_if_there(&path)? {
@@ -119,8 +119,8 @@ pub(super) fn rendered(
         .iter()
         .map(|file| file.path(workspace, environment))
         .collect();
-    for name in files::names_in(&folder)? {
-        let path = folder.join(&name);
+    for name in files::names_in(&directory)? {
+        let path = directory.join(&name);
         if rendering::is_target_role(&name) && !rendered_paths.contains(&path) {
             let cause = format!(
                 "{} is left over from an earlier render",
@@ -155,7 +155,7 @@ pub(super) fn rendered(
 fn cargo(workspace: &Workspace, environment: Option<&Environment>) -> Check {
     let version = || -> Result<String> {
         let program = Program::new("cargo").args(["--version"]).quiet();
-        let printed = program.in_folder(workspace.root()).capture()?;
+        let printed = program.in_directory(workspace.root()).capture()?;
         let version = printed.split_whitespace().nth(1);
         Ok(version.unwrap_or(printed.trim()).to_owned())
     };

@@ -25,14 +25,18 @@ pub(crate) struct Kept {
     pub(crate) configuration: Part<FunctionConfiguration>,
 }
 
-/// Reads the deployment in `folder`, a sibling of the one whose code `stack` has.
+/// Reads the deployment in `directory`, a sibling of the one whose code `stack` has.
 ///
 /// # Errors
 /// The stack does not locate its code, or the deployment cannot be read.
-pub(crate) fn read(operator: &Operator<'_>, stack: &DeployedStack, folder: &str) -> Result<Kept> {
+pub(crate) fn read(
+    operator: &Operator<'_>,
+    stack: &DeployedStack,
+    directory: &str,
+) -> Result<Kept> {
     let (bucket, key) =
         configuration::code_of(stack).context("The stack's template does not locate its code")?;
-    let key = in_folder(key, folder, TEMPLATE)
+    let key = in_directory(key, directory, TEMPLATE)
         .with_context(|| format!("`{key}` is not the code of a deployment"))?;
     let template: Value = serde_json::from_slice(&operator.fetch(bucket, &key)?)
         .context("The deployment's template is not JSON")?;
@@ -46,11 +50,11 @@ pub(crate) fn read(operator: &Operator<'_>, stack: &DeployedStack, folder: &str)
     })
 }
 
-/// `serverless/S/dev/1-t/handler.zip` in folder `2-t`, of the name `n`, is `serverless/S/dev/2-t/n`.
-fn in_folder(key: &str, folder: &str, name: &str) -> Option<String> {
+/// `serverless/S/dev/1-t/handler.zip` in directory `2-t`, of the name `n`, is `serverless/S/dev/2-t/n`.
+fn in_directory(key: &str, directory: &str, name: &str) -> Option<String> {
     let (rest, _) = key.rsplit_once('/')?;
     let (prefix, _) = rest.rsplit_once('/')?;
-    Some(format!("{prefix}/{folder}/{name}"))
+    Some(format!("{prefix}/{directory}/{name}"))
 }
 
 /// The configuration of the function of `template`, with `archive` as its code.
@@ -82,12 +86,12 @@ mod tests {
     fn a_deployment_lies_beside_the_one_that_runs() {
         let key = "serverless/S/dev/1-2026-11-22T18:00:05.000Z/handler.zip";
         assert_eq!(
-            in_folder(key, "2-2026-11-22T18:00:06.000Z", TEMPLATE).as_deref(),
+            in_directory(key, "2-2026-11-22T18:00:06.000Z", TEMPLATE).as_deref(),
             Some(
                 "serverless/S/dev/2-2026-11-22T18:00:06.000Z/compiled-cloudformation-template.json"
             )
         );
-        assert_eq!(in_folder("handler.zip", "2-t", TEMPLATE), None);
+        assert_eq!(in_directory("handler.zip", "2-t", TEMPLATE), None);
     }
 
     #[test]

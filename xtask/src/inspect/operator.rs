@@ -281,7 +281,7 @@ fn program(workspace: &Workspace) -> Result<Program> {
         .args(["build", "--quiet", "--locked", "--package", "operator"])
         .args(["--message-format", "json-render-diagnostics"])
         .env("CARGO_TARGET_DIR", target)
-        .in_folder(workspace.root())
+        .in_directory(workspace.root())
         .quiet()
         .capture()?;
     let executable = messages

@@ -133,7 +133,7 @@ mod tests {
         );
         Program::new("/bin/sh")
             .args(["-c", &script])
-            .in_folder(directory)
+            .in_directory(directory)
             .quiet()
     }
 

@@ -134,7 +134,7 @@ pub(crate) enum Assumes {
 
 /// A stage that no roles can be made for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum GrantFault {
+pub(crate) enum GrantError {
     /// IAM has no room for that many roles.
     #[error(
         "the execution role would have to name {wanted} roles, and IAM has room for {room} of them: some in its inline \
@@ -160,7 +160,7 @@ impl Grants {
     ///
     /// # Errors
     /// IAM has no room for so many targets, or the stage's organization is not named.
-    pub(crate) fn of(environment: &Environment) -> Result<Self, GrantFault> {
+    pub(crate) fn of(environment: &Environment) -> Result<Self, GrantError> {
         Self::of_selection(environment, environment.selection())
     }
 
@@ -171,7 +171,7 @@ impl Grants {
     pub(crate) fn of_selection(
         environment: &Environment,
         selection: &Selection,
-    ) -> Result<Self, GrantFault> {
+    ) -> Result<Self, GrantError> {
         match selection {
             Selection::One(target) => Self::of_targets(environment, std::slice::from_ref(target)),
             Selection::Many(file) => match file.accounts() {
@@ -183,7 +183,7 @@ impl Grants {
         }
     }
 
-    fn of_targets(environment: &Environment, targets: &[Target]) -> Result<Self, GrantFault> {
+    fn of_targets(environment: &Environment, targets: &[Target]) -> Result<Self, GrantError> {
         let lists_own_account = targets.iter().any(|target| target.access == Access::Own);
         let arns = targets
             .iter()
@@ -205,7 +205,7 @@ impl Grants {
     fn of_organization(
         environment: &Environment,
         organization: &Organization,
-    ) -> Result<Self, GrantFault> {
+    ) -> Result<Self, GrantError> {
         let Organization {
             admin,
             units,
@@ -214,7 +214,7 @@ impl Grants {
             external_id,
         } = organization;
         let id = environment.variables.organization_id.clone();
-        let id = id.ok_or(GrantFault::NoOrganizationId)?;
+        let id = id.ok_or(GrantError::NoOrganizationId)?;
         let partition = environment.partition();
         let assumes = Assumes::Organization {
             pattern: format!("arn:{partition}:iam::*:role/{role}"),
@@ -465,7 +465,7 @@ fn read_role(
 }
 
 /// Puts ARNs into the inline policy, whose other statements have `others` characters, and the rest into managed ones.
-fn spread(arns: &[String], others: usize) -> Result<Assumes, GrantFault> {
+fn spread(arns: &[String], others: usize) -> Result<Assumes, GrantError> {
     // In quotes, with a comma.
     let length = |arn: &String| arn.len() + 3;
     let empty = Document::new(vec![assume(["", ""])]).to_text().len();
@@ -494,7 +494,7 @@ fn spread(arns: &[String], others: usize) -> Result<Assumes, GrantFault> {
     if rest.is_empty() {
         Ok(Assumes::Roles { inline, managed })
     } else {
-        Err(GrantFault::TooManyTargets {
+        Err(GrantError::TooManyTargets {
             wanted: arns.len(),
             room: arns.len() - rest.len(),
         })
@@ -582,14 +582,14 @@ mod tests {
         }
     }
 
-    /// Every target may be assumed, none twice, and IAM takes every policy, up to the number that the fault names.
+    /// Every target may be assumed, none twice, and IAM takes every policy, up to the number that the problem names.
     #[test]
     fn many_targets_fit_until_they_do_not() {
         let stage = samples::stage("");
-        let GrantFault::TooManyTargets { wanted, room } =
+        let GrantError::TooManyTargets { wanted, room } =
             Grants::of_selection(&stage, &samples::targets(5_000)).unwrap_err()
         else {
-            panic!("another fault");
+            panic!("another problem");
         };
         assert_eq!((wanted, room), (5_000, 1_470));
         for count in [1, 160, 165, 170, 300, room] {
@@ -625,8 +625,8 @@ mod tests {
     fn an_organization_must_be_named() {
         let stage = samples::stage("");
         let selection = samples::organization(Units::All, &[]);
-        let fault = Grants::of_selection(&stage, &selection).unwrap_err();
-        assert_eq!(fault, GrantFault::NoOrganizationId);
+        let problem = Grants::of_selection(&stage, &selection).unwrap_err();
+        assert_eq!(problem, GrantError::NoOrganizationId);
     }
 
     /// The longest external ID with everything else still leaves a trust policy that IAM takes.

@@ -325,11 +325,11 @@ fn computed(text: &str, place: &str) -> Problem {
 
 /// Parses a policy as CloudFormation passes it to IAM.
 fn document(text: &str, place: &str, value: &Value) -> Result<Document, Problem> {
-    Document::from_json(value).map_err(|fault| {
+    Document::from_json(value).map_err(|error| {
         problem(
             text,
             place,
-            format!("invalid policy: `{place}`: {fault}"),
+            format!("invalid policy: `{place}`: {error}"),
             "write policies out, like in the original template",
         )
     })

@@ -28,7 +28,7 @@ pub(crate) use self::checked_role::{RenderedRole, harmless_policy};
 use self::{checked_role::Side, context::Context, role_context::RoleContext, template::Template};
 use crate::{
     policy::{Grants, TargetAccounts, TargetRole},
-    sys::{fault::InputFault, files, workspace::Workspace},
+    sys::{error::InputError, files, workspace::Workspace},
 };
 use environment::Environment;
 
@@ -110,7 +110,7 @@ impl Templates {
     ///
     /// # Errors
     /// A template is invalid, its output differs from the environment, or the stage's roles cannot be rendered.
-    pub(crate) fn render(&self, environment: &Environment) -> Result<Vec<Rendered>, InputFault> {
+    pub(crate) fn render(&self, environment: &Environment) -> Result<Vec<Rendered>, InputError> {
         let mut rendered = self.deployment(environment)?;
         if self.of_roles().next().is_some() {
             rendered.extend(self.roles(environment, &grants(environment)?)?);
@@ -125,7 +125,7 @@ impl Templates {
     pub(crate) fn deployment(
         &self,
         environment: &Environment,
-    ) -> Result<Vec<Rendered>, InputFault> {
+    ) -> Result<Vec<Rendered>, InputError> {
         self.files
             .iter()
             .filter(|(file, _)| *file == File::Serverless)
@@ -141,7 +141,7 @@ impl Templates {
         &self,
         environment: &Environment,
         grants: &Grants,
-    ) -> Result<Vec<Rendered>, InputFault> {
+    ) -> Result<Vec<Rendered>, InputError> {
         let base = Value::from(Serde(Context::of(environment)));
         let mut rendered = Vec::new();
         for (file, template) in self.of_roles() {
@@ -161,8 +161,9 @@ impl Templates {
 ///
 /// # Errors
 /// The stage's roles cannot be rendered.
-pub(crate) fn grants(environment: &Environment) -> Result<Grants, InputFault> {
-    Grants::of(environment).map_err(|fault| InputFault(format!("{}: {fault}", environment.source)))
+pub(crate) fn grants(environment: &Environment) -> Result<Grants, InputError> {
+    Grants::of(environment)
+        .map_err(|problem| InputError(format!("{}: {problem}", environment.source)))
 }
 
 /// The file of the role in `account`, if the stage assumes a role there.
@@ -172,7 +173,7 @@ pub(crate) fn grants(environment: &Environment) -> Result<Grants, InputFault> {
 pub(crate) fn target_role_file(
     environment: &Environment,
     account: &AccountId,
-) -> Result<Option<File>, InputFault> {
+) -> Result<Option<File>, InputError> {
     let grants = grants(environment)?;
     let found = grants.target_role_in(account);
     Ok(found.map(|role| {
@@ -209,7 +210,7 @@ pub(crate) struct Rendered {
 }
 
 impl Rendered {
-    fn serverless(template: &Template, environment: &Environment) -> Result<Self, InputFault> {
+    fn serverless(template: &Template, environment: &Environment) -> Result<Self, InputError> {
         let text = template.render(&Value::from(Serde(Context::of(environment))))?;
         checked::serverless(&text, environment)
             .map_err(|problem| template.gives(environment, &text, &problem))?;
@@ -228,7 +229,7 @@ impl Rendered {
         environment: &Environment,
         grants: &Grants,
         base: &Value,
-    ) -> Result<Vec<Self>, InputFault> {
+    ) -> Result<Vec<Self>, InputError> {
         let all = match file {
             File::AdminRole => vec![(
                 File::AdminRole,
@@ -314,8 +315,8 @@ impl Rendered {
         environment: &Environment,
     ) -> Result<PathBuf> {
         let path = self.path(workspace, environment);
-        if let Some(folder) = path.parent() {
-            files::sweep(folder)?;
+        if let Some(directory) = path.parent() {
+            files::sweep(directory)?;
         }
         files::write(&path, self.text.as_bytes())?;
         Ok(path)
@@ -338,7 +339,7 @@ mod tests {
         for sample in samples::all() {
             let texts: Vec<String> = templates
                 .roles(&sample.environment, &sample.grants)
-                .unwrap_or_else(|fault| panic!("{}: {fault}", sample.name))
+                .unwrap_or_else(|problem| panic!("{}: {problem}", sample.name))
                 .into_iter()
                 .map(|one| format!("=== {}\n{}", one.file.path(), one.text))
                 .collect();
@@ -352,7 +353,7 @@ mod tests {
         let grants = Grants::of_selection(&stage, &samples::targets(1_470)).unwrap();
         let rendered = templates()
             .roles(&stage, &grants)
-            .unwrap_or_else(|fault| panic!("{fault}"));
+            .unwrap_or_else(|problem| panic!("{problem}"));
         let named = rendered[0].text.matches(":role/MyS3ReadRole\"").count();
         assert_eq!(named, 1_470);
     }

@@ -6,7 +6,8 @@ use anyhow::Result;
 
 use super::{File, Rendered, Templates, is_target_role};
 use crate::sys::{
-    console, fault::AlreadyTold, files, stage_lock::StageLock, unified_diff, workspace::Workspace,
+    console, error::AlreadyReported, files, stage_lock::StageLock, unified_diff,
+    workspace::Workspace,
 };
 use environment::Environment;
 
@@ -86,12 +87,12 @@ fn left_over<'a>(
         .map(|(environment, file)| file.path(workspace, environment))
         .collect();
     for environment in environments {
-        let folder = workspace.dist(&environment.stage).join("roles");
-        let names = files::names_in(&folder)?;
+        let directory = workspace.dist(&environment.stage).join("roles");
+        let names = files::names_in(&directory)?;
         let paths = names
             .iter()
             .filter(|name| is_target_role(name))
-            .map(|name| folder.join(name))
+            .map(|name| directory.join(name))
             .filter(|path| !made.contains(path));
         found.extend(paths.map(|path| (environment, path)));
     }
@@ -136,7 +137,7 @@ fn check(
         ));
     }
     if stale {
-        Err(AlreadyTold.into())
+        Err(AlreadyReported.into())
     } else {
         Ok(())
     }

@@ -7,7 +7,7 @@ use minijinja::{
 };
 
 use super::File;
-use crate::sys::{fault::InputFault, files, workspace::Workspace};
+use crate::sys::{error::InputError, files, workspace::Workspace};
 use environment::Environment;
 
 /// The maximum size of a template. CloudFormation limits the output to 1 MB.
@@ -18,7 +18,7 @@ const LARGEST: usize = 1 << 20;
 pub(super) struct Template {
     source: Source,
     /// The template, compiled once for all stages, or its syntax error.
-    engine: Result<Engine<'static>, InputFault>,
+    engine: Result<Engine<'static>, InputError>,
 }
 
 /// The text of a template.
@@ -44,24 +44,24 @@ impl Template {
                 .downcast_ref::<io::Error>()
                 .is_some_and(|error| error.kind() == io::ErrorKind::NotFound);
             if missing {
-                InputFault(format!(
+                InputError(format!(
                     "`{name}` is missing\nhint: restore it from version control"
                 ))
             } else {
-                InputFault(format!(
+                InputError(format!(
                     "{error:#}\nhint: a template must be a readable file"
                 ))
             }
         })?;
         if bytes.len() > LARGEST {
             let most = LARGEST >> 20;
-            return Err(InputFault(format!(
+            return Err(InputError(format!(
                 "`{name}` is too large: more than {most} MiB\nhint: restore it from version control"
             ))
             .into());
         }
         let text = String::from_utf8(bytes).map_err(|error| {
-            InputFault(format!(
+            InputError(format!(
                 "`{name}` is not UTF-8 (byte {})",
                 error.utf8_error().valid_up_to()
             ))
@@ -75,12 +75,12 @@ impl Template {
     ///
     /// # Errors
     /// The template is invalid; the message has its file and line.
-    pub(super) fn render(&self, context: &Value) -> Result<String, InputFault> {
+    pub(super) fn render(&self, context: &Value) -> Result<String, InputError> {
         let engine = self.engine.as_ref().map_err(Clone::clone)?;
         engine
             .get_template(&self.source.name)
             .and_then(|template| template.render(context))
-            .map_err(|error| self.source.fault(&error))
+            .map_err(|error| self.source.problem(&error))
     }
 
     /// Reports a problem in the template's output.
@@ -89,12 +89,12 @@ impl Template {
         environment: &Environment,
         text: &str,
         problem: &super::checked::Problem,
-    ) -> InputFault {
+    ) -> InputError {
         let place = problem.line.map_or_else(String::new, |line| {
             let shown = text.lines().nth(line - 1).unwrap_or_default();
             format!("\n  --> line {line} of the rendered text\n   | {shown}")
         });
-        InputFault(format!(
+        InputError(format!(
             "The output of `{}` does not match {}: {}{place}\nhint: {}",
             self.source.name, environment.source, problem.what, problem.hint
         ))
@@ -102,7 +102,7 @@ impl Template {
 }
 
 impl Source {
-    fn compile(&self) -> Result<Engine<'static>, InputFault> {
+    fn compile(&self) -> Result<Engine<'static>, InputError> {
         let mut engine = Engine::new();
         engine.set_undefined_behavior(UndefinedBehavior::Strict);
         engine.set_syntax(syntax());
@@ -110,18 +110,18 @@ impl Source {
         engine.set_auto_escape_callback(|_| AutoEscape::Json);
         engine
             .add_template_owned(self.name.clone(), self.text.clone())
-            .map_err(|error| self.fault(&error))?;
+            .map_err(|error| self.problem(&error))?;
         Ok(engine)
     }
 
     /// Formats an error of minijinja with the template's line.
-    fn fault(&self, error: &minijinja::Error) -> InputFault {
+    fn problem(&self, error: &minijinja::Error) -> InputError {
         let what = error.detail().map_or_else(
             || error.kind().to_string(),
             |detail| format!("{}: {detail}", error.kind()),
         );
         let Some(line) = error.line() else {
-            return InputFault(format!("{what}\n  --> {}", self.name));
+            return InputError(format!("{what}\n  --> {}", self.name));
         };
         let text = self.text.lines().nth(line - 1).unwrap_or_default();
         let hint = match error.kind() {
@@ -130,7 +130,7 @@ impl Source {
             }
             _ => "",
         };
-        InputFault(format!(
+        InputError(format!(
             "{what}\n  --> {}:{line}\n   | {text}{hint}",
             self.name
         ))

@@ -62,16 +62,16 @@ pub(crate) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
 /// # Errors
 /// The directory or the file cannot be written; an existing file is unchanged.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = folder_of(path);
+    let directory = parent_of(path);
     let write = || -> io::Result<()> {
-        fs::create_dir_all(folder)?;
-        let mut file = temporary_in(folder)?;
+        fs::create_dir_all(directory)?;
+        let mut file = temporary_in(directory)?;
         file.write_all(bytes)?;
         file.persist(path)?;
         Ok(())
     };
     write().with_context(|| {
-        let hint = dangling(folder).unwrap_or_default();
+        let hint = dangling(directory).unwrap_or_default();
         format!("Failed to write `{}`{hint}", path.display())
     })
 }
@@ -84,7 +84,7 @@ pub(crate) fn rewrite(path: &Path, bytes: &[u8]) -> Result<()> {
     let rewrite = || -> io::Result<()> {
         let path = fs::canonicalize(path)?;
         let permissions = fs::metadata(&path)?.permissions();
-        let mut file = temporary_in(folder_of(&path))?;
+        let mut file = temporary_in(parent_of(&path))?;
         file.write_all(bytes)?;
         file.as_file().set_permissions(permissions)?;
         file.persist(path)?;
@@ -93,17 +93,17 @@ pub(crate) fn rewrite(path: &Path, bytes: &[u8]) -> Result<()> {
     rewrite().with_context(|| format!("Failed to write `{}`", path.display()))
 }
 
-fn folder_of(path: &Path) -> &Path {
+fn parent_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("."))
 }
 
 /// Creates a temporary file, locked while it is written, so that [`sweep`] can recognize files that a killed process left.
-fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
+fn temporary_in(directory: &Path) -> io::Result<NamedTempFile> {
     loop {
         let file = tempfile::Builder::new()
             .prefix(TEMPORARY)
             .permissions(readable())
-            .tempfile_in(folder)?;
+            .tempfile_in(directory)?;
         file.as_file().lock()?;
         // Another process may have swept it before it was locked.
         if file.path().exists() {
@@ -119,15 +119,15 @@ const TEMPORARY: &str = ".tmp";
 ///
 /// # Errors
 /// The directory cannot be read, or a file in it cannot be removed.
-pub(crate) fn sweep(folder: &Path) -> Result<()> {
+pub(crate) fn sweep(directory: &Path) -> Result<()> {
     let is_temporary = |name: &String| {
         let rest = name.strip_prefix(TEMPORARY);
         rest.is_some_and(|rest| {
             rest.len() == 6 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
         })
     };
-    for name in names_in(folder)?.into_iter().filter(is_temporary) {
-        let path = folder.join(name);
+    for name in names_in(directory)?.into_iter().filter(is_temporary) {
+        let path = directory.join(name);
         // Its writer may have renamed it since.
         let Ok(file) = fs::File::open(&path) else {
             continue;
@@ -140,11 +140,11 @@ pub(crate) fn sweep(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A hint if `folder` or one of its parents is a dangling symbolic link; the system error only says that it exists.
-fn dangling(folder: &Path) -> Option<String> {
-    let link = folder
+/// A hint if `directory` or one of its parents is a dangling symbolic link; the system error only says that it exists.
+fn dangling(directory: &Path) -> Option<String> {
+    let link = directory
         .ancestors()
-        .find(|folder| folder.is_symlink() && !folder.exists())?;
+        .find(|directory| directory.is_symlink() && !directory.exists())?;
     let to = fs::read_link(link).ok()?;
     Some(format!(
         "\nhint: `{}` is a link to `{}`, which does not exist; create that directory or remove the link\n",
@@ -162,7 +162,7 @@ fn readable() -> fs::Permissions {
 ///
 /// # Errors
 /// The directory cannot be created.
-pub(crate) fn make_folder(path: &Path) -> Result<()> {
+pub(crate) fn create_directory(path: &Path) -> Result<()> {
     fs::create_dir_all(path).with_context(|| {
         let hint = dangling(path).unwrap_or_default();
         format!("Failed to create the directory `{}`{hint}", path.display())
@@ -173,7 +173,7 @@ pub(crate) fn make_folder(path: &Path) -> Result<()> {
 ///
 /// # Errors
 /// The directory cannot be removed.
-pub(crate) fn remove_folder(path: &Path) -> Result<()> {
+pub(crate) fn remove_directory(path: &Path) -> Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error)
             .with_context(|| format!("Failed to remove the directory `{}`", path.display())),
@@ -220,7 +220,7 @@ pub(crate) fn lock(path: &Path, waiting: impl FnOnce()) -> Result<fs::File> {
 /// The file cannot be created, written or locked.
 pub(crate) fn lock_as(path: &Path, holder: &str, waiting: impl FnOnce(&str)) -> Result<fs::File> {
     let lock = || -> io::Result<fs::File> {
-        fs::create_dir_all(folder_of(path))?;
+        fs::create_dir_all(parent_of(path))?;
         let mut options = fs::File::options();
         options.write(true).create(true).truncate(false);
         let mut file = options.open(path)?;
@@ -237,7 +237,7 @@ pub(crate) fn lock_as(path: &Path, holder: &str, waiting: impl FnOnce(&str)) -> 
         Ok(file)
     };
     lock().with_context(|| {
-        let hint = dangling(folder_of(path)).unwrap_or_default();
+        let hint = dangling(parent_of(path)).unwrap_or_default();
         format!("Failed to lock `{}`{hint}", path.display())
     })
 }
@@ -246,10 +246,10 @@ pub(crate) fn lock_as(path: &Path, holder: &str, waiting: impl FnOnce(&str)) -> 
 ///
 /// # Errors
 /// The directory cannot be read.
-pub(crate) fn names_in(folder: &Path) -> Result<Vec<String>> {
+pub(crate) fn names_in(directory: &Path) -> Result<Vec<String>> {
     let list = || -> io::Result<Vec<String>> {
         let mut names = Vec::new();
-        for entry in fs::read_dir(folder)? {
+        for entry in fs::read_dir(directory)? {
             names.push(entry?.file_name().to_string_lossy().into_owned());
         }
         names.sort();
@@ -258,7 +258,7 @@ pub(crate) fn names_in(folder: &Path) -> Result<Vec<String>> {
     match list() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         other => {
-            other.with_context(|| format!("Failed to read the directory `{}`", folder.display()))
+            other.with_context(|| format!("Failed to read the directory `{}`", directory.display()))
         }
     }
 }
@@ -269,14 +269,14 @@ mod tests {
 
     #[test]
     fn temporary_files_of_killed_processes_are_swept_and_open_ones_stay() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
         for name in [".tmpAb12cD", ".tmp", ".tmpAb12cD.yml", "serverless.yml"] {
             fs::write(path(name), b"x").unwrap();
         }
         fs::create_dir(path(".tmpFolder")).unwrap();
-        let live = temporary_in(folder.path()).unwrap();
-        sweep(folder.path()).unwrap();
+        let live = temporary_in(directory.path()).unwrap();
+        sweep(directory.path()).unwrap();
         assert!(live.path().exists());
         assert!(!path(".tmpAb12cD").exists());
         for name in [".tmp", ".tmpAb12cD.yml", "serverless.yml", ".tmpFolder"] {
@@ -287,24 +287,24 @@ mod tests {
 
     #[test]
     fn concurrent_writing_and_sweeping_loses_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
         std::thread::scope(|scope| {
             let writer = scope.spawn(|| (0..300).try_for_each(|_| write(&path, b"whole")));
             while !writer.is_finished() {
-                sweep(folder.path()).unwrap();
+                sweep(directory.path()).unwrap();
             }
             writer.join().unwrap().unwrap();
         });
         assert_eq!(fs::read(&path).unwrap(), b"whole");
-        assert_eq!(names_in(folder.path()).unwrap(), ["file"]);
+        assert_eq!(names_in(directory.path()).unwrap(), ["file"]);
     }
 
     #[test]
     fn rewriting_keeps_permissions_and_links() {
         use std::os::unix::fs::{PermissionsExt, symlink};
-        let folder = tempfile::tempdir().unwrap();
-        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        let directory = tempfile::tempdir().unwrap();
+        let (file, link) = (directory.path().join("file"), directory.path().join("link"));
         fs::write(&file, b"before").unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o660)).unwrap();
         symlink("file", &link).unwrap();
@@ -316,10 +316,10 @@ mod tests {
 
     #[test]
     fn a_dangling_link_is_reported() {
-        let folder = tempfile::tempdir().unwrap();
-        std::os::unix::fs::symlink("gone", folder.path().join("dist")).unwrap();
-        let path = folder.path().join("dist/dev/file");
-        for error in [write(&path, b"x"), make_folder(folder_of(&path))] {
+        let directory = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("gone", directory.path().join("dist")).unwrap();
+        let path = directory.path().join("dist/dev/file");
+        for error in [write(&path, b"x"), create_directory(parent_of(&path))] {
             let message = format!("{:#}", error.unwrap_err());
             assert!(message.contains("dist` is a link to `gone`"), "{message}");
         }
@@ -327,8 +327,8 @@ mod tests {
 
     #[test]
     fn who_waits_for_a_lock_is_told_who_holds_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("dev/.lock");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("dev/.lock");
         let held = lock_as(&path, "`cargo xtask deploy`", |_| panic!("it is free")).unwrap();
         let (told, waits) = std::sync::mpsc::channel();
         let waiting = {

@@ -43,7 +43,7 @@ pub(crate) enum Undo {
     /// Sends SIGKILL to a process group.
     KillGroup(u32),
     /// Removes a directory and its contents.
-    RemoveFolder(PathBuf),
+    RemoveDirectory(PathBuf),
     /// Calls a function and waits for it for at most ten seconds. It must not register cleanup actions.
     Call(Box<dyn FnOnce() + Send>),
 }
@@ -64,8 +64,8 @@ impl Undo {
                     let _ = kill_process_group(id, Signal::KILL);
                 }
             }
-            Self::RemoveFolder(path) => {
-                let _ = files::remove_folder(&path);
+            Self::RemoveDirectory(path) => {
+                let _ = files::remove_directory(&path);
             }
             Self::Call(action) => {
                 let (done, is_done) = mpsc::channel::<()>();

@@ -1,7 +1,7 @@
 //! The operating system, each part in one place: files, processes, signals, the terminal, and the exit status.
 
 pub(crate) mod console;
-pub(crate) mod fault;
+pub(crate) mod error;
 pub(crate) mod files;
 pub(crate) mod interrupt;
 pub(crate) mod parallel;

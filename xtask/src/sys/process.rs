@@ -34,7 +34,7 @@ pub(crate) struct Program {
     variables: Vec<(OsString, Option<OsString>)>,
     bare: bool,
     aws_settings: bool,
-    folder: Option<PathBuf>,
+    directory: Option<PathBuf>,
     quiet: bool,
     /// The display name, and how many arguments it stands for.
     name: Option<(String, usize)>,
@@ -49,7 +49,7 @@ impl Program {
             variables: Vec::new(),
             bare: false,
             aws_settings: false,
-            folder: None,
+            directory: None,
             quiet: false,
             name: None,
         }
@@ -99,9 +99,9 @@ impl Program {
         self
     }
 
-    /// Runs in `folder`.
-    pub(crate) fn in_folder(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.folder = Some(folder.into());
+    /// Runs in `directory`.
+    pub(crate) fn in_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.directory = Some(directory.into());
         self
     }
 
@@ -302,8 +302,8 @@ impl Program {
                 None => command.env_remove(name),
             };
         }
-        if let Some(folder) = &self.folder {
-            command.current_dir(folder);
+        if let Some(directory) = &self.directory {
+            command.current_dir(directory);
         }
         command
             .args(&self.arguments)
@@ -429,7 +429,7 @@ pub(crate) fn own_path() -> Result<PathBuf> {
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)
-        .map(|folder| folder.join(name))
+        .map(|directory| directory.join(name))
         .find(|file| is_program(file))
 }
 

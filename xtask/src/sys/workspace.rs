@@ -26,7 +26,7 @@ impl Workspace {
             (None, Some(xtask)) => PathBuf::from(xtask).join(".."),
             (None, None) => {
                 let here = env::current_dir().context("Failed to get the current directory")?;
-                let holds_templates = |folder: &&Path| folder.join("templates").is_dir();
+                let holds_templates = |directory: &&Path| directory.join("templates").is_dir();
                 here.ancestors()
                     .find(holds_templates)
                     .unwrap_or(&here)
@@ -61,11 +61,11 @@ impl Workspace {
 
     /// Cargo's target directory: `CARGO_TARGET_DIR`, or `target`.
     pub(crate) fn target(&self) -> PathBuf {
-        match env::var_os("CARGO_TARGET_DIR").filter(|folder| !folder.is_empty()) {
+        match env::var_os("CARGO_TARGET_DIR").filter(|directory| !directory.is_empty()) {
             // Like cargo, resolve a relative path from the current directory; `join` keeps an absolute one.
-            Some(folder) => env::current_dir()
+            Some(directory) => env::current_dir()
                 .unwrap_or_else(|_| self.root.clone())
-                .join(folder),
+                .join(directory),
             None => self.root.join("target"),
         }
     }

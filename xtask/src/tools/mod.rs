@@ -135,7 +135,7 @@ pub(crate) struct Installed {
     /// Its pinned version.
     pub(crate) version: String,
     /// The directory of the installation.
-    pub(crate) folder: PathBuf,
+    pub(crate) directory: PathBuf,
     /// Its interpreter: node, or the virtual environment's Python.
     pub(crate) runtime: PathBuf,
 }
@@ -145,10 +145,10 @@ impl Installed {
     pub(crate) fn program(&self) -> Program {
         let program = match self.tool.registry() {
             Registry::Npm { script, .. } => {
-                Program::new(&self.runtime).args([self.folder.join(script)])
+                Program::new(&self.runtime).args([self.directory.join(script)])
             }
             Registry::PyPi { program } => {
-                pypi::isolated(Program::new(self.folder.join("bin").join(program)))
+                pypi::isolated(Program::new(self.directory.join("bin").join(program)))
             }
         };
         program.called(self.tool.name())
@@ -292,7 +292,7 @@ struct Installation {
     version: String,
     /// The directory of the lock files.
     pins: PathBuf,
-    folder: PathBuf,
+    directory: PathBuf,
     lock: PathBuf,
 }
 
@@ -339,13 +339,13 @@ impl Installation {
             tool,
             version,
             pins,
-            folder: home.join(key(&contents)),
+            directory: home.join(key(&contents)),
             lock: home.join("lock"),
         })
     }
 
     fn stamp_file(&self) -> PathBuf {
-        self.folder.join("installed.json")
+        self.directory.join("installed.json")
     }
 
     /// Returns the installation if it is complete and its interpreter has not changed.
@@ -357,7 +357,7 @@ impl Installation {
         };
         let runtime = match self.tool.registry() {
             Registry::PyPi { .. } => {
-                let python = pypi::python_in(&self.folder);
+                let python = pypi::python_in(&self.directory);
                 // Another Python does not have the packages.
                 if Runtime::of(&python) != Some(stamp.runtime) {
                     return Ok(None);
@@ -378,13 +378,13 @@ impl Installation {
     }
 
     fn install(&self, lock: &File) -> Result<Installed> {
-        files::remove_folder(&self.folder)?;
+        files::remove_directory(&self.directory)?;
         let label = format!("Installing {} {}", self.tool.name(), self.version);
         let install = || match self.tool.registry() {
             Registry::PyPi { .. } => {
                 let base = pypi::find_python(self.tool.preferred_python())?;
                 let step = Step::begin(&label);
-                let python = pypi::install(&base, &self.pins, &self.folder, lock)?;
+                let python = pypi::install(&base, &self.pins, &self.directory, lock)?;
                 step.done("");
                 Ok(python)
             }
@@ -393,7 +393,7 @@ impl Installation {
                 npm::check_node(&node, self.tool, nodes)?;
                 let npm = npm::find_npm()?;
                 let step = Step::begin(&label);
-                npm::install(&npm, &self.pins, &self.folder, lock)?;
+                npm::install(&npm, &self.pins, &self.directory, lock)?;
                 step.done("");
                 Ok(node)
             }
@@ -416,7 +416,7 @@ impl Installation {
         Installed {
             tool: self.tool,
             version: self.version.clone(),
-            folder: self.folder.clone(),
+            directory: self.directory.clone(),
             runtime,
         }
     }

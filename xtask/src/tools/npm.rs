@@ -89,18 +89,18 @@ fn shown(lines: &[(u32, u32)]) -> String {
     shown.join(", ")
 }
 
-/// Installs the packages of `pins` into `folder`. No package code runs.
+/// Installs the packages of `pins` into `directory`. No package code runs.
 ///
 /// # Errors
 /// A package cannot be downloaded or does not match its hash.
-pub(super) fn install(npm: &Path, pins: &Path, folder: &Path, lock: &File) -> Result<()> {
+pub(super) fn install(npm: &Path, pins: &Path, directory: &Path, lock: &File) -> Result<()> {
     for name in LOCK_FILES {
-        files::write(&folder.join(name), &files::read(&pins.join(name))?)?;
+        files::write(&directory.join(name), &files::read(&pins.join(name))?)?;
     }
     let packages = Program::new(npm)
         .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
         .args(["--no-progress", "--no-update-notifier", "--loglevel=error"])
-        .in_folder(folder)
+        .in_directory(directory)
         .quiet();
     expect_installed(&packages, &packages.collect_under(lock)?)
 }

@@ -30,8 +30,8 @@ const NAMES: [&str; 6] = [
 ];
 
 /// The Python of a virtual environment.
-pub(super) fn python_in(folder: &Path) -> PathBuf {
-    folder.join("bin").join("python")
+pub(super) fn python_in(directory: &Path) -> PathBuf {
+    directory.join("bin").join("python")
 }
 
 /// Removes the user's Python settings and packages from the program's environment.
@@ -104,20 +104,20 @@ fn examine(python: &Path) -> Result<Option<Unsuitable>> {
     })
 }
 
-/// Creates a virtual environment in `folder`, installs the packages of `pins`, and returns its Python. Accepts only wheels with
+/// Creates a virtual environment in `directory`, installs the packages of `pins`, and returns its Python. Accepts only wheels with
 /// the pinned hashes, so no package code runs.
 ///
 /// # Errors
 /// A package cannot be downloaded or does not match its hash.
-pub(super) fn install(base: &Path, pins: &Path, folder: &Path, lock: &File) -> Result<PathBuf> {
+pub(super) fn install(base: &Path, pins: &Path, directory: &Path, lock: &File) -> Result<PathBuf> {
     let environment = isolated(Program::new(base))
         .args(["-m", "venv"])
-        .args([folder])
+        .args([directory])
         .quiet();
     let output = environment.collect_under(lock)?;
     expect_installed(&environment, &output).context("Failed to create a virtual environment")?;
 
-    let python = python_in(folder);
+    let python = python_in(directory);
     let packages = [
         "PIP_CONSTRAINT",
         "PIP_NO_BINARY",

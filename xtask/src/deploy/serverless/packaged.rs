@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     render::{File, cloudformation},
-    sys::fault::InputFault,
+    sys::error::InputError,
 };
 use environment::{Environment, ReservedConcurrency};
 
@@ -24,9 +24,9 @@ pub(super) fn check(
     template: &Value,
     rendered: &str,
     environment: &Environment,
-) -> Result<(), InputFault> {
+) -> Result<(), InputError> {
     if cloudformation::has_transform(template) {
-        return Err(fault(
+        return Err(problem(
             "there is a transform, which may turn it into anything",
         ));
     }
@@ -36,7 +36,7 @@ pub(super) fn check(
         let kind = resource["Type"].as_str().unwrap_or_default();
         // What a nested stack makes is its own; `diff` tells of one that is new.
         if cloudformation::is_opaque(kind) && kind != "AWS::CloudFormation::Stack" {
-            return Err(fault(&format!(
+            return Err(problem(&format!(
                 "`{id}` is `{kind}`, which is made by somebody's code: what that does cannot be checked"
             )));
         }
@@ -48,7 +48,7 @@ pub(super) fn check(
     };
     let mut functions = resources.iter().filter(|(_, resource)| is_own(resource));
     let Some((id, function)) = functions.next() else {
-        return Err(fault(&format!("there is no function `{name}` any more")));
+        return Err(problem(&format!("there is no function `{name}` any more")));
     };
     let function = &function["Properties"];
     check_function(function, rendered, environment)?;
@@ -62,7 +62,7 @@ fn check_function(
     function: &Value,
     rendered: &str,
     environment: &Environment,
-) -> Result<(), InputFault> {
+) -> Result<(), InputError> {
     let variables = &environment.variables.function;
     let reserved = variables.reserved_concurrency.map(ReservedConcurrency::get);
     for (key, is, must) in [
@@ -108,7 +108,7 @@ fn check_function(
     }
     let layers = layers_of(rendered);
     if function["Layers"] != layers {
-        return Err(fault(&format!(
+        return Err(problem(&format!(
             "`Layers` of the function is {}, where serverless.yml makes it {layers}: a layer is code that runs with the \
              function's credentials",
             function["Layers"]
@@ -140,7 +140,7 @@ fn check_code(
     template: &Value,
     function: &Value,
     environment: &Environment,
-) -> Result<(), InputFault> {
+) -> Result<(), InputError> {
     let code = &function["Code"];
     let stage = environment.stage.as_str();
     let service = environment.variables.service.as_str();
@@ -159,12 +159,12 @@ fn check_code(
     if is_own_key && is_own_bucket && has_no_more {
         return Ok(());
     }
-    Err(fault(&format!(
+    Err(problem(&format!(
         "the function's code is {code}, and not `handler.zip` in the Framework's bucket"
     )))
 }
 
-fn check_variables(function: &Value, environment: &Environment) -> Result<(), InputFault> {
+fn check_variables(function: &Value, environment: &Environment) -> Result<(), InputError> {
     let should = environment.function_configuration().to_environment();
     let is = &function["Environment"]["Variables"];
     for name in variable::ALL {
@@ -185,7 +185,7 @@ fn check_logs(
     resources: &Map<String, Value>,
     function: &Value,
     environment: &Environment,
-) -> Result<(), InputFault> {
+) -> Result<(), InputError> {
     let name = json!(format!("/aws/lambda/{}", environment.function_name()));
     let group = &function["LoggingConfig"]["LogGroup"];
     expect(
@@ -200,7 +200,7 @@ fn check_logs(
         is_own.then_some(properties)
     });
     let Some(properties) = properties else {
-        return Err(fault(&format!("there is no log group {name} any more")));
+        return Err(problem(&format!("there is no log group {name} any more")));
     };
     let days = environment.variables.function.log_retention_days.get();
     expect(
@@ -215,7 +215,7 @@ fn check_schedules(
     resources: &Map<String, Value>,
     id: &str,
     environment: &Environment,
-) -> Result<(), InputFault> {
+) -> Result<(), InputError> {
     let arn = json!({"Fn::GetAtt": [id, "Arn"]});
     let is_called = |properties: &Value| {
         let targets = properties["Targets"].as_array().into_iter().flatten();
@@ -262,18 +262,18 @@ fn or<'a>(value: &'a Value, default: &'a Value) -> &'a Value {
     if value.is_null() { default } else { value }
 }
 
-fn expect(what: fmt::Arguments<'_>, is: &Value, must: &Value) -> Result<(), InputFault> {
+fn expect(what: fmt::Arguments<'_>, is: &Value, must: &Value) -> Result<(), InputError> {
     if is == must {
         return Ok(());
     }
-    Err(fault(&format!(
+    Err(problem(&format!(
         "{what} is {is}, but the variables file sets it to {must}"
     )))
 }
 
-fn fault(what: &str) -> InputFault {
+fn problem(what: &str) -> InputError {
     let template = File::Serverless.template_path();
-    InputFault(format!(
+    InputError(format!(
         "In the packaged CloudFormation template {what}\n\
          hint: look under `resources` and `extensions` in {template}: what stands there is merged over the function"
     ))
@@ -333,17 +333,17 @@ mod tests {
         let mut template = template.clone();
         let (parent, key) = place.rsplit_once('/').unwrap();
         template.pointer_mut(parent).unwrap()[key] = value;
-        let fault = check(&template, RENDERED, stage)
+        let problem = check(&template, RENDERED, stage)
             .expect_err(place)
             .to_string();
-        assert!(fault.contains("hint: "), "{fault}");
-        fault
+        assert!(problem.contains("hint: "), "{problem}");
+        problem
     }
 
     #[test]
     fn what_is_merged_over_the_function_is_refused() {
         let stage = samples::stage("");
-        check(&packaged(), RENDERED, &stage).unwrap_or_else(|fault| panic!("{fault}"));
+        check(&packaged(), RENDERED, &stage).unwrap_or_else(|problem| panic!("{problem}"));
         for (key, value, told) in [
             (
                 "FunctionName",
@@ -404,8 +404,8 @@ mod tests {
             ),
         ] {
             let place = format!("/Resources/ListUnderscores3LambdaFunction/Properties/{key}");
-            let fault = refused(&packaged(), &stage, &place, value);
-            assert!(fault.contains(told), "{key}: {fault}");
+            let problem = refused(&packaged(), &stage, &place, value);
+            assert!(problem.contains(told), "{key}: {problem}");
         }
     }
 
@@ -460,8 +460,8 @@ mod tests {
             ),
         ] {
             let place = format!("/Resources/ListUnderscores3LambdaFunction/Properties/{key}");
-            let fault = refused(&packaged(), &stage, &place, value);
-            assert!(fault.contains(told), "{key}: {fault}");
+            let problem = refused(&packaged(), &stage, &place, value);
+            assert!(problem.contains(told), "{key}: {problem}");
         }
     }
 
@@ -500,15 +500,15 @@ mod tests {
                 "`X` is `AWS::CloudFormation::CustomResource`",
             ),
         ] {
-            let fault = refused(&packaged(), &stage, place, value);
-            assert!(fault.contains(told), "{place}: {fault}");
+            let problem = refused(&packaged(), &stage, place, value);
+            assert!(problem.contains(told), "{place}: {problem}");
         }
     }
 
     #[test]
     fn what_stands_beside_the_function_is_the_stages_too() {
         let (template, stage) = packaged_in_full();
-        check(&template, RENDERED, &stage).unwrap_or_else(|fault| panic!("{fault}"));
+        check(&template, RENDERED, &stage).unwrap_or_else(|problem| panic!("{problem}"));
         let rule = &template["Resources"]["Rule"];
         let mut other = rule.clone();
         other["Properties"]["ScheduleExpression"] = json!("rate(1 minute)");
@@ -555,15 +555,15 @@ mod tests {
             ),
             ("Another", other, "the function's schedule"),
         ] {
-            let fault = refused(&template, &stage, &format!("/Resources/{place}"), value);
-            assert!(fault.contains(told), "{place}: {fault}");
+            let problem = refused(&template, &stage, &format!("/Resources/{place}"), value);
+            assert!(problem.contains(told), "{place}: {problem}");
         }
         // Of a stage without a schedule, nothing calls it by itself.
         let stage = samples::stage("");
-        let fault = refused(&packaged(), &stage, "/Resources/Rule", rule.clone());
+        let problem = refused(&packaged(), &stage, "/Resources/Rule", rule.clone());
         assert!(
-            fault.contains("the function's schedule is [\"rate(1 hour)\"]"),
-            "{fault}"
+            problem.contains("the function's schedule is [\"rate(1 hour)\"]"),
+            "{problem}"
         );
     }
 
@@ -583,7 +583,7 @@ mod tests {
                 "provider:\n  layers:\n    - {layer}\nfunctions:\n  list_s3:\n    memorySize: 256\n"
             ),
         ] {
-            check(&template, &of_function, &stage).unwrap_or_else(|fault| panic!("{fault}"));
+            check(&template, &of_function, &stage).unwrap_or_else(|problem| panic!("{problem}"));
         }
         assert!(check(&template, RENDERED, &stage).is_err());
     }
