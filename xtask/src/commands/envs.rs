@@ -4,20 +4,21 @@ use anyhow::Result;
 
 use crate::{
     cli,
-    render::stages::{self, Row},
+    render::stage_table::{self, Row},
+    stages,
     sys::{console, workspace::Workspace},
 };
 
 /// Lists every stage, including invalid ones; `check` reports their problems.
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Envs) -> Result<()> {
-    let rows = crate::stages::load_all(workspace)?
+    let rows = stages::load_all(workspace)?
         .into_iter()
         .map(|(stage, environment)| Row::of(stage, environment))
         .collect::<Vec<_>>();
     let text = if flags.json {
         format!("{}\n", serde_json::to_string_pretty(&rows)?)
     } else {
-        stages::table(&rows)
+        stage_table::table(&rows)
     };
     console::result(&text)?;
     if rows.iter().any(|row| !row.valid) {

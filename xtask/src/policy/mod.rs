@@ -1,7 +1,7 @@
-//! What the roles of a stage should say.
+//! Defines what the roles of a stage allow.
 //!
-//! [`Grants`] is the one definition of both accounts' roles: the rendered templates are held against it, `doctor` and
-//! `diff` hold what is deployed against it, and `diagram` draws it. Everything here is pure: no file, no network.
+//! [`Grants`] is the one definition of both accounts' roles. Rendered templates are compared with it, `doctor` and
+//! `diff` compare what is deployed with it, and `diagram` draws it. This module is pure: no files, no network.
 
 mod grants;
 #[cfg(test)]

@@ -12,7 +12,7 @@ pub(crate) mod diagram;
 pub(crate) mod output;
 pub(crate) mod plan;
 mod role_context;
-pub(crate) mod stages;
+pub(crate) mod stage_table;
 mod template;
 
 use std::path::PathBuf;
