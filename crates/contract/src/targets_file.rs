@@ -5,7 +5,7 @@ use std::{
     fmt,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::error::Category;
 
 use crate::{
@@ -303,13 +303,24 @@ impl TryFrom<TargetEntry> for Target {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct OrganizationEntry {
     admin_account_id: AccountId,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "not_null",
+        skip_serializing_if = "Option::is_none"
+    )]
     units: Option<BTreeSet<UnitId>>,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     exclude: BTreeSet<AccountId>,
     role: RoleName,
     #[serde(skip_serializing_if = "Option::is_none")]
     external_id: Option<ExternalId>,
+}
+
+/// Rejects `null`, which would otherwise list the whole organization.
+fn not_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 impl From<&Organization> for OrganizationEntry {
@@ -500,6 +511,14 @@ mod tests {
             (
                 r#""adminAccountId":"111111111111","role":"R","units":[]"#,
                 ".units: is empty",
+            ),
+            (
+                r#""adminAccountId":"111111111111","role":"R","units":null"#,
+                ".units: invalid type: null, expected a sequence",
+            ),
+            (
+                r#""adminAccountId":"111111111111","role":"R","exclude":null"#,
+                ".exclude: invalid type: null, expected a sequence",
             ),
             (
                 r#""exclude":["1"]"#,
