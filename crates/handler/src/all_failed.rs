@@ -20,7 +20,7 @@ pub(crate) struct AllTargetsFailed(Vec<Failure>);
 impl AllTargetsFailed {
     /// Collects the failures of `accounts`, of which there is at least one and all failed.
     pub(crate) fn of<'a>(accounts: impl Iterator<Item = (&'a Target, &'a AccountOutcome)>) -> Self {
-        let failure = |(_, answer): (_, &AccountOutcome)| match &answer.outcome {
+        let failure = |(_, outcome): (_, &AccountOutcome)| match &outcome.outcome {
             Outcome::Failed(failure) => Some(failure.clone()),
             Outcome::Listed(_) | Outcome::Skipped(_) => None,
         };

@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lambda_sets_is_enough() {
+    fn the_variables_of_lambda_are_enough() {
         let config = read(&[]).unwrap();
         assert_eq!(config.region().unwrap().as_ref(), "eu-central-1");
         assert_eq!(config.endpoint_url(), None);

@@ -1,17 +1,15 @@
-//! When a call must have ended.
+//! The deadlines of an invocation.
 
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-/// How long before Lambda's deadline a call ends by itself, so that an error of our own is sent and not Lambda's
-/// `Task timed out`: what is then left is for sending the answer, 6 MB at most.
+/// How long before Lambda's deadline an invocation ends, so that the caller gets the function's own error and not Lambda's
+/// `Task timed out`. The rest is for sending the response of at most 6 MB.
 const MARGIN: Duration = Duration::from_millis(500);
 
-/// How long a call may take from `now` on, when Lambda ends it at `deadline`.
-///
-/// The time left, less half a second, or less a tenth where a tenth is less: a function with a timeout of a second
-/// would otherwise lose half of it.
+/// How long an invocation may take from `now` on if Lambda ends it at `deadline`: the time left, less half a second or a
+/// tenth, whichever is shorter. With a timeout of a second, half a second would be half of the time.
 pub(crate) fn allowance(deadline: SystemTime, now: SystemTime) -> Duration {
     let left = deadline.duration_since(now).unwrap_or_default();
     left.saturating_sub(MARGIN.min(left / 10))

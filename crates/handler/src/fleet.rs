@@ -83,7 +83,7 @@ impl FleetHandler {
             unlisted: selected.unlisted.clone(),
             ..FanOutOptions::default()
         };
-        let measure = |target: &Target, answer: &AccountOutcome| budget.measure(target, answer);
+        let measure = |target: &Target, outcome: &AccountOutcome| budget.measure(target, outcome);
         let result = cross_account::fan_out(clients, &selected.targets, &options, measure).await;
         let first = selected.targets.first();
         if let Some(failure) = first.and_then(|first| result.none_reached(clients, first)) {
@@ -113,8 +113,8 @@ fn metrics_of(report: &Report) -> Metrics {
         summary: report.summary(),
         ..Metrics::default()
     };
-    for (_, answer) in report.accounts() {
-        if let Outcome::Listed(listing) = &answer.outcome {
+    for (_, outcome) in report.accounts() {
+        if let Outcome::Listed(listing) = &outcome.outcome {
             metrics.assume += listing.timings.assume.unwrap_or_default();
             metrics.list += listing.timings.list;
         }
@@ -124,8 +124,8 @@ fn metrics_of(report: &Report) -> Metrics {
 
 /// Logs a line for each failed account, and one for the invocation.
 fn log(report: &Report, started: Instant) {
-    for (target, answer) in report.accounts() {
-        if let Outcome::Failed(failure) = &answer.outcome {
+    for (target, outcome) in report.accounts() {
+        if let Outcome::Failed(failure) = &outcome.outcome {
             tracing::error!(
                 errorType = failure.kind().as_str(),
                 account = %target.account,
@@ -135,7 +135,7 @@ fn log(report: &Report, started: Instant) {
                 serviceRequestId = failure.request_id(),
                 retryable = failure.is_retryable(),
                 hint = failure.hint(),
-                durationMs = milliseconds(answer.duration),
+                durationMs = milliseconds(outcome.duration),
                 "{failure}"
             );
         }

@@ -307,11 +307,11 @@ pub(crate) mod tests {
             .unwrap();
         let function = function(&aws.endpoint());
         let deadline = Instant::now() + Duration::from_secs(10);
-        let answer = function.call("{}", deadline, None).await.unwrap();
-        let answer = serde_json::to_string(&answer).unwrap();
-        assert_eq!(answer, r#"{"statusCode":200,"body":"[\"a\"]"}"#);
+        let response = function.call("{}", deadline, None).await.unwrap();
+        let response = serde_json::to_string(&response).unwrap();
+        assert_eq!(response, r#"{"statusCode":200,"body":"[\"a\"]"}"#);
 
-        // Well past: the timer's resolution is a millisecond, and a warm call may take less.
+        // Well past: the timer's resolution is a millisecond, and a warm invocation may take less.
         let past = Instant::now().checked_sub(Duration::from_secs(1)).unwrap();
         let error = function.call("{}", past, None).await.unwrap_err();
         assert_eq!(error.error_type(), "Timeout");
@@ -360,13 +360,13 @@ pub(crate) mod tests {
 
     async fn call(function: &Function, event: &str) -> Result<String, InvocationError> {
         let deadline = Instant::now() + Duration::from_secs(10);
-        let answer = function.call(event, deadline, None).await?;
-        Ok(serde_json::to_string(&answer).unwrap())
+        let response = function.call(event, deadline, None).await?;
+        Ok(serde_json::to_string(&response).unwrap())
     }
 
     /// Nine seconds of the ten are for listing.
     #[tokio::test(start_paused = true)]
-    async fn a_walk_that_leaves_no_time_fails_no_account() {
+    async fn an_organization_that_takes_all_the_time_fails_no_account() {
         let function = of_organization(Duration::from_millis(8_750));
         let error = call(&function, "{}").await.unwrap_err();
         let failure = error.as_failure().unwrap();
@@ -377,23 +377,23 @@ pub(crate) mod tests {
             error.to_string().contains("left no time to list one"),
             "{error}"
         );
-        let answer = call(&function, "{}").await.unwrap();
-        assert!(answer.starts_with(r#"{"statusCode":200"#), "{answer}");
+        let response = call(&function, "{}").await.unwrap();
+        assert!(response.starts_with(r#"{"statusCode":200"#), "{response}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_walk_that_leaves_little_time_leaves_the_rest_to_the_next_call() {
+    async fn an_organization_that_takes_most_of_the_time_skips_accounts() {
         let function = of_organization(Duration::from_millis(8_500));
-        let answer = call(&function, "{}").await.unwrap();
-        assert!(answer.starts_with(r#"{"statusCode":207"#), "{answer}");
-        let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+        let response = call(&function, "{}").await.unwrap();
+        assert!(response.starts_with(r#"{"statusCode":207"#), "{response}");
+        let response: serde_json::Value = serde_json::from_str(&response).unwrap();
         let body: serde_json::Value =
-            serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+            serde_json::from_str(response["body"].as_str().unwrap()).unwrap();
         assert_eq!(body["summary"]["ok"], 1, "{body}");
         assert_eq!(body["accounts"][1]["reason"], "deadline", "{body}");
         let event = serde_json::json!({"resume": body["resume"]}).to_string();
-        let answer = call(&function, &event).await.unwrap();
-        assert!(answer.starts_with(r#"{"statusCode":200"#), "{answer}");
+        let response = call(&function, &event).await.unwrap();
+        assert!(response.starts_with(r#"{"statusCode":200"#), "{response}");
     }
 
     #[test]

@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_pipe_holds_nobody_and_leaves_whole_lines() {
+    fn a_full_pipe_blocks_no_invocation_and_leaves_whole_lines() {
         let (mut reader, writer) = io::pipe().unwrap();
         let mut output = Output::new();
         let line = [b"x".repeat(9_999), b"\n".to_vec()].concat();
@@ -383,7 +383,7 @@ mod tests {
         assert!(started.elapsed() < Duration::from_secs(5));
         assert!(output.torn);
 
-        // With room again, what broke off is ended, and the next line is whole.
+        // With room again, the incomplete line is ended and the next line is whole.
         let mut half = vec![0; 20_000];
         reader.read_exact(&mut half).unwrap();
         assert!(output.write(&writer, b"next\n"));

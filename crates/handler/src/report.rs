@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn the_form_of_an_answer() {
+    fn the_format_of_the_response() {
         let selected = Selected {
             targets: vec![target(1, Some("Größe & Co.")), target(2, None)],
             passed: Some(PassedAccounts {
@@ -443,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn one_account_has_the_whole_answer() {
+    fn a_single_account_has_the_whole_response() {
         let selected = selected(1);
         let filter = Filter::default();
         let budget = ResponseBudget::new("list", &filter, &selected).unwrap();
@@ -459,13 +459,13 @@ mod tests {
         let most = (budget.bytes() - size) / 4;
         assert_eq!(text(&report(most).0).len(), text(&empty).len() + most * 4);
         let spare = MAX_BYTES - text(&report(most).0).len();
-        // What is spare is what longer numbers and the words of a 207 would take.
+        // The rest is reserved for longer numbers and the longer text of a 207.
         assert!(spare < 20, "{spare}");
         assert!(report(most + 1).1 > budget.bytes());
     }
 
     #[test]
-    fn so_many_accounts_that_no_answer_holds_them() {
+    fn too_many_accounts_for_any_response() {
         let filter = Filter::default();
         assert!(ResponseBudget::new("list", &filter, &selected(50_000)).is_ok());
         let error = ResponseBudget::new("list", &filter, &selected(80_000)).unwrap_err();
@@ -484,10 +484,10 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// Of any beginning that fits the budget, the answer has at most the length that was planned; and it has that
-        /// length but for what numbers and the token may take less.
+        /// A response that stops at any account has at most the planned length. It is shorter only by what numbers and the
+        /// token save.
         #[test]
-        fn what_is_measured_is_what_is_sent(
+        fn the_response_has_the_measured_length(
             names in vec(vec("[a-z\"\\\\ä\n]{0,40}", 0..6), 1..12),
             reached in any::<prop::sample::Index>(),
             name in proptest::option::of("[a-zäö会,]{1,20}"),
@@ -505,7 +505,7 @@ mod tests {
             let mut outcomes: Vec<AccountOutcome> = names.into_iter().map(listed).collect();
             let used: usize = selected.targets.iter().zip(&outcomes).take(reached)
                 .map(|(target, answer)| budget.measure(target, answer)).sum();
-            // An empty listing takes less than being skipped does.
+            // An empty listing takes less than a skipped account.
             let short: usize = selected.targets.iter().zip(&outcomes).take(reached)
                 .map(|(target, answer)| escaped(&Entry::skipped(target, SkipReason::ResponseFull))
                     .saturating_sub(escaped(&Entry::of(target, answer, false)))).sum();

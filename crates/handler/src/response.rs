@@ -256,8 +256,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_counted_is_never_too_large() {
-        // The longest that a bucket becomes: each character escaped, and each detail there.
+    fn a_response_that_is_not_counted_is_never_too_large() {
+        // The longest bucket: every character escaped, with all details.
         let worst = Bucket {
             name: "\u{1}\u{2}\u{3}",
             region: Some("\u{1}"),

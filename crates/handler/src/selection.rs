@@ -249,8 +249,8 @@ mod tests {
         }
         let exchanged = after(&["3", "1"], None, "2");
         assert!(list(&["1", "3", "2"], &exchanged).is_err());
-        let narrowed = after(&["3"], Some(&["2", "3"]), "2");
-        expect(list(&["3", "1", "2"], &narrowed), &["2"]);
+        let filtered = after(&["3"], Some(&["2", "3"]), "2");
+        expect(list(&["3", "1", "2"], &filtered), &["2"]);
     }
 
     #[test]
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_named_and_left_the_organization_is_reported_once() {
+    fn a_named_account_that_left_the_organization_is_reported_once() {
         let token = request(Some(&["1", "5", "7"]), Some("5"));
         expect(organization(&["1", "5", "6", "7"], &token), &["5", "7"]);
         for (all, unlisted) in [

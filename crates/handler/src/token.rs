@@ -252,7 +252,7 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn what_is_written_is_what_is_read((filter, position) in request(), function in "[a-zA-Z0-9_-]{0,140}") {
+        fn tokens_round_trip((filter, position) in request(), function in "[a-zA-Z0-9_-]{0,140}") {
             let token = write(&function, position.clone(), &filter);
             let request = Request { filter, resume: Some(position) };
             prop_assert_eq!(read(&token, &function), Ok(request));

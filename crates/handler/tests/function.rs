@@ -1,4 +1,4 @@
-//! The function as Lambda runs it: a process, the runtime API, and STS and S3 on loopback.
+//! The function, run as Lambda runs it: as a process, with the Runtime API, STS and S3 on loopback.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -23,7 +23,7 @@ async fn function(aws: &FakeAws) -> Function {
 }
 
 #[tokio::test]
-async fn the_buckets_of_the_target_are_the_answer() {
+async fn the_response_lists_the_buckets_of_the_target() {
     let aws = aws(Account::new().named_buckets(["bucket-b", "bucket-a"]));
     let mut function = function(&aws).await;
     let outcome = function.invoke("{}").await;
@@ -57,24 +57,24 @@ async fn the_buckets_of_the_target_are_the_answer() {
 }
 
 #[tokio::test]
-async fn no_bucket_is_lost_over_many_pages() {
+async fn many_pages_are_listed_completely() {
     let aws = aws(Account::new().buckets(2_500).page_cap(1_000));
     let outcome = function(&aws).await.invoke("{}").await;
-    let answer = outcome.json();
-    let names: Vec<String> = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    let response = outcome.json();
+    let names: Vec<String> = serde_json::from_str(response["body"].as_str().unwrap()).unwrap();
     assert_eq!(names.len(), 2_500);
     assert_eq!(aws.counts().list, 3);
 }
 
 #[tokio::test]
-async fn no_buckets_are_an_empty_list() {
+async fn an_account_without_buckets_has_an_empty_list() {
     let aws = aws(Account::new());
     let outcome = function(&aws).await.invoke("{}").await;
     assert_eq!(outcome.text, r#"{"statusCode":200,"body":"[]"}"#);
 }
 
 #[tokio::test]
-async fn any_event_will_do_and_none_changes_the_target() {
+async fn any_event_is_accepted_and_none_changes_the_target() {
     let aws = aws(Account::new().buckets(1));
     let mut function = function(&aws).await;
     let deep = "[".repeat(5_000) + &"]".repeat(5_000);
@@ -107,7 +107,7 @@ async fn any_event_will_do_and_none_changes_the_target() {
 }
 
 #[tokio::test]
-async fn an_event_that_is_not_json_is_invalid_and_ends_nothing() {
+async fn an_event_that_is_not_json_is_invalid_and_the_function_keeps_running() {
     let aws = aws(Account::new().named_buckets(["a"]));
     let mut function = Setup::new(&aws.endpoint())
         .with("LOG_LEVEL", "trace")
@@ -124,7 +124,7 @@ async fn an_event_that_is_not_json_is_invalid_and_ends_nothing() {
 }
 
 #[tokio::test]
-async fn an_event_narrows_the_one_target_too() {
+async fn an_event_filters_a_single_target_too() {
     let aws = aws(Account::new().named_buckets(["logs-a", "data"]));
     let mut function = function(&aws).await;
     for (event, body) in [
@@ -191,7 +191,7 @@ async fn a_line_of_metrics_for_each_invocation() {
 }
 
 #[tokio::test]
-async fn a_warm_call_asks_sts_nothing_and_opens_no_connection() {
+async fn a_warm_invocation_sends_no_request_to_sts_and_opens_no_connection() {
     let aws = aws(Account::new().buckets(3));
     let mut function = function(&aws).await;
     function.invoke("{}").await;
@@ -236,7 +236,7 @@ async fn the_external_id_and_a_roles_path_are_used() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_an_error_that_a_person_understands() {
+async fn a_denial_is_an_error_with_a_hint() {
     let aws = aws(Account::new().always_on_assume(Fault::Denied));
     let mut function = function(&aws).await;
     let outcome = function.invoke("{}").await;
@@ -252,7 +252,7 @@ async fn a_refusal_is_an_error_that_a_person_understands() {
         assert!(message.contains(part), "{part} is not in: {message}");
     }
 
-    // The process lives on, and the refusal is not remembered.
+    // The process keeps running and does not cache the denial.
     aws.set_account(TARGET, Account::new().buckets(1));
     assert_eq!(function.invoke("{}").await.kind, OutcomeKind::Response);
 
@@ -263,7 +263,7 @@ async fn a_refusal_is_an_error_that_a_person_understands() {
         .filter(|line| line["level"] == "ERROR")
         .collect();
     let [line] = &errors[..] else {
-        panic!("a failure is one line: {errors:#?}");
+        panic!("expected one line: {errors:#?}");
     };
     assert_eq!(line["requestId"], "request-1");
     assert_eq!(line["errorType"], "AssumeRoleDenied");
@@ -277,7 +277,7 @@ async fn a_refusal_is_an_error_that_a_person_understands() {
 }
 
 #[tokio::test]
-async fn a_listing_refused_is_told_apart() {
+async fn a_denied_listing_has_its_own_error_type() {
     let aws = aws(Account::new().always_on_list(Fault::Denied));
     let mut function = function(&aws).await;
     assert_eq!(
@@ -289,7 +289,7 @@ async fn a_listing_refused_is_told_apart() {
 }
 
 #[tokio::test]
-async fn a_call_ends_before_lambda_ends_it() {
+async fn an_invocation_ends_before_lambda_ends_it() {
     for (account, phase) in [
         (Account::new().always_on_assume(Fault::Hang), "assume"),
         (Account::new().always_on_list(Fault::Hang), "list"),
@@ -307,7 +307,7 @@ async fn a_call_ends_before_lambda_ends_it() {
 }
 
 #[tokio::test]
-async fn an_answer_over_6_mb_is_an_error_that_says_so() {
+async fn a_response_over_6_mb_is_an_error() {
     let account = Account::new().numbered_buckets(&"x".repeat(50), 110_000);
     let aws = aws(account);
     let outcome = function(&aws).await.invoke("{}").await;
@@ -318,7 +318,7 @@ async fn an_answer_over_6_mb_is_an_error_that_says_so() {
 }
 
 #[tokio::test]
-async fn an_answer_just_under_6_mb_is_carried() {
+async fn a_response_just_under_6_mb_is_sent() {
     let account = Account::new().numbered_buckets(&"x".repeat(50), 100_000);
     let aws = aws(account);
     let outcome = function(&aws).await.invoke("{}").await;
@@ -327,7 +327,7 @@ async fn an_answer_just_under_6_mb_is_carried() {
 }
 
 #[tokio::test]
-async fn every_fault_of_the_configuration_is_in_one_init_error() {
+async fn one_init_error_has_every_problem_of_the_configuration() {
     let mut function = Setup::new("http://127.0.0.1:9")
         .with("TARGET_ACCOUNT_ID", "12345678901")
         .without("S3_READ_ROLE")
@@ -362,7 +362,7 @@ async fn every_fault_of_the_configuration_is_in_one_init_error() {
 }
 
 #[tokio::test]
-async fn variables_that_lambda_sets_are_missed_by_name() {
+async fn missing_variables_of_lambda_are_reported_by_name() {
     let mut function = Setup::new("http://127.0.0.1:9")
         .without("AWS_LAMBDA_FUNCTION_NAME")
         .with("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "much")
@@ -384,7 +384,7 @@ async fn variables_that_lambda_sets_are_missed_by_name() {
 }
 
 #[tokio::test]
-async fn a_runtime_api_without_events_is_an_error_and_no_panic() {
+async fn a_runtime_api_without_events_is_an_error_and_not_a_panic() {
     let aws = aws(Account::new());
     let mut function = Setup::new(&aws.endpoint()).without_events().start().await;
     let outcome = function.outcome().await;
@@ -418,7 +418,7 @@ async fn a_proxy_is_reported_at_the_start() {
 }
 
 #[tokio::test]
-async fn an_endpoint_without_tls_is_refused_at_the_start() {
+async fn an_endpoint_without_tls_is_rejected_at_the_start() {
     let mut function = Setup::new("http://127.0.0.1:9")
         .with("AWS_ENDPOINT_URL_STS", "http://sts.example.com")
         .start()
@@ -432,10 +432,10 @@ async fn an_endpoint_without_tls_is_refused_at_the_start() {
 }
 
 #[tokio::test]
-async fn a_log_that_nobody_reads_holds_no_call() {
+async fn an_unread_log_does_not_block_invocations() {
     let aws = aws(Account::new().buckets(1));
     let mut function = Setup::new(&aws.endpoint())
-        // A few calls fill a pipe of 64 KB.
+        // A few invocations fill a pipe of 64 KB.
         .with("AWS_LAMBDA_LOG_LEVEL", "TRACE")
         .unread()
         .start()
@@ -456,7 +456,7 @@ async fn the_level_that_lambda_sets_wins() {
     quiet.invoke("{}").await;
     let log = quiet.stop().await;
     assert!(log.lines().is_empty(), "{}", log.out);
-    assert_eq!(log.metrics().len(), 1, "metrics are no line of the log");
+    assert_eq!(log.metrics().len(), 1, "metrics ignore the log level");
 
     let mut loud = Setup::new(&aws.endpoint())
         .with("LOG_LEVEL", "error")
@@ -486,7 +486,7 @@ async fn an_error_has_its_request_id_at_any_level() {
 }
 
 #[tokio::test]
-async fn text_where_lambda_wants_text() {
+async fn a_text_log_if_lambda_requests_text() {
     let aws = aws(Account::new().buckets(1));
     let mut function = Setup::new(&aws.endpoint())
         .with("AWS_LAMBDA_LOG_FORMAT", "Text")
@@ -515,7 +515,7 @@ async fn no_secret_is_logged_at_the_finest_level() {
         let aws = aws(account);
         let mut function = Setup::new(&aws.endpoint())
             .with("AWS_LAMBDA_LOG_LEVEL", "TRACE")
-            // The SDK's own switches for more.
+            // The SDK's switches for verbose logs.
             .with("LOG_SENSITIVE_BODIES", "true")
             .with("LOG_SIGNABLE_BODY", "true")
             .start()

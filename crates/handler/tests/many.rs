@@ -1,4 +1,4 @@
-//! The function of a stage that has many accounts, as Lambda runs it.
+//! The function of a stage with many accounts, run as Lambda runs it.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,7 +19,7 @@ const A: &str = "333333333333";
 const B: &str = "222222222222";
 const C: &str = "444444444444";
 
-/// A `targets.json` of accounts in this order, with a name each.
+/// A `targets.json` with these accounts in this order, each with a name.
 fn targets(accounts: &[&str]) -> String {
     let targets: Vec<Value> = accounts
         .iter()
@@ -32,7 +32,7 @@ fn id(number: usize) -> String {
     format!("{:012}", 900_000_000_000 - number)
 }
 
-/// A `targets.json` of so many accounts, in descending order and without names.
+/// A `targets.json` with `count` accounts, in descending order and without names.
 fn crowd(count: usize) -> String {
     let targets: Vec<Value> = (0..count)
         .map(|number| json!({"accountId": id(number), "role": "MyS3ReadRole"}))
@@ -40,7 +40,7 @@ fn crowd(count: usize) -> String {
     json!({"version": 1, "concurrency": 64, "targets": targets}).to_string()
 }
 
-/// Three accounts, the second of which refuses to be entered.
+/// Three accounts. The second denies `AssumeRole`.
 fn three() -> FakeAws {
     FakeAws::builder()
         .account(
@@ -61,13 +61,13 @@ async fn function(aws: &FakeAws) -> Function {
         .await
 }
 
-/// The body of an answer with this status, which must be within Lambda's limit.
+/// The body of a response with this status. Checks that the response is within Lambda's limit.
 fn body(outcome: &Outcome, status: u16) -> Value {
     assert_eq!(outcome.kind, OutcomeKind::Response, "{}", outcome.text);
     assert!(outcome.text.len() <= 6_291_556, "{}", outcome.text.len());
-    let answer = outcome.json();
-    assert_eq!(answer["statusCode"], status, "{}", outcome.text);
-    serde_json::from_str(answer["body"].as_str().unwrap()).unwrap()
+    let response = outcome.json();
+    assert_eq!(response["statusCode"], status, "{}", outcome.text);
+    serde_json::from_str(response["body"].as_str().unwrap()).unwrap()
 }
 
 fn invalid(outcome: &Outcome) -> String {
@@ -81,7 +81,7 @@ fn invalid(outcome: &Outcome) -> String {
     outcome.error_message().unwrap()
 }
 
-/// An account of a body: its status, and its buckets.
+/// The accounts of a body: ID, status and buckets.
 fn accounts(body: &Value) -> Vec<(String, String, Value)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     body["accounts"]
@@ -102,15 +102,16 @@ fn account(id: &str, status: &str, buckets: Value) -> (String, String, Value) {
     (id.to_owned(), status.to_owned(), buckets)
 }
 
-/// Follows the tokens, and gives every account that was not skipped, once each, and the number of calls.
-async fn chain(
+/// Invokes the function until there is no resume token. Returns each account that was not skipped, and the number of
+/// invocations. Checks that no account occurs twice.
+async fn invoke_all(
     function: &mut Function,
     event: &str,
     limit: Duration,
 ) -> (BTreeMap<String, Value>, usize) {
     let mut all = BTreeMap::new();
     let mut event = event.to_owned();
-    for calls in 1..1_000 {
+    for invocations in 1..1_000 {
         let outcome = function.invoke_within(&event, limit).await;
         let status = if outcome.json()["statusCode"] == 200 {
             200
@@ -129,14 +130,14 @@ async fn chain(
         assert_eq!(skipped, body["resume"].is_string());
         match body["resume"].as_str() {
             Some(token) => event = json!({"resume": token}).to_string(),
-            None => return (all, calls),
+            None => return (all, invocations),
         }
     }
-    panic!("the chain has no end");
+    panic!("there is always another resume token");
 }
 
 #[tokio::test]
-async fn one_of_three_refuses() {
+async fn one_of_three_is_denied() {
     let aws = three();
     let mut function = function(&aws).await;
     let body = body(&function.invoke("{}").await, 207);
@@ -153,7 +154,7 @@ async fn one_of_three_refuses() {
             account(B, "failed", Value::Null),
             account(C, "ok", json!(["logs-c"])),
         ],
-        "in configured order, whatever finishes first"
+        "in configured order, not in the order of completion"
     );
     let keys = |index: usize| -> Vec<String> {
         let entry = body["accounts"][index].as_object().unwrap();
@@ -283,11 +284,7 @@ async fn a_line_of_metrics_for_each_invocation() {
         ["Targets", "Ok", "Failed", "Skipped", "Buckets"].map(|name| line[name].as_u64().unwrap())
     };
     assert_eq!(counts(&metrics[0]), [3, 2, 1, 0, 3]);
-    assert_eq!(
-        counts(&metrics[2]),
-        [0; 5],
-        "an event that asks for nothing"
-    );
+    assert_eq!(counts(&metrics[2]), [0; 5], "an invalid event");
     assert_eq!(counts(&metrics[3]), [1, 0, 1, 0, 0]);
     assert!(metrics[0]["AssumeMs"].as_f64().unwrap() > 150.0);
     assert_eq!(metrics[1]["AssumeMs"], 0.0, "from the cache");
@@ -343,7 +340,7 @@ async fn an_error_of_thousands_of_accounts_is_short() {
 }
 
 #[tokio::test]
-async fn what_an_account_gave_before_it_failed_is_kept() {
+async fn the_pages_before_a_failure_are_kept() {
     let aws = three();
     let half = Account::new()
         .buckets(30)
@@ -362,7 +359,7 @@ async fn what_an_account_gave_before_it_failed_is_kept() {
 }
 
 #[tokio::test]
-async fn an_event_narrows_the_call() {
+async fn an_event_filters_accounts_and_buckets() {
     let aws = three();
     let mut function = function(&aws).await;
     let event = json!({"accounts": [C, A, C], "prefix": "logs-", "detail": true, "other": [1]});
@@ -412,7 +409,7 @@ async fn an_event_narrows_the_call() {
 }
 
 #[tokio::test]
-async fn an_event_never_widens_the_call() {
+async fn an_event_never_adds_an_account() {
     let aws = three();
     let mut function = function(&aws).await;
     for (event, parts) in [
@@ -443,7 +440,7 @@ async fn an_event_never_widens_the_call() {
 }
 
 #[tokio::test]
-async fn a_known_key_of_another_form_is_an_error() {
+async fn a_known_key_with_an_invalid_value_is_an_error() {
     let aws = three();
     let mut function = function(&aws).await;
     for (event, parts) in [
@@ -537,7 +534,7 @@ async fn a_known_key_of_another_form_is_an_error() {
 }
 
 #[tokio::test]
-async fn events_of_other_services_ask_for_nothing() {
+async fn events_of_other_services_list_every_account() {
     let aws = three();
     let mut function = function(&aws).await;
     for event in [
@@ -546,7 +543,7 @@ async fn events_of_other_services_ask_for_nothing() {
         "\"text\"",
         "42",
         r#"{"key1": "value1", "key2": "value2", "key3": "value3"}"#,
-        // EventBridge's rule, and its Scheduler.
+        // An EventBridge rule and EventBridge Scheduler.
         r#"{"version":"0","id":"1","detail-type":"Scheduled Event","source":"aws.events","account":"111111111111","time":"2026-11-22T00:00:00Z","region":"us-east-1","resources":[],"detail":{}}"#,
         r#"{"version":"0","id":"1","detail-type":"Scheduled Event","source":"aws.scheduler","account":"111111111111","time":"2026-11-22T00:00:00Z","region":"us-east-1","resources":[],"detail":"{}"}"#,
         r#"{"resource": "/", "path": "/", "httpMethod": "GET", "headers": null, "body": null}"#,
@@ -557,7 +554,7 @@ async fn events_of_other_services_ask_for_nothing() {
 }
 
 #[tokio::test]
-async fn a_large_event_is_read_at_once() {
+async fn a_large_event_is_parsed_quickly() {
     let aws = three();
     let mut function = function(&aws).await;
     function.invoke("{}").await;
@@ -571,12 +568,13 @@ async fn a_large_event_is_read_at_once() {
     assert!(message.contains("\n- and 399990 more"), "{message}");
 }
 
-/// An account that takes so many kilobytes of the answer, in few buckets: their number is what takes time.
+/// An account that takes `size` kilobytes of the response. The bucket names are long, because many buckets take long to
+/// list.
 fn kilobytes(size: usize) -> Account {
     Account::new().numbered_buckets(&"x".repeat(990), size)
 }
 
-/// Each account takes some 2.5 MB of the answer.
+/// Each account takes about 2.5 MB of the response.
 fn large() -> FakeAws {
     FakeAws::builder()
         .every_account(kilobytes(2_500))
@@ -585,7 +583,7 @@ fn large() -> FakeAws {
 }
 
 #[tokio::test]
-async fn a_chain_of_answers_that_are_full_reaches_every_account() {
+async fn full_responses_continue_until_every_account_is_listed() {
     let aws = large();
     let mut function = Setup::many(&aws.endpoint(), &crowd(5)).start().await;
     let limit = Duration::from_mins(2);
@@ -603,10 +601,10 @@ async fn a_chain_of_answers_that_are_full_reaches_every_account() {
     let token = body["resume"].as_str().unwrap();
     assert!(token.len() < 150, "{token}");
 
-    // What the event said goes along, and may be said again.
-    let narrowed = json!({"accounts": [id(0), id(4), id(2)], "detail": false});
-    let (all, calls) = chain(&mut function, &narrowed.to_string(), limit).await;
-    assert_eq!((all.len(), calls), (3, 2));
+    // The token carries the filter, and the event may repeat it.
+    let filtered = json!({"accounts": [id(0), id(4), id(2)], "detail": false});
+    let (all, invocations) = invoke_all(&mut function, &filtered.to_string(), limit).await;
+    assert_eq!((all.len(), invocations), (3, 2));
     assert!(all.values().all(|entry| entry["status"] == "ok"));
 
     let again = json!({"resume": token, "detail": false, "prefix": ""});
@@ -633,12 +631,13 @@ fn body_of_ids(outcome: &Outcome) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn detail_and_prefix_go_along_with_a_token() {
+async fn a_token_carries_detail_and_prefix() {
     let aws = large();
     let mut function = Setup::many(&aws.endpoint(), &crowd(3)).start().await;
     let event = json!({"detail": true, "prefix": "xx"});
-    let (all, calls) = chain(&mut function, &event.to_string(), Duration::from_mins(2)).await;
-    assert_eq!((all.len(), calls), (3, 2));
+    let (all, invocations) =
+        invoke_all(&mut function, &event.to_string(), Duration::from_mins(2)).await;
+    assert_eq!((all.len(), invocations), (3, 2));
     for entry in all.values() {
         assert!(entry["buckets"][0]["created"].is_string());
         assert_eq!(entry["buckets"].as_array().unwrap().len(), 2_500);
@@ -656,7 +655,7 @@ async fn detail_and_prefix_go_along_with_a_token() {
 }
 
 #[tokio::test]
-async fn a_chain_of_calls_that_end_in_time_reaches_every_account() {
+async fn invocations_that_end_before_the_deadline_reach_every_account() {
     let aws = FakeAws::builder()
         .every_account(
             Account::new()
@@ -679,18 +678,18 @@ async fn a_chain_of_calls_that_end_in_time_reaches_every_account() {
         &json!({"accountId": id(199), "status": "skipped", "reason": "deadline"})
     );
 
-    let (all, calls) = chain(&mut function, "{}", limit).await;
+    let (all, invocations) = invoke_all(&mut function, "{}", limit).await;
     assert_eq!(all.len(), 200);
-    assert!(calls > 1);
+    assert!(invocations > 1);
     for (account, entry) in &all {
-        let refuses = *account == id(7) || *account == id(199);
-        let expected = if refuses { "failed" } else { "ok" };
+        let denied = *account == id(7) || *account == id(199);
+        let expected = if denied { "failed" } else { "ok" };
         assert_eq!(entry["status"], expected, "{entry}");
     }
 }
 
 #[tokio::test]
-async fn a_chain_ends_with_an_answer_though_all_that_is_left_fails() {
+async fn the_last_invocation_succeeds_although_all_its_accounts_fail() {
     let aws = large();
     let mut function = Setup::many(&aws.endpoint(), &crowd(3)).start().await;
     let limit = Duration::from_mins(1);
@@ -705,7 +704,7 @@ async fn a_chain_ends_with_an_answer_though_all_that_is_left_fails() {
 }
 
 #[tokio::test]
-async fn an_account_too_large_for_any_answer_fails_and_the_chain_goes_on() {
+async fn an_account_too_large_for_any_response_fails_and_the_others_are_listed() {
     let aws = FakeAws::builder()
         .every_account(Account::new().buckets(1))
         .account(id(1), kilobytes(6_400))
@@ -726,12 +725,12 @@ async fn an_account_too_large_for_any_answer_fails_and_the_chain_goes_on() {
 }
 
 #[tokio::test]
-async fn a_token_of_another_function_or_for_other_accounts_is_refused() {
+async fn a_token_of_another_function_or_for_other_accounts_is_rejected() {
     let aws = large();
     let limit = Duration::from_mins(1);
     let mut function = Setup::many(&aws.endpoint(), &crowd(5)).start().await;
-    let answer = body(&function.invoke_within("{}", limit).await, 207);
-    let event = json!({"resume": answer["resume"]}).to_string();
+    let first = body(&function.invoke_within("{}", limit).await, 207);
+    let event = json!({"resume": first["resume"]}).to_string();
 
     let mut other = Setup::many(&aws.endpoint(), &crowd(5))
         .with("AWS_LAMBDA_FUNCTION_NAME", "other")
@@ -743,7 +742,7 @@ async fn a_token_of_another_function_or_for_other_accounts_is_refused() {
         "{message}"
     );
 
-    // Deployed again, without an account that was to come, or that had been; and with one more at the end.
+    // After a deployment that removed the next account or a previous one, and then after one that added an account at the end.
     for left in [2, 0] {
         let ids: Vec<String> = (0..5).filter(|&number| number != left).map(id).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
@@ -760,7 +759,7 @@ async fn a_token_of_another_function_or_for_other_accounts_is_refused() {
 }
 
 #[tokio::test]
-async fn one_target_in_a_file_is_still_answered_as_many() {
+async fn one_target_in_a_file_has_the_response_for_many_accounts() {
     let aws = three();
     let mut function = Setup::many(&aws.endpoint(), &targets(&[A])).start().await;
     let body = body(&function.invoke("{}").await, 200);
@@ -768,8 +767,8 @@ async fn one_target_in_a_file_is_still_answered_as_many() {
 }
 
 #[tokio::test]
-async fn of_five_thousand_accounts_none_is_missing_though_few_are_reached() {
-    // 64 at a time need half a minute for all, on any machine.
+async fn five_thousand_accounts_all_have_an_entry_although_few_are_reached() {
+    // With 64 at a time, all accounts take half a minute on any machine.
     let slow = Account::new()
         .buckets(2)
         .list_latency(Duration::from_millis(400));
@@ -793,7 +792,7 @@ async fn of_five_thousand_accounts_none_is_missing_though_few_are_reached() {
 }
 
 #[tokio::test]
-async fn an_answer_uses_what_lambda_allows() {
+async fn a_response_uses_the_size_that_lambda_allows() {
     let aws = FakeAws::builder()
         .every_account(kilobytes(50))
         .start()
@@ -804,11 +803,11 @@ async fn an_answer_uses_what_lambda_allows() {
     let body = body(&outcome, 207);
     assert_eq!(body["accounts"][199]["reason"], "response-full");
     let left = 6_291_556 - outcome.text.len();
-    assert!(left < 55_000, "an account more would fit into {left} bytes");
+    assert!(left < 55_000, "another account would fit into {left} bytes");
 }
 
 #[tokio::test]
-async fn both_forms_at_once_are_an_init_error() {
+async fn variables_and_a_file_of_targets_together_are_an_init_error() {
     let mut function = Setup::new("http://127.0.0.1:9")
         .with_file(&targets(&[A]).replace("MyS3ReadRole", "a role"))
         .without("AWS_REGION")
@@ -829,7 +828,7 @@ async fn both_forms_at_once_are_an_init_error() {
 }
 
 #[tokio::test]
-async fn a_file_of_targets_that_cannot_be_read_is_an_init_error() {
+async fn an_unreadable_file_of_targets_is_an_init_error() {
     let setup = Setup::many("http://127.0.0.1:9", "{").without("AWS_REGION");
     let outcome = setup.start().await.outcome().await;
     let message = outcome.error_message().unwrap();
@@ -839,12 +838,12 @@ async fn a_file_of_targets_that_cannot_be_read_is_an_init_error() {
         "{message}"
     );
 
-    let folder = Setup::new("http://127.0.0.1:9")
+    let directory = Setup::new("http://127.0.0.1:9")
         .without("TARGET_ACCOUNT_ID")
         .without("S3_READ_ROLE")
         .with("LOG_LEVEL", "loud")
-        .with_folder();
-    let outcome = folder.start().await.outcome().await;
+        .with_directory();
+    let outcome = directory.start().await.outcome().await;
     assert_eq!(outcome.error_type().unwrap(), "InvalidConfiguration");
     let message = outcome.error_message().unwrap();
     assert!(
@@ -856,7 +855,7 @@ async fn a_file_of_targets_that_cannot_be_read_is_an_init_error() {
 
 const ADMIN: &str = "111111111111";
 
-/// A `targets.json` of the unit of [`organization`], but the account C.
+/// A `targets.json` for the unit of [`organization`] without account C.
 fn unit() -> String {
     json!({"version": 1, "concurrency": 8, "organization": {
         "adminAccountId": ADMIN, "units": ["ou-ab12-00000001"], "exclude": [C], "role": "MyS3ReadRole"
@@ -864,7 +863,7 @@ fn unit() -> String {
     .to_string()
 }
 
-/// The Admin account and some others, in no order.
+/// An organization with these accounts and a suspended one in one unit.
 fn organization(accounts: &[&str]) -> Organization {
     let parent = "ou-ab12-00000001";
     accounts.iter().fold(
@@ -876,7 +875,7 @@ fn organization(accounts: &[&str]) -> Organization {
 }
 
 #[tokio::test]
-async fn the_accounts_of_an_organization_by_their_ids() {
+async fn the_accounts_of_an_organization_are_ordered_by_id() {
     let aws = FakeAws::builder()
         .organization(organization(&[C, A, ADMIN, B]))
         .every_account(Account::new().buckets(1))
@@ -888,12 +887,12 @@ async fn the_accounts_of_an_organization_by_their_ids() {
     assert_eq!(ids, [ADMIN, B, A]);
     assert_eq!(all["accounts"][2]["name"], format!("Account {A}"));
 
-    // As an event names them; and never one that is excluded, closed or elsewhere.
-    let narrowed = body(
+    // An event can name them, but not an account that is excluded or suspended.
+    let filtered = body(
         &function.invoke(&json!({"accounts": [A]}).to_string()).await,
         200,
     );
-    assert_eq!(narrowed["summary"]["targets"], 1);
+    assert_eq!(filtered["summary"]["targets"], 1);
     for (id, hint) in [(C, "`exclude`"), ("888888888888", "suspended")] {
         let message = invalid(
             &function
@@ -902,11 +901,15 @@ async fn the_accounts_of_an_organization_by_their_ids() {
         );
         assert!(message.contains(id) && message.contains(hint), "{message}");
     }
-    assert_eq!(aws.counts().organization, 2, "it is kept between the calls");
+    assert_eq!(
+        aws.counts().organization,
+        2,
+        "the organization is cached between invocations"
+    );
 }
 
 #[tokio::test]
-async fn a_chain_goes_on_though_an_account_leaves_the_organization() {
+async fn a_token_works_although_its_account_has_left_the_organization() {
     let aws = FakeAws::builder()
         .organization(organization(&[A, B, ADMIN]))
         .every_account(kilobytes(3_700))
@@ -918,7 +921,7 @@ async fn a_chain_goes_on_though_an_account_leaves_the_organization() {
     assert_eq!(first["summary"]["ok"], 1);
     let event = json!({"resume": first["resume"]}).to_string();
     aws.set_organization(Some(organization(&[A, ADMIN])));
-    // Another process, which has walked no organization yet.
+    // Another process, whose organization cache is empty.
     let mut function = Setup::many(&aws.endpoint(), &unit()).start().await;
     let last = body(&function.invoke_within(&event, limit).await, 200);
     assert_eq!(last["accounts"].as_array().unwrap().len(), 1);
@@ -926,7 +929,7 @@ async fn a_chain_goes_on_though_an_account_leaves_the_organization() {
 }
 
 #[tokio::test]
-async fn an_account_that_an_event_names_and_that_leaves_the_organization_has_failed() {
+async fn an_account_that_the_event_names_and_that_has_left_the_organization_fails() {
     let aws = FakeAws::builder()
         .organization(organization(&[A, B, ADMIN]))
         .every_account(kilobytes(3_700))
@@ -959,7 +962,7 @@ async fn an_account_that_an_event_names_and_that_leaves_the_organization_has_fai
 }
 
 #[tokio::test]
-async fn an_organization_that_cannot_be_walked_is_an_error() {
+async fn an_unreadable_organization_is_an_error() {
     for (fault, expected) in [
         (Fault::Denied, "OrganizationDenied"),
         (Fault::Hang, "Timeout"),
@@ -981,8 +984,8 @@ async fn an_organization_that_cannot_be_walked_is_an_error() {
 }
 
 #[tokio::test]
-async fn sessions_are_narrowed_unless_the_stage_says_otherwise() {
-    for (policy, narrowed) in [(None, true), (Some("on"), true), (Some("off"), false)] {
+async fn sessions_have_a_session_policy_unless_it_is_off() {
+    for (policy, limited) in [(None, true), (Some("on"), true), (Some("off"), false)] {
         let aws = three();
         let mut setup = Setup::many(&aws.endpoint(), &targets(&[A]));
         if let Some(policy) = policy {
@@ -992,15 +995,15 @@ async fn sessions_are_narrowed_unless_the_stage_says_otherwise() {
         let requests = aws.requests();
         assert_eq!(
             requests[0].parameter("Policy").is_some(),
-            narrowed,
+            limited,
             "{policy:?}"
         );
     }
 }
 
-/// The Runtime API of the tests says that the function is account 111111111111's.
+/// The tests' Runtime API reports that the function belongs to account 111111111111.
 #[tokio::test]
-async fn with_the_functions_own_credentials_no_account_is_listed_but_its_own() {
+async fn the_functions_own_credentials_list_only_its_own_account() {
     let aws = FakeAws::builder()
         .every_account(Account::new().buckets(1))
         .start()

@@ -1,4 +1,4 @@
-//! How much memory the function takes, as a process, and how much it asks S3 for.
+//! The memory of the function's process, and the number of pages that it requests from S3.
 #![cfg(target_os = "linux")]
 #![expect(
     clippy::unwrap_used,
@@ -18,10 +18,10 @@ use support::{Function, Setup};
 
 const MB: usize = 1024 * 1024;
 
-/// The timeout of a call: an unoptimised function on a busy machine is slow.
+/// The timeout of an invocation: an unoptimised function on a busy machine is slow.
 const LIMIT: Duration = Duration::from_mins(2);
 
-/// `count` accounts, 64 at a time, in a function with so many MB.
+/// A function with `megabytes` of memory that lists `count` accounts, 64 at a time.
 async fn crowd(fake: &FakeAws, count: usize, megabytes: usize) -> Function {
     let targets: Vec<Value> = (0..count)
         .map(|number| json!({"accountId": format!("{number:012}"), "role": "MyS3ReadRole"}))
@@ -33,21 +33,21 @@ async fn crowd(fake: &FakeAws, count: usize, megabytes: usize) -> Function {
         .await
 }
 
-fn alike(account: Account) -> FakeAws {
+fn same_accounts(account: Account) -> FakeAws {
     FakeAws::builder().every_account(account).start().unwrap()
 }
 
 fn body(outcome: &Outcome) -> Value {
-    let answer = outcome.json();
-    let body = answer["body"].as_str();
+    let response = outcome.json();
+    let body = response["body"].as_str();
     serde_json::from_str(body.unwrap_or_else(|| panic!("{}", outcome.text))).unwrap()
 }
 
-/// How many accounts and buckets are listed by at most `most` calls, each of which goes on where the one before ended.
-async fn chain(function: &mut Function, most: usize) -> (usize, usize) {
+/// The number of accounts and buckets that at most `max` invocations list, each continuing the previous one.
+async fn invoke_up_to(function: &mut Function, max: usize) -> (usize, usize) {
     let (mut accounts, mut buckets) = (0, 0);
     let mut event = json!({});
-    for _ in 0..most {
+    for _ in 0..max {
         let body = body(&function.invoke_within(&event.to_string(), LIMIT).await);
         let number = |key: &str| usize::try_from(body["summary"][key].as_u64().unwrap()).unwrap();
         assert_eq!(number("failed"), 0, "{body}");
@@ -62,10 +62,10 @@ async fn chain(function: &mut Function, most: usize) -> (usize, usize) {
 }
 
 #[tokio::test]
-async fn accounts_with_20_000_buckets_are_listed_in_128_mb_and_hardly_any_in_vain() {
-    let fake = alike(Account::new().buckets(20_000));
+async fn accounts_with_20_000_buckets_are_listed_in_128_mb_and_hardly_any_twice() {
+    let fake = same_accounts(Account::new().buckets(20_000));
     let mut function = crowd(&fake, 200, 128).await;
-    assert_eq!(chain(&mut function, 100).await, (200, 4_000_000));
+    assert_eq!(invoke_up_to(&mut function, 100).await, (200, 4_000_000));
     let pages = fake.counts().list;
     assert!(
         (400..=480).contains(&pages),
@@ -78,9 +78,9 @@ async fn accounts_with_20_000_buckets_are_listed_in_128_mb_and_hardly_any_in_vai
 
 #[tokio::test]
 async fn accounts_with_90_000_buckets_take_less_than_200_mb() {
-    let fake = alike(Account::new().buckets(90_000));
+    let fake = same_accounts(Account::new().buckets(90_000));
     let mut function = crowd(&fake, 64, 256).await;
-    let (accounts, _) = chain(&mut function, 3).await;
+    let (accounts, _) = invoke_up_to(&mut function, 3).await;
     assert!(accounts >= 9, "{accounts}");
     let peak = function.peak_memory() / MB;
     assert!(peak < 200, "{peak} MB");
@@ -91,10 +91,10 @@ async fn accounts_with_90_000_buckets_take_less_than_200_mb() {
 }
 
 #[tokio::test]
-async fn one_account_is_read_until_it_is_known_to_be_too_large() {
+async fn an_account_is_listed_until_it_is_certainly_too_large() {
     for (name_length, count, pages) in [(50, 400_000, 13), (13, 1_000_000, 49)] {
         let prefix = "b".repeat(name_length - 6);
-        let fake = alike(Account::new().numbered_buckets(&prefix, count));
+        let fake = same_accounts(Account::new().numbered_buckets(&prefix, count));
         let mut function = Setup::new(&fake.endpoint()).start().await;
         let outcome = function.invoke_within("{}", LIMIT).await;
         assert_eq!(outcome.error_type().unwrap(), "ResponseTooLarge");
@@ -139,7 +139,7 @@ async fn a_response_of_400_mb_is_not_read() {
     assert!(peak < 64, "{peak} MB");
     println!("{peak} MB");
 
-    // Nor do 64 at a time take more than there is.
+    // Nor do 64 accounts at a time exceed the memory.
     let mut function = crowd(&fake, 64, 128).await;
     let outcome = function.invoke_within("{}", LIMIT).await;
     assert_eq!(outcome.error_type().unwrap(), "AllTargetsFailed");

@@ -1,8 +1,8 @@
-//! The real binary as a process, under Lambda's Runtime API on loopback.
+//! Runs the real binary as a process, with Lambda's Runtime API on loopback.
 
 #![allow(
     dead_code,
-    reason = "each test file is a program of its own and uses a part"
+    reason = "each test file is a separate program and uses a part"
 )]
 
 use std::{
@@ -26,23 +26,23 @@ use tokio::{
 pub(crate) const TARGET: &str = "222222222222";
 pub(crate) const SECRET_KEY: &str = "the-functions-secret-access-key";
 pub(crate) const SESSION_TOKEN: &str = "the-functions-session-token";
-/// What these of the sessions begin with that the fake issues.
+/// The prefixes of the secrets in the fake's sessions.
 const SESSIONS_SECRET_KEY: &str = "FakeSecretKey";
 const SESSIONS_TOKEN: &str = "FakeSessionToken";
 
-/// The environment that the function gets: what Lambda sets, the seed's two variables, and nothing else.
+/// The function's environment: the variables that Lambda sets and the two of the single-account form.
 pub(crate) struct Setup {
     variables: BTreeMap<String, String>,
-    /// The folder that it is unpacked in.
+    /// The directory of the function's code.
     root: TempDir,
-    /// The runtime API has only errors.
+    /// The Runtime API responds to every request with an error.
     broken: bool,
-    /// Nobody reads what the function writes.
+    /// Standard output is not read.
     unread: bool,
 }
 
 impl Setup {
-    /// With the services at `endpoint`, a loopback address.
+    /// A function with the services at `endpoint`, a loopback address.
     pub(crate) fn new(endpoint: &str) -> Self {
         assert!(endpoint.starts_with("http://127.0.0.1:"));
         let variables = [
@@ -67,7 +67,7 @@ impl Setup {
         }
     }
 
-    /// With a `targets.json` in place of the seed's variables.
+    /// A function with a `targets.json` instead of the variables for a target.
     pub(crate) fn many(endpoint: &str, targets: &str) -> Self {
         Self::new(endpoint)
             .without("TARGET_ACCOUNT_ID")
@@ -75,7 +75,7 @@ impl Setup {
             .with_file(targets)
     }
 
-    /// With a `targets.json` beside the function.
+    /// Adds a `targets.json` next to the function.
     pub(crate) fn with_file(self, targets: &str) -> Self {
         let mut file = File::create(self.root.path().join("targets.json")).unwrap();
         file.write_all(targets.as_bytes()).unwrap();
@@ -92,27 +92,27 @@ impl Setup {
         self
     }
 
-    /// With a folder where `targets.json` would be, which cannot be read.
-    pub(crate) fn with_folder(self) -> Self {
+    /// Adds a directory in place of `targets.json`, which cannot be read.
+    pub(crate) fn with_directory(self) -> Self {
         DirBuilder::new()
             .create(self.root.path().join("targets.json"))
             .unwrap();
         self
     }
 
-    /// With a runtime API that has an error for every request for an event.
+    /// Makes the Runtime API respond with an error to every request for an event.
     pub(crate) fn without_events(mut self) -> Self {
         self.broken = true;
         self
     }
 
-    /// With a standard output that nobody reads. It cannot be stopped for its log.
+    /// Leaves standard output unread, so the log is not available.
     pub(crate) fn unread(mut self) -> Self {
         self.unread = true;
         self
     }
 
-    /// Starts the runtime API and the function.
+    /// Starts the Runtime API and the function.
     pub(crate) async fn start(self) -> Function {
         let api = if self.broken {
             RuntimeApi::start_broken().await.unwrap()
@@ -167,13 +167,13 @@ impl Function {
         self.invoke_within(payload, Duration::from_secs(30)).await
     }
 
-    /// `limit` is the function's timeout: Lambda would end it then.
+    /// Invokes the function with the timeout `limit`.
     pub(crate) async fn invoke_within(&mut self, payload: &str, limit: Duration) -> Outcome {
         let outcome = self.api.invoke(payload, limit).await;
-        outcome.expect("the function posts something in time")
+        outcome.expect("the function posts a response in time")
     }
 
-    /// The most memory that it has had, in bytes (`VmHWM`, proc(5)).
+    /// The peak memory in bytes (`VmHWM`, proc(5)).
     #[cfg(target_os = "linux")]
     pub(crate) fn peak_memory(&self) -> usize {
         let path = format!("/proc/{}/status", self.child.id().unwrap());
@@ -187,41 +187,41 @@ impl Function {
         kilobytes * 1024
     }
 
-    /// What it posts without an event.
+    /// The outcome that it posts without an event.
     pub(crate) async fn outcome(&mut self) -> Outcome {
         let outcome = self.api.outcome(Duration::from_secs(40)).await;
-        outcome.expect("the function posts something in time")
+        outcome.expect("the function posts a response in time")
     }
 
-    /// Stops the function; what it logged.
+    /// Stops the function and returns its log.
     pub(crate) async fn stop(mut self) -> Log {
         self.child.kill().await.unwrap();
         let (out, err) = self.output.await.unwrap();
         Log { out, err }
     }
 
-    /// Waits for the function's own end.
+    /// Waits until the function exits.
     pub(crate) async fn ended(mut self) -> (ExitStatus, Log) {
         let status = timeout(Duration::from_secs(20), self.child.wait())
             .await
-            .expect("the function ends by itself")
+            .expect("the function exits")
             .unwrap();
         (status, self.stop().await)
     }
 }
 
-/// What a function wrote.
+/// The output of a function.
 pub(crate) struct Log {
     pub(crate) out: String,
     err: String,
 }
 
 impl Log {
-    /// The lines but those of metrics, each of which must be an object with a time, a level and a message, and no secret
-    /// anywhere.
+    /// The lines except metrics. Checks that each is an object with a time, a level and a message, and that there is no
+    /// secret.
     pub(crate) fn lines(&self) -> Vec<Value> {
         self.assert_no_secret();
-        assert_eq!(self.err, "", "nothing goes around the log");
+        assert_eq!(self.err, "", "standard error is empty");
         let (_, lines): (_, Vec<Value>) = self.objects().partition(is_metrics);
         for line in &lines {
             let timestamp = line["timestamp"].as_str().unwrap();
@@ -232,7 +232,7 @@ impl Log {
         lines
     }
 
-    /// The lines of metrics.
+    /// The metrics lines.
     pub(crate) fn metrics(&self) -> Vec<Value> {
         self.objects().filter(is_metrics).collect()
     }
@@ -243,7 +243,7 @@ impl Log {
         })
     }
 
-    /// The one line with this message.
+    /// The only line with this message.
     pub(crate) fn line(&self, message: &str) -> Value {
         let lines = self.lines();
         let mut found = lines.iter().filter(|line| line["message"] == message);
@@ -252,7 +252,7 @@ impl Log {
         line.clone()
     }
 
-    /// Neither the function's own credentials nor those of a session, which the fake makes recognisable.
+    /// Checks that the log has neither the function's credentials nor those of a session.
     pub(crate) fn assert_no_secret(&self) {
         for text in [&self.out, &self.err] {
             for secret in [
