@@ -31,7 +31,7 @@ impl FromStr for AccountId {
     /// # Errors
     /// `text` is not 12 ASCII digits. The hint suggests what a mangled ID was.
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        const WHAT: &str = "account id";
+        const WHAT: &str = "account ID";
         if text.len() == Self::LENGTH && text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Ok(Self(text.to_owned()));
         }
@@ -59,29 +59,27 @@ fn probably_meant(text: &str) -> Option<String> {
     if digits.len() == text.len() && (9..AccountId::LENGTH).contains(&digits.len()) {
         let padded = format!("{digits:0>width$}", width = AccountId::LENGTH);
         return Some(format!(
-            "probably `{padded}`: a YAML or spreadsheet program drops leading zeros from a number; check, and write it in quotes"
+            "did you mean `{padded}`? YAML and spreadsheet programs drop leading zeros; check the ID and write it in quotes"
         ));
     }
     if digits.len() != text.len() && grouped && digits.len() == AccountId::LENGTH {
         return Some(format!(
-            "probably \"{digits}\": write the digits alone, in quotes"
+            "did you mean `{digits}`? Write only the digits, in quotes"
         ));
     }
     if text.contains(['e', 'E']) && text.parse::<f64>().is_ok() {
         return Some(
-            "it was turned into a floating-point number, and digits may be lost: look it up again, and write it in quotes"
+            "it was converted to a floating-point number, which may have lost digits; look the ID up again and write it in quotes"
                 .to_owned(),
         );
     }
     if let Some(number) = octal(text) {
         return Some(format!(
-            "probably \"{number:012}\": read as an octal number; check, and write it in quotes"
+            "did you mean `{number:012}`? It was read as an octal number; check the ID and write it in quotes"
         ));
     }
     if text.starts_with("arn:") {
-        return Some(
-            "an ARN stands where the account id alone is wanted: its fifth field".to_owned(),
-        );
+        return Some("write only the account ID, which is the fifth field of the ARN".to_owned());
     }
     None
 }
@@ -131,7 +129,7 @@ mod tests {
     #[test]
     fn a_mangled_id_is_recognised() {
         assert!(hint("12345678901").contains("`012345678901`"));
-        assert!(hint("1111-2222-3333").contains("\"111122223333\""));
+        assert!(hint("1111-2222-3333").contains("`111122223333`"));
         assert!(hint("1.11111111111e11").contains("floating-point"));
         assert!(hint("0o1475151434").contains("octal"));
         assert!(hint("arn:aws:iam::111111111111:root").contains("fifth field"));

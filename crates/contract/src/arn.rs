@@ -38,13 +38,13 @@ impl FromStr for RoleArn {
     type Err = InvalidValue;
 
     /// # Errors
-    /// The format is another, or a part is invalid.
+    /// The format is wrong, or a part is invalid.
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let other = || {
             InvalidValue::new(
                 "role ARN",
                 text,
-                "does not have the form `arn:PARTITION:iam::ACCOUNT:role/NAME`",
+                "does not have the format `arn:PARTITION:iam::ACCOUNT:role/NAME`",
             )
         };
         let parts: Vec<&str> = text.splitn(6, ':').collect();
@@ -74,7 +74,7 @@ pub fn account_of_arn(arn: &str) -> Result<AccountId, InvalidValue> {
         _ => Err(InvalidValue::new(
             "ARN",
             arn,
-            "does not have the form `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`",
+            "does not have the format `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`",
         )),
     }
 }

@@ -45,7 +45,7 @@ impl Concurrency {
     }
 
     fn invalid(value: &str) -> InvalidValue {
-        let problem = format!("is no number from {} to {}", Self::MIN, Self::MAX);
+        let problem = format!("is not a number from {} to {}", Self::MIN, Self::MAX);
         InvalidValue::new("concurrency", value, problem)
     }
 }
@@ -118,7 +118,7 @@ mod tests {
         let error = "many".parse::<Concurrency>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "concurrency `many` is no number from 1 to 256"
+            "concurrency `many` is not a number from 1 to 256"
         );
     }
 }

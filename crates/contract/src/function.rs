@@ -30,7 +30,7 @@ pub mod variable {
         LOG_LEVEL,
     ];
 
-    /// The names that describe the target of the single-account form.
+    /// The names that describe the target in the single-account form.
     pub const TARGET: [&str; 3] = [TARGET_ACCOUNT_ID, S3_READ_ROLE, EXTERNAL_ID];
 }
 
@@ -109,12 +109,12 @@ impl FunctionConfiguration {
         };
         let role = target.and_then(Target::role);
         let external_id = target.and_then(Target::external_id);
-        let narrowed = *session_policy != SessionPolicy::default();
+        let differs = *session_policy != SessionPolicy::default();
         [
             target.map(|target| (variable::TARGET_ACCOUNT_ID, target.account.to_string())),
             role.map(|role| (variable::S3_READ_ROLE, role.to_string())),
             external_id.map(|id| (variable::EXTERNAL_ID, id.to_string())),
-            narrowed.then(|| (variable::SESSION_POLICY, session_policy.as_str().to_owned())),
+            differs.then(|| (variable::SESSION_POLICY, session_policy.as_str().to_owned())),
             log_level.map(|level| (variable::LOG_LEVEL, level.as_str().to_owned())),
         ]
         .into_iter()
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn two_variables_are_enough() {
+    fn account_and_role_are_enough() {
         let configuration = read(&[
             ("TARGET_ACCOUNT_ID", "022222222222"),
             ("S3_READ_ROLE", "team/MyS3ReadRole"),
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_what_is_read() {
+    fn written_configurations_round_trip() {
         let external_id = "audit:2026".parse().unwrap();
         for selection in [
             Selection::One(target()),

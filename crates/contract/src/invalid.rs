@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A value from outside that is invalid for its type.
 ///
-/// Displays as `account id `12345` has 5 digits, not 12`: lower case and without a period, to be part of a longer message.
+/// Displays as `account ID `12345` has 5 digits, not 12`: lower case and without a period, to be part of a longer message.
 /// Control characters in the value are escaped, and it is cut after 80 characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidValue {
@@ -15,7 +15,7 @@ pub struct InvalidValue {
 }
 
 impl InvalidValue {
-    /// A problem with `value`, which should be a `what` (`"account id"`); `problem` continues the sentence.
+    /// A problem with `value`, which should be a `what` (`"account ID"`); `problem` continues the sentence.
     pub fn new(what: &'static str, value: &str, problem: impl Into<String>) -> Self {
         Self {
             what,
@@ -32,12 +32,12 @@ impl InvalidValue {
         self
     }
 
-    /// The expected kind of value, such as `account id`.
+    /// The expected kind of value, such as `account ID`.
     pub fn what(&self) -> &'static str {
         self.what
     }
 
-    /// The problem with the value; continues "the account id …".
+    /// The problem with the value; continues "the account ID …".
     pub fn problem(&self) -> &str {
         &self.problem
     }

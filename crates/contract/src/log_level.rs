@@ -1,4 +1,4 @@
-//! How much the function logs.
+//! The function's log level.
 
 use std::str::FromStr;
 
@@ -6,26 +6,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::InvalidValue;
 
-/// How much the function logs: the level named and everything more severe. The default is `info`.
+/// The least severe level that the function logs. The default is `info`.
 ///
-/// The levels of Lambda's own log filter without `FATAL` (Lambda developer guide, "Log-level filtering"), which Rust's
-/// `tracing` does not know.
+/// The levels are those of Lambda's log filter (Lambda developer guide, "Log-level filtering") except `FATAL`, which
+/// Rust's `tracing` does not have.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
-    /// Everything, the SDK's wire logs included.
+    /// Everything, including the SDK's wire logs.
     Trace,
     /// Every request to AWS.
     Debug,
-    /// One line an invocation.
+    /// One line for each invocation.
     #[default]
     Info,
-    /// What a person should look at.
+    /// Conditions that need attention.
     Warn,
-    /// Failures alone.
+    /// Failures.
     Error,
 }
 
@@ -53,10 +53,10 @@ impl LogLevel {
 impl FromStr for LogLevel {
     type Err = InvalidValue;
 
-    /// Upper and lower case are the same: Lambda itself writes `INFO`.
+    /// Ignores case, because Lambda writes `INFO`.
     ///
     /// # Errors
-    /// Another word.
+    /// `text` is not the name of a level.
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         Self::ALL
             .into_iter()

@@ -61,7 +61,7 @@ impl FromStr for UnitId {
     type Err = InvalidValue;
 
     /// # Errors
-    /// The format is another.
+    /// The format is wrong.
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let is_unit = text
             .strip_prefix("ou-")
@@ -71,14 +71,14 @@ impl FromStr for UnitId {
             return Ok(Self(text.to_owned()));
         }
         let hint = if text.strip_prefix("r-").is_some_and(|root| is_word(root, 4)) {
-            "that is the organization's root: for all of it write `all: true`"
+            "this is the organization's root; for the whole organization, write `all: true`"
         } else {
-            "it looks like `ou-ab12-34cd56ef`, in lower case; Organizations shows it beside the unit's name"
+            "the ID looks like `ou-ab12-34cd56ef`, in lower case; the Organizations console shows it next to the unit's name"
         };
         Err(InvalidValue::new(
             "organizational unit",
             text,
-            "is not the id of an organizational unit",
+            "is not an organizational unit ID",
         )
         .with_hint(hint))
     }
@@ -95,17 +95,17 @@ impl FromStr for OrganizationId {
     type Err = InvalidValue;
 
     /// # Errors
-    /// The format is another.
+    /// The format is wrong.
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         if text.strip_prefix("o-").is_some_and(|id| is_word(id, 10)) {
             return Ok(Self(text.to_owned()));
         }
         Err(InvalidValue::new(
-            "organization id",
+            "organization",
             text,
-            "is not the id of an organization",
+            "is not an organization ID",
         )
-        .with_hint("it looks like `o-a1b2c3d4e5`, in lower case; Organizations shows it under its settings"))
+        .with_hint("the ID looks like `o-a1b2c3d4e5`, in lower case; the Organizations console shows it under Settings"))
     }
 }
 
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_forms_of_organizations() {
+    fn ids_of_units_and_organizations() {
         for text in ["ou-ab12-34cd56ef", "ou-abcd-0123456789abcdef"] {
             assert_eq!(text.parse::<UnitId>().unwrap().as_str(), text);
         }

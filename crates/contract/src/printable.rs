@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_can_be_seen_stays() {
+    fn visible_characters_stay() {
         for text in [
             "",
             "a \"quoted\" \\ 'b' {c}",
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_is_escaped() {
+    fn invisible_characters_are_escaped() {
         for (text, shown) in [
             ("a\nb\tc\r", "a\\nb\\tc\\r"),
             ("\u{1b}[31mred\0", "\\u{1b}[31mred\\0"),
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_and_tabs_stay_if_wanted() {
+    fn lines_and_tabs_stay_in_lines() {
         assert_eq!(
             printable_lines("a\n\tb \u{1b}[2J\u{202e}\r\n\u{2028}ü"),
             "a\n\tb \\u{1b}[2J\\u{202e}\\r\n\\u{2028}ü"

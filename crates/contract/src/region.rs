@@ -90,7 +90,7 @@ impl FromStr for Partition {
             .iter()
             .find(|(_, name, _)| *name == text)
             .map(|(partition, ..)| *partition)
-            .ok_or_else(|| InvalidValue::new("partition", text, "is no partition of AWS"))
+            .ok_or_else(|| InvalidValue::new("partition", text, "is not an AWS partition"))
     }
 }
 
@@ -183,15 +183,15 @@ impl FromStr for Region {
             if text.is_empty() {
                 "is empty"
             } else {
-                "is no name of a region"
+                "is not a region name"
             },
         );
         let zone = text.strip_suffix(|last: char| last.is_ascii_lowercase());
         Err(match zone.filter(|region| region.parse::<Self>().is_ok()) {
             Some(region) => error.with_hint(format!(
-                "that is an availability zone; its region is `{region}`"
+                "this is an availability zone; its region is `{region}`"
             )),
-            None => error.with_hint("write it as AWS does, such as `eu-central-1`"),
+            None => error.with_hint("use a region code, such as `eu-central-1`"),
         })
     }
 }
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn every_known_region_has_the_form_of_one() {
+    fn every_known_region_is_valid() {
         for region in Region::KNOWN {
             assert!(region.parse::<Region>().is_ok(), "{region}");
         }

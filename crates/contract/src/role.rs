@@ -61,7 +61,7 @@ impl FromStr for RoleName {
                 "is an ARN; the account and the partition come from the other keys".to_owned(),
             )
             .with_hint(format!(
-                "write the role's name alone, with its path if it has one: `{name}`"
+                "write only the role's name, with its path if it has one: `{name}`"
             )));
         }
         let (path, name) = text

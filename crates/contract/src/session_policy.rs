@@ -1,4 +1,4 @@
-//! Whether a session is narrowed.
+//! The limit of every session.
 
 use std::str::FromStr;
 
@@ -6,21 +6,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::InvalidValue;
 
-/// Whether the function narrows every session to `s3:ListAllMyBuckets` with a session policy, so that a role that may do
-/// more cannot be misused through it (IAM user guide, "Session policies"). The default is `on`.
+/// The switch for the session policy, which limits every session to `s3:ListAllMyBuckets`, so that a role with more
+/// permissions cannot be misused (IAM user guide, "Session policies"). The default is `on`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "lowercase")]
 pub enum SessionPolicy {
-    /// Sessions may list buckets and nothing else.
+    /// Sessions can only list buckets.
     #[default]
     On,
-    /// Sessions may do whatever the role may.
+    /// Sessions have all permissions of the role.
     Off,
 }
 
 impl SessionPolicy {
-    /// `on` or `off`.
+    /// The value as text: `on` or `off`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::On => "on",
@@ -33,7 +33,7 @@ impl FromStr for SessionPolicy {
     type Err = InvalidValue;
 
     /// # Errors
-    /// Another word.
+    /// `text` is neither `on` nor `off`.
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         [Self::On, Self::Off]
             .into_iter()
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_words() {
+    fn on_and_off() {
         assert_eq!("on".parse(), Ok(SessionPolicy::On));
         assert_eq!("off".parse(), Ok(SessionPolicy::Off));
         for text in ["", "ON", "false", "no"] {

@@ -24,7 +24,7 @@ impl FromStr for TargetName {
         check_length(text, 1, 128)
             .and_then(|()| match text.chars().find(|&c| !is_allowed(c)) {
                 Some(character) => Err(format!(
-                    "contains `{}`; allowed are letters, digits, spaces and ASCII punctuation but quotes, backslashes and braces",
+                    "contains `{}`; allowed are letters, digits, spaces and ASCII punctuation except quotes, backslashes and braces",
                     character.escape_debug()
                 )),
                 None if text.trim() != text => Err("begins or ends with a space".to_owned()),
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_to_anybodys_name() {
+    fn the_nearest_name() {
         let nearest = |text| TargetName::nearest(text).map(|name| name.as_str().to_owned());
         let long = "ü".repeat(200);
         for (text, name) in [

@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn the_form() {
+    fn the_format() {
         assert_eq!(
             file().to_json(),
             r#"{"version":1,"concurrency":64,"targets":[
@@ -416,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_what_is_read() {
+    fn written_files_round_trip() {
         for file in [
             file(),
             organization(Units::All, &[]),
@@ -454,7 +454,7 @@ mod tests {
         for (target, expected) in [
             (
                 r#"{"accountId":"12","role":"A"}"#,
-                "[0].accountId: account id `12` has 2 digits, not 12",
+                "[0].accountId: account ID `12` has 2 digits, not 12",
             ),
             (
                 r#"{"accountId":"000000000001","role":"a b"}"#,
@@ -466,7 +466,7 @@ mod tests {
             ),
             (
                 r#"{"accountId":"000000000001","role":"A","region":"moon-east-1"}"#,
-                "[0].region: region `moon-east-1` is no name of a region",
+                "[0].region: region `moon-east-1` is not a region name",
             ),
             (r#"{"role":"A"}"#, "[0]: missing field `accountId`"),
             (r#"{"accountId":"000000000001"}"#, "[0]: missing `role`"),
@@ -522,7 +522,7 @@ mod tests {
             ),
             (
                 r#""exclude":["1"]"#,
-                ".exclude[0]: account id `1` has 1 digits, not 12",
+                ".exclude[0]: account ID `1` has 1 digits, not 12",
             ),
             (
                 r#""exclude":["111111111111",2]"#,
@@ -593,7 +593,7 @@ mod tests {
             ),
             (
                 r#"{"version":1,"concurrency":0,"targets":[]}"#,
-                "concurrency: concurrency `0` is no number from 1 to 256",
+                "concurrency: concurrency `0` is not a number from 1 to 256",
             ),
             (
                 r#"{"version":1,"concurrency":1,"more":1}"#,

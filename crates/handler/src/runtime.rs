@@ -49,7 +49,7 @@ fn problems(lookup: impl Fn(&str) -> Option<String>) -> Vec<ConfigurationProblem
         Some(value) if is_valid(&value) => None,
         Some(value) => Some(ConfigurationProblem::Invalid {
             variable,
-            source: InvalidValue::new(what, &value, "is not what Lambda sets"),
+            source: InvalidValue::new(what, &value, "is not a value that Lambda sets"),
         }),
     };
     let problems = [

@@ -463,8 +463,8 @@ async fn a_known_key_with_an_invalid_value_is_an_error() {
         (
             r#"{"accounts": ["222222222222", "12345678901"]}"#,
             &[
-                "`accounts[1]`: account id `12345678901`",
-                "hint: probably `012345678901`",
+                "`accounts[1]`: account ID `12345678901`",
+                "hint: did you mean `012345678901`?",
             ],
         ),
         (
