@@ -53,9 +53,9 @@ pub struct FunctionConfiguration {
 pub enum Selection {
     /// One target with a role, in environment variables, which have neither its name nor a region. The response is the
     /// plain list of its buckets.
-    One(Target),
+    Single(Target),
     /// The accounts of `targets.json`. The response has an entry for each.
-    Many(TargetsFile),
+    Fleet(TargetsFile),
 }
 
 /// A missing or invalid value in the function's configuration.
@@ -104,8 +104,8 @@ impl FunctionConfiguration {
             log_level,
         } = self;
         let target = match selection {
-            Selection::One(target) => Some(target),
-            Selection::Many(_) => None,
+            Selection::Single(target) => Some(target),
+            Selection::Fleet(_) => None,
         };
         let role = target.and_then(Target::role);
         let external_id = target.and_then(Target::external_id);
@@ -125,8 +125,8 @@ impl FunctionConfiguration {
     /// The `targets.json` for this configuration, if there are many targets.
     pub fn targets_file(&self) -> Option<&TargetsFile> {
         match &self.selection {
-            Selection::One(_) => None,
-            Selection::Many(file) => Some(file),
+            Selection::Single(_) => None,
+            Selection::Fleet(file) => Some(file),
         }
     }
 
@@ -145,8 +145,8 @@ impl FunctionConfiguration {
             problems: Vec::new(),
         };
         let selection = match targets {
-            None => reader.one(),
-            Some(text) => reader.many(text),
+            None => reader.single(),
+            Some(text) => reader.fleet(text),
         };
         let session_policy = reader
             .optional(variable::SESSION_POLICY)
@@ -169,11 +169,11 @@ struct Reader<F> {
 }
 
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
-    fn one(&mut self) -> Option<Selection> {
+    fn single(&mut self) -> Option<Selection> {
         let account = self.required(variable::TARGET_ACCOUNT_ID);
         let role = self.required(variable::S3_READ_ROLE);
         let external_id = self.optional(variable::EXTERNAL_ID);
-        Some(Selection::One(Target {
+        Some(Selection::Single(Target {
             account: account?,
             name: None,
             access: Access::Role {
@@ -184,7 +184,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         }))
     }
 
-    fn many(&mut self, text: &str) -> Option<Selection> {
+    fn fleet(&mut self, text: &str) -> Option<Selection> {
         for name in variable::TARGET {
             if (self.lookup)(name).is_some_and(|value| !value.is_empty()) {
                 self.problems.push(ConfigurationProblem::Both(name));
@@ -194,7 +194,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             .map_err(|error| self.problems.push(error.into()))
             .ok()?;
         self.reject_other_partitions(&file);
-        Some(Selection::Many(file))
+        Some(Selection::Fleet(file))
     }
 
     /// Lambda sets `AWS_REGION`. The generator makes the same check in the variables file.
@@ -282,7 +282,7 @@ mod tests {
             ("S3_READ_ROLE", "team/MyS3ReadRole"),
         ])
         .unwrap();
-        assert_eq!(configuration.selection, Selection::One(target()));
+        assert_eq!(configuration.selection, Selection::Single(target()));
         assert_eq!(configuration.session_policy, SessionPolicy::On);
         assert_eq!(configuration.log_level, None);
     }
@@ -291,9 +291,9 @@ mod tests {
     fn written_configurations_round_trip() {
         let external_id = "audit:2026".parse().unwrap();
         for selection in [
-            Selection::One(target()),
-            Selection::One(target().with_external_id(external_id)),
-            Selection::Many(targets()),
+            Selection::Single(target()),
+            Selection::Single(target().with_external_id(external_id)),
+            Selection::Fleet(targets()),
         ] {
             for (session_policy, log_level) in [
                 (SessionPolicy::On, None),

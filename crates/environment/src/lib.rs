@@ -95,8 +95,8 @@ impl Environment {
     /// The one account of the seed's form; `None` where the stage has many.
     pub fn target(&self) -> Option<&Target> {
         match &self.selection {
-            Selection::One(target) => Some(target),
-            Selection::Many(_) => None,
+            Selection::Single(target) => Some(target),
+            Selection::Fleet(_) => None,
         }
     }
 

@@ -16,7 +16,7 @@ pub(super) fn selection(variables: &Variables) -> Result<Selection, String> {
     );
     let accounts = match forms {
         (Some(account), None, None) => {
-            return Ok(Selection::One(Target {
+            return Ok(Selection::Single(Target {
                 account: account.clone(),
                 name: None,
                 access: Access::Role {
@@ -40,7 +40,7 @@ pub(super) fn selection(variables: &Variables) -> Result<Selection, String> {
         }
     };
     TargetsFile::new(variables.function.concurrency, accounts)
-        .map(Selection::Many)
+        .map(Selection::Fleet)
         .map_err(|error| error.to_string())
 }
 

@@ -445,8 +445,8 @@ fn told_about(base: &str) {
 #[test]
 fn what_the_forms_come_to() {
     let file = |text: &str| match parsed(text).unwrap().selection().clone() {
-        Selection::Many(file) => file.to_json(),
-        Selection::One(target) => panic!("{target:?}"),
+        Selection::Fleet(file) => file.to_json(),
+        Selection::Single(target) => panic!("{target:?}"),
     };
     let own = "- account-id: \"111111111111\"\n";
     let with_own = format!("{MANY}{own}  name: Admin\nfunction:\n  concurrency: 8\n");
@@ -479,7 +479,7 @@ fn what_the_forms_come_to() {
 
     let seed = parsed(SEED).unwrap();
     let target = seed.target().unwrap();
-    assert_eq!(seed.selection(), &Selection::One(target.clone()));
+    assert_eq!(seed.selection(), &Selection::Single(target.clone()));
     assert_eq!(parsed(MANY).unwrap().target(), None);
     assert_eq!(
         parsed(MANY)

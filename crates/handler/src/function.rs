@@ -70,8 +70,8 @@ impl Function {
                 name: lookup("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
                 clients: Clients::new(&aws)?.with_session_policy(configuration.session_policy),
                 mode: match configuration.selection {
-                    Selection::One(target) => Mode::Single(target),
-                    Selection::Many(file) => Mode::Fleet(FleetHandler::new(file, memory(&lookup))),
+                    Selection::Single(target) => Mode::Single(target),
+                    Selection::Fleet(file) => Mode::Fleet(FleetHandler::new(file, memory(&lookup))),
                 },
             }),
             (configuration, aws) => {

@@ -42,8 +42,8 @@ impl Artifact {
     /// `handler.zip` is then unchanged.
     pub(crate) fn build(workspace: &Workspace, environment: &Environment) -> Result<Self> {
         let targets = match environment.selection() {
-            Selection::One(_) => None,
-            Selection::Many(file) => Some(file.to_json()),
+            Selection::Single(_) => None,
+            Selection::Fleet(file) => Some(file.to_json()),
         };
         let package = Package::Handler;
         let path = workspace.dist(&environment.stage).join(package.zip_name());

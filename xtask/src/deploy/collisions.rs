@@ -84,8 +84,8 @@ impl Place<'_> {
 fn stacks_of(environment: &Environment) -> [(String, Place<'_>); 3] {
     let admin = || Place::Accounts(HashSet::from([&environment.variables.admin_account_id]));
     let targets = match environment.selection() {
-        Selection::One(target) => Place::Accounts(HashSet::from([&target.account])),
-        Selection::Many(file) => match file.accounts() {
+        Selection::Single(target) => Place::Accounts(HashSet::from([&target.account])),
+        Selection::Fleet(file) => match file.accounts() {
             Accounts::Targets(targets) => {
                 Place::Accounts(targets.iter().map(|target| &target.account).collect())
             }

@@ -129,8 +129,8 @@ impl Demo<'_> {
 
     fn targets(&self) -> Result<Vec<Target>> {
         match self.environment.selection() {
-            Selection::One(target) => Ok(vec![target.clone()]),
-            Selection::Many(file) => match file.accounts() {
+            Selection::Single(target) => Ok(vec![target.clone()]),
+            Selection::Fleet(file) => match file.accounts() {
                 Accounts::Targets(targets) => Ok(targets.clone()),
                 Accounts::Organization(_) => bail!(
                     "Stage `{}` lists an organization, which the emulator does not support",

@@ -267,8 +267,8 @@ enum Listed<'a> {
 impl<'a> Listed<'a> {
     fn of(selection: &'a Selection) -> Self {
         match selection {
-            Selection::One(target) => Self::Targets(std::slice::from_ref(target)),
-            Selection::Many(file) => match file.accounts() {
+            Selection::Single(target) => Self::Targets(std::slice::from_ref(target)),
+            Selection::Fleet(file) => match file.accounts() {
                 Accounts::Targets(targets) => Self::Targets(targets),
                 Accounts::Organization(organization) => Self::Organization(organization),
             },

@@ -134,8 +134,8 @@ fn warn_if_useless(profile: &str, seen: &Snapshot, environment: &Environment, gr
 fn invoke(operator: &Operator<'_>, environment: &Environment) -> Evidence {
     let selection = environment.selection();
     let one = match &selection {
-        Selection::One(target) => Some(target),
-        Selection::Many(_) => None,
+        Selection::Single(target) => Some(target),
+        Selection::Fleet(_) => None,
     };
     let mut evidence = Evidence::default();
     let called = operator.invoke_to_end(&environment.function_name(), |invocation| {

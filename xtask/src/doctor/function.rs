@@ -88,7 +88,7 @@ pub(super) fn check(
         return Ok(Check::failed(CheckId::Function, found, causes)
             .fix(format!("run `cargo xtask deploy --env {stage}`")));
     }
-    if let (Part::Unreadable(why), Selection::Many(_)) =
+    if let (Part::Unreadable(why), Selection::Fleet(_)) =
         (&facts.configuration, environment.selection())
     {
         let found = format!(

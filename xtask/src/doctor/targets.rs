@@ -39,8 +39,8 @@ pub(super) fn roles(environment: &Environment, targets: &[Target]) -> Vec<RoleAr
 pub(super) fn known(environment: &Environment, facts: &Facts) -> Vec<Target> {
     let selection = environment.selection();
     match &selection {
-        Selection::One(target) => vec![target.clone()],
-        Selection::Many(file) => match file.accounts() {
+        Selection::Single(target) => vec![target.clone()],
+        Selection::Fleet(file) => match file.accounts() {
             Accounts::Targets(targets) => targets.clone(),
             Accounts::Organization(organization) => of_organization(organization, facts),
         },

@@ -117,8 +117,8 @@ impl World {
             };
             let selection = self.environment.selection();
             let one = match selection {
-                contract::Selection::One(target) => Some(target),
-                contract::Selection::Many(_) => None,
+                contract::Selection::Single(target) => Some(target),
+                contract::Selection::Fleet(_) => None,
             };
             evidence.note(&invocation, one);
             evidence

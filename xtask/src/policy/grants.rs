@@ -173,8 +173,10 @@ impl Grants {
         selection: &Selection,
     ) -> Result<Self, GrantError> {
         match selection {
-            Selection::One(target) => Self::of_targets(environment, std::slice::from_ref(target)),
-            Selection::Many(file) => match file.accounts() {
+            Selection::Single(target) => {
+                Self::of_targets(environment, std::slice::from_ref(target))
+            }
+            Selection::Fleet(file) => match file.accounts() {
                 Accounts::Targets(targets) => Self::of_targets(environment, targets),
                 Accounts::Organization(organization) => {
                     Self::of_organization(environment, organization)

@@ -126,7 +126,7 @@ fn own() -> Selection {
 
 fn many(targets: Vec<Target>) -> Selection {
     let file = TargetsFile::new(Concurrency::default(), Accounts::Targets(targets));
-    Selection::Many(file.unwrap())
+    Selection::Fleet(file.unwrap())
 }
 
 pub(crate) fn organization(units: Units, exclude: &[&str]) -> Selection {
@@ -138,7 +138,7 @@ pub(crate) fn organization(units: Units, exclude: &[&str]) -> Selection {
         external_id: Some("audit-2026".parse().unwrap()),
     };
     let file = TargetsFile::new(Concurrency::default(), Accounts::Organization(organization));
-    Selection::Many(file.unwrap())
+    Selection::Fleet(file.unwrap())
 }
 
 fn account(number: usize) -> AccountId {

@@ -51,8 +51,8 @@ impl Accounts {
         let partition = environment.partition();
         let account = |target| TargetNames::of(target, partition);
         let (targets, organization) = match environment.selection() {
-            Selection::One(target) => (vec![account(target)], None),
-            Selection::Many(file) => match file.accounts() {
+            Selection::Single(target) => (vec![account(target)], None),
+            Selection::Fleet(file) => match file.accounts() {
                 Form::Targets(targets) => (targets.iter().map(account).collect(), None),
                 Form::Organization(found) => (Vec::new(), Some(Organization::of(found, partition))),
             },

@@ -10,8 +10,8 @@ const SHOWN: usize = 10;
 /// Summarizes the accounts: `222222222222`, `3 accounts`, `organization ou-ab12-34cd56ef`.
 pub(crate) fn count(selection: &Selection) -> String {
     match selection {
-        Selection::One(target) => target.account.to_string(),
-        Selection::Many(file) => match file.accounts() {
+        Selection::Single(target) => target.account.to_string(),
+        Selection::Fleet(file) => match file.accounts() {
             Accounts::Targets(targets) => accounts(targets.len()),
             Accounts::Organization(organization) => match &organization.units {
                 Units::All => "organization, all".to_owned(),
@@ -34,8 +34,8 @@ fn accounts(number: usize) -> String {
 /// The role that is assumed in the accounts, or the number of different roles.
 pub(crate) fn roles(selection: &Selection) -> String {
     let roles: BTreeSet<&RoleName> = match selection {
-        Selection::One(target) => target.role().into_iter().collect(),
-        Selection::Many(file) => match file.accounts() {
+        Selection::Single(target) => target.role().into_iter().collect(),
+        Selection::Fleet(file) => match file.accounts() {
             Accounts::Targets(targets) => targets.iter().filter_map(Target::role).collect(),
             Accounts::Organization(organization) => BTreeSet::from([&organization.role]),
         },
@@ -50,7 +50,7 @@ pub(crate) fn roles(selection: &Selection) -> String {
 /// Describes the accounts as labels and texts.
 pub(crate) fn plan(selection: &Selection, partition: Partition) -> Vec<(&'static str, String)> {
     match selection {
-        Selection::One(target) => {
+        Selection::Single(target) => {
             let role = target.role_arn(partition).map(|arn| arn.to_string());
             let id = target.external_id().map(ToString::to_string);
             let lines = [("which assumes", role), ("external ID", id)];
@@ -59,7 +59,7 @@ pub(crate) fn plan(selection: &Selection, partition: Partition) -> Vec<(&'static
                 .filter_map(|(label, text)| Some((label, text?)))
                 .collect()
         }
-        Selection::Many(file) => {
+        Selection::Fleet(file) => {
             let mut lines = match file.accounts() {
                 Accounts::Targets(targets) => of_targets(targets, partition),
                 Accounts::Organization(organization) => of_organization(organization, partition),
@@ -152,7 +152,7 @@ mod tests {
     }
 
     fn many(accounts: Accounts) -> Selection {
-        Selection::Many(TargetsFile::new(Concurrency::default(), accounts).unwrap())
+        Selection::Fleet(TargetsFile::new(Concurrency::default(), accounts).unwrap())
     }
 
     fn shown(selection: &Selection) -> String {
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn one_target_is_told_as_ever() {
         let target = Target::by_role("222222222222".parse().unwrap(), "Reader".parse().unwrap());
-        let lines = plan(&Selection::One(target), Partition::Aws);
+        let lines = plan(&Selection::Single(target), Partition::Aws);
         let arn = "arn:aws:iam::222222222222:role/Reader";
         assert_eq!(lines, [("which assumes", arn.to_owned())]);
     }

@@ -71,11 +71,11 @@ struct Organization {
 impl Listed {
     fn of(selection: &Selection) -> Self {
         match selection {
-            Selection::One(target) => Self::One {
+            Selection::Single(target) => Self::One {
                 target_account_id: target.account.to_string(),
                 s3_read_role: target.role().map_or_else(String::new, ToString::to_string),
             },
-            Selection::Many(file) => match file.accounts() {
+            Selection::Fleet(file) => match file.accounts() {
                 Accounts::Targets(targets) => Self::Targets {
                     targets: targets.iter().map(TargetFacts::of).collect(),
                 },
