@@ -14,6 +14,7 @@ use crate::{
 pub(crate) fn run(workspace: &Workspace, flags: &cli::Remove) -> Result<()> {
     let environment = super::load(workspace, &flags.stage)?;
     let caller = guard::require_admin(workspace, &environment)?;
+    guard::confirm(&environment, "remove it", &flags.confirmation)?;
     let framework = Framework::lock(workspace, &caller)?;
     let (stack, _) = release::deployed_parts(workspace, &environment, &caller.session)?;
     if stack == Part::Absent {
@@ -27,6 +28,5 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Remove) -> Result<()> {
         return Ok(());
     }
     guard::require_own_stack(&environment, &stack)?;
-    guard::confirm(&environment, "remove it", &flags.confirmation)?;
     framework.remove()
 }
