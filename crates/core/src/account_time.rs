@@ -1,8 +1,7 @@
-//! The time that an account has of its own.
+//! Limits the time of each account.
 //!
-//! It ends with the call, or, where another account waits for its place, with its share of the call. What it waits for its
-//! turn at a service that throttles the caller, or for room that others take, is for the sake of all, and counts against
-//! none.
+//! An account's time ends at the deadline or, if other accounts are waiting to start, when its share of the invocation
+//! is used up. Time spent waiting for the rate limiter or for space that other accounts use does not count.
 
 use std::{
     future::poll_fn,
@@ -17,37 +16,37 @@ use std::{
 
 use tokio::time::{Instant, sleep_until};
 
-/// What ended an account's time.
+/// The limit that ended an account's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TimeLimit {
-    /// The call's deadline.
+    /// The invocation's deadline.
     Deadline,
-    /// Its share of the call, as long as this, while another account waited for its place.
+    /// The account's share of the invocation, of this length, while another account was waiting.
     Share(Duration),
-    /// The call's deadline, while it waited.
+    /// The invocation's deadline, while the account was waiting.
     Waiting(WaitFor),
 }
 
-/// What an account waits for.
+/// The reason an account waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WaitFor {
-    /// Its turn at STS.
+    /// The rate limiter of STS.
     RateLimit,
-    /// Room for a page.
+    /// Space for a page.
     Budget,
 }
 
-/// The share that an account has of a call.
+/// An account's share of an invocation.
 #[derive(Debug)]
 pub(crate) struct Share<'a> {
     pub(crate) length: Duration,
-    /// Whether another account waits for a place.
+    /// Whether another account is waiting to start.
     pub(crate) is_wanted: &'a AtomicBool,
-    /// Until when one that waits would be started.
+    /// When accounts stop starting.
     pub(crate) last_start: Instant,
 }
 
-/// The time of one account in one call.
+/// The time of one account in one invocation.
 #[derive(Debug)]
 pub(crate) struct AccountTime<'a> {
     started: Instant,
@@ -58,7 +57,7 @@ pub(crate) struct AccountTime<'a> {
 }
 
 impl<'a> AccountTime<'a> {
-    /// From now to the end of the call.
+    /// Returns the time from now to `deadline`.
     pub(crate) fn until(deadline: Option<Instant>) -> Self {
         Self {
             started: Instant::now(),
@@ -69,7 +68,8 @@ impl<'a> AccountTime<'a> {
         }
     }
 
-    /// Of one account of many, from `started`: it has a share, and waits for its turn as long as the call has time.
+    /// Returns the time of one of many accounts, from `started`. It has a share, and waits for the rate limiter until
+    /// the deadline.
     pub(crate) fn of_many(started: Instant, deadline: Instant, share: Share<'a>) -> Self {
         Self {
             started,
@@ -86,17 +86,17 @@ impl<'a> AccountTime<'a> {
         &self.waits
     }
 
-    /// What has ended it, where something has.
+    /// Returns the limit that ended the time, if any.
     pub(crate) fn ended(&self) -> Option<TimeLimit> {
         self.ended.get().copied()
     }
 
-    /// How much of it there was at most, without the waiting, before `deadline`.
+    /// Returns the most that the account can have had before `deadline`, without the time it waited.
     pub(crate) fn before(&self, deadline: Instant) -> Duration {
         deadline.saturating_duration_since(self.started + self.waits.total())
     }
 
-    /// What `future` gives, unless the time ends first.
+    /// Returns the output of `future`, unless the time ends first.
     pub(crate) async fn within<T>(&self, future: impl Future<Output = T>) -> Result<T, TimeLimit> {
         let Some(deadline) = self.deadline else {
             return Ok(future.await);
@@ -115,7 +115,7 @@ impl<'a> AccountTime<'a> {
                 if end.as_mut().poll(context).is_pending() {
                     return Poll::Pending;
                 }
-                // A share may have become the whole call meanwhile.
+                // The share may have grown to the whole invocation in the meantime.
                 if self.end(deadline).0 <= Instant::now() {
                     return Poll::Ready(Err(*self.ended.get_or_init(|| ended)));
                 }
@@ -124,7 +124,7 @@ impl<'a> AccountTime<'a> {
         .await
     }
 
-    /// When it ends, as things are, and what it is that ends it.
+    /// Returns when the time ends, as things stand, and the limit that ends it.
     fn end(&self, deadline: Instant) -> (Instant, TimeLimit) {
         if let Some(what) = self.waits.now() {
             return (deadline, TimeLimit::Waiting(what));
@@ -143,10 +143,10 @@ impl<'a> AccountTime<'a> {
     }
 }
 
-/// What an account has waited for others' sake.
+/// Counts the time that an account has waited because of others.
 #[derive(Debug, Default)]
 pub(crate) struct Waits {
-    /// Whether it is throttled to the end of the call, and not only as often as a request is tried.
+    /// Whether throttling is waited out until the deadline, without a limit on attempts.
     pub(crate) to_the_end: bool,
     waited: Mutex<Waited>,
 }
@@ -159,9 +159,9 @@ struct Waited {
 }
 
 impl Waits {
-    /// What `future` gives; its time is spent waiting.
+    /// Returns the output of `future`; its duration counts as waiting.
     pub(crate) async fn during<T>(&self, what: WaitFor, future: impl Future<Output = T>) -> T {
-        /// Also where it is given up.
+        /// Stops counting even if the future is dropped.
         struct Waiting<'a>(&'a Waits);
 
         impl Drop for Waiting<'_> {
@@ -183,14 +183,14 @@ impl Waits {
         waited.throttled |= what == WaitFor::RateLimit;
     }
 
-    /// A request that took so long was refused, so that this was waiting as well.
-    pub(crate) fn refused(&self, time: Duration) {
+    /// Adds the duration of a throttled request, which also counts as waiting.
+    pub(crate) fn throttled(&self, time: Duration) {
         let mut waited = self.lock();
         waited.total += time;
         waited.throttled = true;
     }
 
-    /// Whether some of it was for its turn at STS.
+    /// Returns whether some of the time was spent waiting for STS.
     pub(crate) fn was_throttled(&self) -> bool {
         self.lock().throttled
     }
@@ -199,7 +199,7 @@ impl Waits {
         self.lock().total
     }
 
-    /// What it waits for now.
+    /// Returns the reason for the current wait.
     fn now(&self) -> Option<WaitFor> {
         self.lock().now.map(|(what, _)| what)
     }

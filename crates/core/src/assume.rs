@@ -1,4 +1,4 @@
-//! The first phase: a session of the target's role, from STS.
+//! Gets a session of the target's role from STS.
 
 use std::time::Duration;
 
@@ -11,16 +11,17 @@ use crate::{
     retry::send_with_retries, session::Issued,
 };
 
-/// How long a session is asked to live, in seconds. A role session that itself assumes a role (role chaining) gets no
-/// more than one hour (IAM user guide, "Terms and concepts for roles"), and a Lambda's own credentials are a role
-/// session's. No role allows less (its `MaxSessionDuration` is 3,600 to 43,200).
+/// The requested session duration, in seconds. A role session that assumes a role (role chaining) gets at most one hour
+/// (IAM user guide, "Terms and concepts for roles"), and a Lambda function's own credentials are a role session. Every
+/// role allows it (its `MaxSessionDuration` is 3,600 to 43,200).
 const SESSION_DURATION_SECONDS: i32 = 3_600;
 
-/// The session policy: whatever the role may do, the session may list the account's buckets and nothing else (IAM user
-/// guide, "Session policies"). STS takes up to 2,048 characters.
+/// The session policy: whatever the role allows, the session may list the account's buckets and nothing else (IAM user
+/// guide, "Session policies"). STS accepts up to 2,048 characters.
 const SESSION_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"}]}"#;
 
-/// Asks STS for a session, as often as [`Limits`](crate::Limits) allow, and checks it. A bad one is an attempt that failed.
+/// Requests a session from STS within [`Limits`](crate::Limits) and checks it. An invalid one counts as a failed
+/// attempt.
 pub(crate) async fn assume(
     clients: &Clients,
     target: &Target,
@@ -54,7 +55,7 @@ pub(crate) async fn assume(
             let answered_at = ResponseTime::default();
             let request = request.clone().customize();
             let request = request.interceptor(answered_at.clone());
-            // Boxed, as it is large, and others would carry it about.
+            // Boxed because it is large and would be part of other futures.
             Box::pin(async move {
                 let answer = request.send().await;
                 let answer =
@@ -67,10 +68,9 @@ pub(crate) async fn assume(
     .await
 }
 
-/// The session in `answer`, which was given at `now` of STS's clock.
+/// Checks the session in `answer`, which was sent at `now` by STS's clock.
 ///
-/// Everything that it is made of is looked at here: it is kept, and what no request can be made with would fail all that
-/// come after.
+/// Every part is checked: the session is cached, and with an invalid part all later requests would fail.
 fn issued(
     clients: &Clients,
     target: &Target,
@@ -81,19 +81,20 @@ fn issued(
     let invalid = |what| failure().invalid_response(what, answer);
     let identity = answer
         .assumed_role_user()
-        .ok_or_else(|| invalid("it names no assumed role"))?;
+        .ok_or_else(|| invalid("it has no assumed role"))?;
     let account = account_of_arn(identity.arn())
-        .map_err(|_| invalid("the ARN of the assumed role names no account"))?;
+        .map_err(|_| invalid("the ARN of the assumed role has no account ID"))?;
     if account != target.account {
         return Err(failure().wrong_account(&account, answer));
     }
     let credentials = answer
         .credentials()
-        .ok_or_else(|| invalid("it holds no credentials"))?;
-    // STS API reference, `Credentials`: a key id is of `\w`; of the others no form is promised, but all go into headers.
+        .ok_or_else(|| invalid("it has no credentials"))?;
+    // STS API reference, `Credentials`: a key ID matches `\w`. The other values have no documented form, but go into
+    // headers.
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     if !is_all(credentials.access_key_id(), is_word) {
-        return Err(invalid("the access key id is missing or malformed"));
+        return Err(invalid("the access key ID is missing or malformed"));
     }
     let is_graphic = |byte: u8| byte.is_ascii_graphic();
     if !is_all(credentials.secret_access_key(), is_graphic) {
@@ -102,18 +103,19 @@ fn issued(
     if !is_all(credentials.session_token(), is_graphic) {
         return Err(invalid("the session token is missing or malformed"));
     }
-    // By STS's own clock, as the one here may be wrong; and no longer than was asked for, whatever the answer says.
+    // Uses STS's clock because the local one may be wrong, and never more than the requested duration, whatever the
+    // response says.
     let lifetime = credentials.expiration().secs().saturating_sub(now.secs());
     let lifetime = u64::try_from(lifetime.min(SESSION_DURATION_SECONDS.into()))
         .ok()
         .filter(|seconds| *seconds > 0)
-        .ok_or_else(|| invalid("the session's expiration is missing or past"))?;
+        .ok_or_else(|| invalid("the session's expiration is missing or in the past"))?;
     Ok(Issued {
         credentials: Credentials::new(
             credentials.access_key_id(),
             credentials.secret_access_key(),
             Some(credentials.session_token().to_owned()),
-            // The cache knows its end.
+            // The cache handles the expiration.
             None,
             "AssumeRole",
         ),
@@ -121,7 +123,7 @@ fn issued(
     })
 }
 
-/// Whether `text` is there, and each of its bytes is one of those.
+/// Returns whether `text` exists and consists of such bytes.
 fn is_all(text: &str, is_one: impl Fn(u8) -> bool) -> bool {
     !text.is_empty() && text.bytes().all(is_one)
 }

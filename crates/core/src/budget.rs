@@ -1,19 +1,19 @@
-//! Room for the accounts of a call: how much of the answer and of the memory each takes, and which may request a page.
+//! Divides the response and the memory between the accounts of an invocation.
 //!
-//! An answer holds some 6 MB of names, and a page takes 2 to 3 MB while it is read. Of accounts with many buckets, 64 at a
-//! time would read far more than is answered, and take more memory than a function has. So each account has a [`Reservation`],
-//! and waits there for its turn before it requests a page.
+//! A response has room for some 6 MB of names, and a page takes 2 to 3 MB while it is read. If 64 accounts with many
+//! buckets were read at once, they would read far more than the response can hold and take more memory than a function
+//! has. So each account has a [`Reservation`], and waits for it before it requests a page.
 //!
-//! How large an account is, only its last page tells. One of which nothing is known counts as the [median](Recent) of the
-//! last that ended; one with pages left counts twice what it has.
+//! The size of an account is known only after its last page. An account with no page yet counts as the [median](Recent)
+//! of the last that finished; one with pages left counts as twice what it has.
 //!
 //! # Invariants
-//! - The first account in line, which is the first that has not ended, never waits, whatever room there is. So the call goes
-//!   on, and nobody waits for an account that waits itself.
-//! - The others hold no more memory than there is. One that is sent more than that gives the page up, drops what it has
-//!   read of it, and waits for its turn once more. What it keeps meanwhile, whole pages, counts.
-//! - The accounts that are answered are the same as without: nobody is turned away but the first in line, when its names
-//!   alone no longer fit beside what was answered before.
+//! - The first account in the queue, which is the first unfinished one, never waits, whatever space is left. So the
+//!   invocation makes progress, and no account waits for one that waits itself.
+//! - The others hold no more memory than there is. One that receives more gives the page up, drops what it has read of
+//!   it, and waits again. The whole pages that it keeps in the meantime count.
+//! - The results are the same as without a budget: an account is skipped only if it is the first in the queue and its
+//!   names alone do not fit into what is left of the response.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -23,33 +23,33 @@ use std::{
     task::{Poll, Waker},
 };
 
-/// Among so many accounts the room is divided while nothing is known of any: their first pages take no more memory than
-/// there is, and few of them are requested in vain.
+/// The number of accounts that share the space while no size is known. Their first pages take no more memory than there
+/// is, and few are requested in vain.
 const FIRST_ACCOUNTS: usize = 16;
 
 /// The maximum length of a page, in bytes. 10,000 buckets with the longest names and ARNs have 3 MB.
 pub(crate) const MAX_PAGE: usize = 8 * 1024 * 1024;
 
-/// The room of a call.
+/// The budget of an invocation.
 #[derive(Debug)]
 pub(crate) struct Budget {
-    /// How many bytes the answer may have.
+    /// The maximum bytes of the response.
     answer: usize,
-    /// How many bytes of pages may be held.
+    /// The maximum bytes of pages in memory.
     memory: usize,
     line: Mutex<Queue>,
 }
 
-/// What accounts usually take. It is the first guess of the next call.
+/// The sizes that accounts usually have: the first estimate of the next invocation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TypicalSizes {
-    /// Of the answer, in bytes.
+    /// The bytes of an account in the response.
     size: usize,
-    /// A page, in bytes.
+    /// The bytes of a page.
     page: usize,
 }
 
-/// The accounts that were started and are not yet part of the answer, in their order.
+/// The accounts that were started and are not yet in the response, in order.
 #[derive(Debug)]
 struct Queue {
     accounts: BTreeMap<usize, Account>,
@@ -57,31 +57,31 @@ struct Queue {
     sizes: Recent,
     pages: Recent,
     longest_page: usize,
-    /// How many bytes of the answer are taken.
+    /// The bytes of the response that are used.
     answered: usize,
-    /// How many more the accounts whose size is known, or partly known, are expected to take.
+    /// The bytes that accounts of known or partly known size are expected to add.
     expected: usize,
-    /// Of how many accounts nothing is known.
+    /// The number of accounts of unknown size.
     unknown: usize,
-    /// How many bytes of pages are held or reserved.
+    /// The bytes of pages that are held or reserved.
     held: usize,
     waiting: usize,
-    /// The first in line does not fit.
+    /// Whether the first account does not fit.
     is_full: bool,
 }
 
 #[derive(Debug, Default)]
 struct Account {
-    /// How many bytes of the answer it is expected to take, where something is known of it.
+    /// The bytes of the response that the account is expected to need, if anything is known.
     expected: Option<usize>,
-    /// How many bytes its whole pages take.
+    /// The bytes of its whole pages.
     kept: usize,
-    /// How many bytes are reserved for the page that it requests.
+    /// The bytes reserved for the page that it requests.
     page: usize,
-    /// How many bytes of it were read.
+    /// The bytes of that page that were read.
     read: usize,
     gave_way: bool,
-    /// Whom to wake when it may go on, while it waits.
+    /// Wakes the account, if it is waiting.
     waker: Option<Waker>,
 }
 
@@ -92,7 +92,7 @@ struct Recent(VecDeque<usize>);
 impl Recent {
     const MAX: usize = 31;
 
-    /// The median, `value` included: a few accounts that are larger than all others say little about the next.
+    /// Adds `value` and returns the median, so that a few large accounts do not change the estimate.
     fn with(&mut self, value: usize) -> usize {
         if self.0.len() == Self::MAX {
             self.0.pop_front();
@@ -105,9 +105,10 @@ impl Recent {
 }
 
 impl Budget {
-    /// Room for `answer` bytes of an answer and `memory` bytes of pages. `typical` is that of an earlier call.
+    /// Creates a budget of `answer` bytes of the response and `memory` bytes of pages. `typical` comes from an earlier
+    /// invocation.
     pub(crate) fn new(answer: usize, memory: usize, typical: Option<TypicalSizes>) -> Arc<Self> {
-        // Sums of it do not overflow.
+        // Sums with it do not overflow.
         let memory = memory.min(usize::MAX / 2);
         Arc::new(Self {
             answer,
@@ -131,12 +132,12 @@ impl Budget {
         })
     }
 
-    /// As much as anybody wants.
+    /// Creates a budget without limits.
     pub(crate) fn unlimited() -> Arc<Self> {
         Self::new(usize::MAX, usize::MAX, None)
     }
 
-    /// A seat for the account `index`, behind all with a smaller one.
+    /// Reserves a position for the account `index`, after all accounts with a lower index.
     pub(crate) fn reservation(self: &Arc<Self>, index: usize) -> Reservation {
         let mut line = self.lock();
         line.accounts.insert(index, Account::default());
@@ -147,7 +148,7 @@ impl Budget {
         }
     }
 
-    /// The account ended, and takes `size` bytes of the answer.
+    /// The account finished and needs `size` bytes of the response.
     pub(crate) fn ended(&self, index: usize, size: usize) {
         let mut line = self.lock();
         line.release(index);
@@ -156,14 +157,14 @@ impl Budget {
         self.wake(&mut line);
     }
 
-    /// The account is part of the answer now. It was the first in line.
+    /// The first account in the queue was added to the response.
     pub(crate) fn answered(&self, index: usize, size: usize) {
         let mut line = self.lock();
         line.answered = line.answered.saturating_add(size);
         self.leave(&mut line, index);
     }
 
-    /// The account ended without a part of the answer.
+    /// The account finished without a result in the response.
     pub(crate) fn skipped(&self, index: usize) {
         let mut line = self.lock();
         line.release(index);
@@ -176,12 +177,12 @@ impl Budget {
         self.wake(line);
     }
 
-    /// What accounts took, for the next call.
+    /// Returns the typical sizes, for the next invocation.
     pub(crate) fn typical(&self) -> TypicalSizes {
         self.lock().typical
     }
 
-    /// Whether the account may request a page, of those before which `before` bytes of the answer are taken.
+    /// Returns whether the account may request a page, if earlier accounts need `before` bytes of the response.
     fn may_request(&self, line: &Queue, account: &Account, before: usize) -> bool {
         let expected = account.expected.unwrap_or(line.typical.size);
         let page = line.page(account);
@@ -189,7 +190,7 @@ impl Budget {
             && line.held.saturating_add(page) <= self.memory
     }
 
-    /// Whether the account `index` may.
+    /// Returns whether the account `index` may request a page.
     fn has_turn(&self, line: &Queue, index: usize) -> bool {
         let Some(account) = line.accounts.get(&index) else {
             return true;
@@ -202,7 +203,7 @@ impl Budget {
             .answered
             .saturating_add(line.expected)
             .saturating_add(unknown);
-        // Most often there is room for all, and no need to look at each.
+        // Usually there is space for all, so there is no need to look at each.
         let before = if all <= self.answer {
             0
         } else {
@@ -211,7 +212,7 @@ impl Budget {
         self.may_request(line, account, before)
     }
 
-    /// Wakes those that may go on.
+    /// Wakes the accounts that may continue.
     fn wake(&self, line: &mut Queue) {
         if line.waiting == 0 {
             return;
@@ -244,7 +245,7 @@ impl Queue {
             .is_none_or(|(&first, _)| first == index)
     }
 
-    /// How many bytes of the answer the accounts before `index` are expected to take.
+    /// Returns the bytes of the response that the accounts before `index` are expected to need.
     fn before(&self, index: usize) -> usize {
         self.accounts
             .range(..index)
@@ -252,7 +253,7 @@ impl Queue {
             .fold(0, usize::saturating_add)
     }
 
-    /// How many bytes the next page of `account` may have.
+    /// Returns the expected bytes of the next page of `account`.
     fn page(&self, account: &Account) -> usize {
         if account.gave_way {
             self.typical.page.max(self.longest_page)
@@ -272,7 +273,7 @@ impl Queue {
         self.expected = self.expected.saturating_add(size);
     }
 
-    /// Sets what is reserved for a page, and what is kept.
+    /// Sets the bytes that are reserved for a page, and the bytes that are kept.
     fn hold(&mut self, index: usize, page: usize, kept: usize) {
         let Some(account) = self.accounts.get_mut(&index) else {
             return;
@@ -295,7 +296,7 @@ impl Queue {
     }
 }
 
-/// An account's place in the line. Clones are the same place.
+/// An account's position in the queue. Clones are the same position.
 #[derive(Debug, Clone)]
 pub(crate) struct Reservation {
     room: Arc<Budget>,
@@ -309,7 +310,7 @@ impl Reservation {
             let mut line = self.room.lock();
             line.take_waker(self.index);
             if self.room.has_turn(&line, self.index) {
-                // The first in line has its turn even where less is left.
+                // The first in the queue may continue even with less space left.
                 let free = self.room.memory.saturating_sub(line.held);
                 if let Some(account) = line.accounts.get(&self.index) {
                     let (page, kept) = (line.page(account).min(free), account.kept);
@@ -329,7 +330,7 @@ impl Reservation {
         .await;
     }
 
-    /// Whether the account waits for its turn, or did when it was dropped.
+    /// Returns whether the account is waiting, or was when its future was dropped.
     #[cfg(test)]
     pub(crate) fn is_waiting(&self) -> bool {
         let line = self.room.lock();
@@ -337,7 +338,7 @@ impl Reservation {
         account.is_some_and(|account| account.waker.is_some())
     }
 
-    /// What `page` gives; nothing where the account gave way instead.
+    /// Returns the output of `page`, or `None` if the account gave way.
     pub(crate) async fn unless_it_gives_way<T>(&self, page: impl Future<Output = T>) -> Option<T> {
         let mut page = pin!(page);
         poll_fn(|context| match page.as_mut().poll(context) {
@@ -354,14 +355,14 @@ impl Reservation {
         account.is_some_and(|account| account.gave_way)
     }
 
-    /// The page begins to come.
+    /// A page starts to arrive.
     pub(crate) fn begin(&self) {
         if let Some(account) = self.room.lock().accounts.get_mut(&self.index) {
             account.read = 0;
         }
     }
 
-    /// Takes `bytes` more of the page; no, where there is no memory for them: the account has given way.
+    /// Adds `bytes` to the page. Returns `false` if there is no memory for them: the account has given way.
     pub(crate) fn read(&self, bytes: usize) -> bool {
         let mut line = self.room.lock();
         let is_first = line.is_first(self.index);
@@ -385,8 +386,8 @@ impl Reservation {
         false
     }
 
-    /// The page has come: the account now keeps `kept` bytes, and takes `size` of the answer, where that is known. Where there
-    /// are `more` pages, as much is expected of them.
+    /// The page was read: the account now keeps `kept` bytes, and needs `size` bytes of the response, if known. If
+    /// there are `more` pages, they are expected to need as much again.
     pub(crate) fn has(&self, kept: usize, size: Option<usize>, more: bool) {
         let mut line = self.room.lock();
         let Some(account) = line.accounts.get_mut(&self.index) else {
@@ -403,7 +404,7 @@ impl Reservation {
         self.room.wake(&mut line);
     }
 
-    /// Whether the answer cannot hold the account, of whose part `size` bytes are certain, beside what was answered before.
+    /// Returns whether the account cannot fit after the earlier ones, if it needs at least `size` bytes.
     pub(crate) fn is_full(&self, size: usize) -> bool {
         let mut line = self.room.lock();
         let is_full = line.answered > 0
@@ -413,7 +414,7 @@ impl Reservation {
         is_full
     }
 
-    /// Whether the account ended because of that.
+    /// Returns whether the account was stopped for that reason.
     pub(crate) fn found_full(&self) -> bool {
         let line = self.room.lock();
         line.is_full && line.is_first(self.index)
@@ -435,7 +436,7 @@ mod tests {
         (room, seats)
     }
 
-    /// Which of them may request a page now.
+    /// Returns the accounts that may request a page now.
     fn turns(seats: &[Reservation]) -> Vec<usize> {
         let have = seats
             .iter()
@@ -444,31 +445,31 @@ mod tests {
     }
 
     #[test]
-    fn few_go_first_and_all_once_accounts_are_known_to_be_small() {
+    fn few_accounts_start_until_sizes_are_known() {
         let (room, seats) = room(64, usize::MAX);
         assert_eq!(turns(&seats), (0..FIRST_ACCOUNTS).collect::<Vec<_>>());
         room.ended(7, 10);
         assert_eq!(turns(&seats).len(), 63 + 1);
-        // So it is in the next call from the beginning.
+        // The next invocation starts with these sizes.
         let next = Budget::new(ANSWER, usize::MAX, Some(room.typical()));
         let seats: Vec<_> = (0..64).map(|index| next.reservation(index)).collect();
         assert_eq!(turns(&seats).len(), 64);
     }
 
     #[test]
-    fn no_more_go_than_the_answer_is_expected_to_hold() {
+    fn no_more_pages_are_requested_than_the_response_holds() {
         let (room, seats) = room(64, usize::MAX);
         for reservation in &seats[..16] {
             reservation.has(0, Some(100), true);
         }
-        // Eight take 200 each, and the others wait.
+        // Eight take 200 each; the others wait.
         assert_eq!(turns(&seats), (0..8).collect::<Vec<_>>());
         assert!(!seats[0].is_full(2_000), "nothing is answered yet");
         for index in 0..8 {
             room.ended(index, 190);
             room.answered(index, 190);
         }
-        // 80 are left: the first in line goes on, until it is known not to fit.
+        // 80 are left: the first in the queue continues until it is known not to fit.
         assert_eq!(turns(&seats[8..]), [8]);
         assert!(!seats[8].is_full(80));
         assert!(seats[8].is_full(81));
@@ -479,7 +480,7 @@ mod tests {
     }
 
     #[test]
-    fn who_finds_no_memory_gives_way_unless_it_is_the_first() {
+    fn an_account_without_memory_gives_way_unless_it_is_the_first() {
         let (room, seats) = room(3, 160);
         assert_eq!(turns(&seats), [0, 1, 2]);
         assert!(seats[1].read(100));
@@ -508,9 +509,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the pages are: all end, and they never hold more than there is beside the first in line.
+        /// All accounts finish, and the ones after the first never hold more than the limit.
         #[test]
-        fn everybody_comes_to_an_end(
+        fn all_accounts_finish(
             accounts in prop::collection::vec(prop::collection::vec(1..400_usize, 1..5), 1..40),
             memory in 0..1_000_usize,
         ) {

@@ -1,14 +1,14 @@
-//! What lies below a failure, without what must not be seen.
+//! Keeps the causes of a failure as text, without secrets.
 
 use std::error::Error;
 
 use contract::printable;
 
-/// One error of the chain below a [`Failure`](crate::Failure), as text, with the next as its source.
+/// One error in the chain below a [`Failure`](crate::Failure), as text, with the next as its source.
 ///
-/// The errors of the SDK themselves are not kept: they hold the raw answer, and that of `AssumeRole` holds a session's
-/// secrets, which their `Debug` would print. Of their texts only what stands before the first brace is: some go on with
-/// the whole request.
+/// The SDK's errors themselves are not kept: they contain the raw response, which for `AssumeRole` includes the
+/// session's secrets, and their `Debug` would print it. Their texts are cut at the first brace, because some continue
+/// with the whole request.
 #[derive(Debug, thiserror::Error)]
 #[error("{text}")]
 pub struct Cause {
@@ -18,7 +18,7 @@ pub struct Cause {
 }
 
 impl Cause {
-    /// The chain that begins with `error`.
+    /// Copies the chain that starts with `error`.
     pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
         Self {
             text: before_brace(&error.to_string()),
@@ -26,12 +26,12 @@ impl Cause {
         }
     }
 
-    /// The text of the error at the end of the chain, which mostly says most.
+    /// Returns the text of the last error in the chain, usually the most specific one.
     pub(crate) fn root(&self) -> &str {
         self.texts().last().unwrap_or_default()
     }
 
-    /// The texts of the chain, outermost first.
+    /// Returns the texts of the chain, outermost first.
     pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
         std::iter::successors(Some(self), |cause| cause.source.as_deref())
             .map(|cause| cause.text.as_str())
@@ -45,7 +45,7 @@ fn before_brace(text: &str) -> String {
     }
 }
 
-/// `text` on one line and of bounded length: a message is shown in logs and answers, and is not ours.
+/// Puts `text`, which comes from outside, on one line of bounded length, because it is shown in logs and responses.
 pub(crate) fn one_line(text: &str) -> String {
     const MAX_LENGTH: usize = 2_000;
     let mut line = String::with_capacity(text.len().min(MAX_LENGTH));

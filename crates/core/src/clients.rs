@@ -1,4 +1,4 @@
-//! What is built once and serves every call.
+//! Builds the clients once for all invocations.
 
 use std::{
     collections::HashMap,
@@ -26,12 +26,13 @@ use crate::{
     whole_response::WholeResponses,
 };
 
-/// The clients of STS and S3, and the sessions they have obtained: built once, shared by all calls and all targets.
+/// The clients of STS and S3 and the session cache, built once and shared by all invocations and targets.
 ///
-/// `Debug` shows the region and how many sessions are cached, never what they are.
+/// `Debug` shows the region and the number of cached sessions, not their content.
 pub struct Clients {
     region: Region,
-    /// Those of the configured region, which most targets share; those of others are made when a target first names one.
+    /// The clients of the configured region, which most targets share. Those of other regions are built when a target
+    /// first needs them.
     regional: RwLock<HashMap<Region, Arc<Regional>>>,
     config: SdkConfig,
     limits: Limits,
@@ -39,7 +40,7 @@ pub struct Clients {
     session_policy: SessionPolicy,
     pub(crate) sessions: Sessions,
     pub(crate) organization: OrganizationCache,
-    /// What accounts took in the last call for many.
+    /// The typical sizes of the last fan-out.
     typical: Mutex<Option<TypicalSizes>>,
 }
 
@@ -47,20 +48,20 @@ pub struct Clients {
 pub(crate) struct Regional {
     pub(crate) sts: aws_sdk_sts::Client,
     pub(crate) s3: aws_sdk_s3::Client,
-    /// STS's quota is one of the calling account in the region.
+    /// STS has one quota for the calling account in each region.
     pub(crate) rate_limiter: Arc<RateLimiter>,
 }
 
-/// Why no [`Clients`] could be built.
+/// The error of building [`Clients`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigurationError {
-    /// The configuration names no region. In a Lambda it comes from `AWS_REGION`, which the service always sets.
+    /// The configuration has no region. In Lambda it comes from `AWS_REGION`, which the service always sets.
     #[error("no region is configured")]
     NoRegion,
-    /// The region is none that AWS could have; the partition of every ARN follows from it.
+    /// The region is not a valid one; the partition of every ARN depends on it.
     #[error(transparent)]
     InvalidRegion(#[from] InvalidValue),
-    /// The configuration has no source of credentials.
+    /// The configuration has no credentials provider.
     #[error("no source of credentials is configured")]
     NoCredentials,
 }
@@ -68,21 +69,21 @@ pub enum ConfigurationError {
 impl Clients {
     /// Builds the clients with [`Limits::default`].
     ///
-    /// From `config` come the region, the credentials to assume roles with, the endpoints (with them `AWS_ENDPOINT_URL`
-    /// and its like), the HTTP client (where there is none, [`http_client`](crate::http_client)), and the clock. Its
-    /// timeouts and retries are replaced.
+    /// `config` provides the region, the credentials that assume roles, the endpoints (with `AWS_ENDPOINT_URL` and
+    /// similar variables), the HTTP client (default: [`http_client`](crate::http_client)) and the clock. Its timeouts
+    /// and retries are replaced.
     ///
     /// # Errors
-    /// See [`ConfigurationError`]. Nothing is sent.
+    /// See [`ConfigurationError`]. No request is sent.
     pub fn new(config: &SdkConfig) -> Result<Self, ConfigurationError> {
         Self::with_limits(config, &Limits::default())
     }
 
-    /// [`new`](Self::new) with other limits. The timeouts for connecting and reading are the HTTP client's: where
-    /// `config` has one, it keeps its own.
+    /// Like [`new`](Self::new), with other limits. The timeouts for connecting and reading belong to the HTTP client:
+    /// if `config` has one, it keeps its own.
     ///
     /// # Errors
-    /// As for [`new`](Self::new).
+    /// Like [`new`](Self::new).
     pub fn with_limits(config: &SdkConfig, limits: &Limits) -> Result<Self, ConfigurationError> {
         let region: Region = config
             .region()
@@ -96,7 +97,7 @@ impl Clients {
         builder
             .set_behavior_version(Some(BehaviorVersion::latest()))
             .set_timeout_config(Some(limits.timeouts()))
-            // Retried are the attempts of `crate::retry`.
+            // `crate::retry` does the retries.
             .set_retry_config(Some(RetryConfig::disabled()))
             .set_stalled_stream_protection(Some(StalledStreamProtectionConfig::disabled()))
             .set_http_client(Some(
@@ -119,32 +120,32 @@ impl Clients {
         })
     }
 
-    /// The same clients, whose sessions are narrowed so. Default: [`SessionPolicy::On`].
+    /// Sets the session policy of future sessions. Default: [`SessionPolicy::On`].
     #[must_use]
     pub fn with_session_policy(mut self, policy: SessionPolicy) -> Self {
         self.session_policy = policy;
-        // A session of before would keep what it was issued with.
+        // Cached sessions would keep the policy they were issued with.
         self.sessions = Sessions::new(self.config.time_source().unwrap_or_default());
         self
     }
 
-    /// The region whose STS and S3 are asked, unless a target names another. S3's answer covers the buckets of all
-    /// regions.
+    /// Returns the region for STS and S3 requests, unless a target has its own. S3's response includes the buckets of
+    /// all regions.
     pub fn region(&self) -> &Region {
         &self.region
     }
 
-    /// The partition of that region, in which all roles lie.
+    /// Returns the partition of that region, which contains all roles.
     pub fn partition(&self) -> Partition {
         self.region().partition()
     }
 
-    /// The ARN of the role that is assumed for `target`, where one is.
+    /// Returns the ARN of the role for `target`, if it has one.
     pub fn role_arn(&self, target: &Target) -> Option<RoleArn> {
         target.role_arn(self.partition())
     }
 
-    /// The clients of the region in which `target` is asked for.
+    /// Returns the clients of the target's region.
     pub(crate) fn regional(&self, target: &Target) -> Arc<Regional> {
         let region = self.region_of(target);
         let regional = self.regional.read().unwrap_or_else(PoisonError::into_inner);
@@ -166,7 +167,8 @@ impl Clients {
         target.region.as_ref().unwrap_or(&self.region)
     }
 
-    /// Drops what a panic about `target` may have left half-changed: its session, and the clients of its region.
+    /// Drops the state that a panic for `target` may have left inconsistent: its session, and the clients of its
+    /// region.
     pub(crate) fn forget(&self, target: &Target) {
         self.sessions.forget(target);
         let region = self.region_of(target);
@@ -180,7 +182,7 @@ impl Clients {
         }
     }
 
-    /// What time it is, by the configuration's clock.
+    /// Returns the time of the configuration's clock.
     pub(crate) fn now(&self) -> SystemTime {
         self.sessions.now()
     }
@@ -193,7 +195,7 @@ impl Clients {
         self.session_policy
     }
 
-    /// What accounts took in the last call for many, if there was one.
+    /// Returns the typical sizes of the last fan-out, if there was one.
     pub(crate) fn typical(&self) -> Option<TypicalSizes> {
         *self.typical.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -202,22 +204,22 @@ impl Clients {
         *self.typical.lock().unwrap_or_else(PoisonError::into_inner) = Some(typical);
     }
 
-    /// What the clients of further services are made from.
+    /// Returns the configuration for clients of other services.
     pub(crate) fn config(&self) -> &SdkConfig {
         &self.config
     }
 
-    /// Forgets `session`, if it is still the one of `target`.
+    /// Removes `session` if it is still the session of `target`.
     pub(crate) fn discard(&self, target: &Target, session: &Session) {
         self.sessions.discard(target, session);
     }
 
-    /// Remembers that S3 refused `session` when it was new.
-    pub(crate) fn refused(&self, target: &Target, session: &Session, failure: &Failure) {
-        self.sessions.refused(target, session, failure);
+    /// Remembers that S3 denied `session` when it was new.
+    pub(crate) fn denied(&self, target: &Target, session: &Session, failure: &Failure) {
+        self.sessions.denied(target, session, failure);
     }
 
-    /// The beginning of a failure that concerns `target`.
+    /// Starts a failure for `target`.
     pub(crate) fn failure(&self, phase: Phase, target: &Target) -> FailureBuilder {
         FailureBuilder::new(
             phase,
@@ -240,7 +242,7 @@ impl Regional {
                 .build(),
         );
         let mut builder = config.into_builder();
-        // Each call brings its session. Without this line a forgotten one would list the process's own account.
+        // Each request brings its session. Without this line, a missing session would list the process's own account.
         builder.set_credentials_provider(None);
         let s3 = aws_sdk_s3::Client::from_conf(
             aws_sdk_s3::config::Builder::from(&builder.build())

@@ -1,9 +1,9 @@
-//! The service's clock beside ours.
+//! Compares the service's clock with the local one.
 //!
-//! A signature is good for a few minutes. The SDK learns from each answer's `Date` what time it is for the service, and
-//! signs the next request by that (aws-runtime 1.10, `ServiceClockSkewInterceptor`); so a request that was signed by a wrong
-//! clock need only be sent again. Here it is found out which are, and when an answer was given: a session's end is a time of
-//! the service's clock.
+//! A signature is valid for a few minutes. The SDK learns the service's time from each response's `Date` and signs the
+//! next request with it (aws-runtime 1.10, `ServiceClockSkewInterceptor`), so a request that was signed with a wrong
+//! clock only has to be sent again. This module detects such requests. It also records when a response was sent,
+//! because a session's expiration is a time of the service's clock.
 
 use std::sync::{Arc, OnceLock};
 
@@ -27,25 +27,26 @@ use aws_smithy_types::{
     date_time::Format,
 };
 
-/// Two clocks that are no further apart, in seconds, are the reason for no failure: the strictest service allows 5 minutes.
+/// A difference between the clocks of at most this many seconds causes no failure: the strictest service allows 5
+/// minutes.
 const MAX_CLOCK_DIFFERENCE: u64 = 4 * 60;
 
-/// How far the service's clock is ahead of the one that a request was signed by, in seconds.
+/// How far the service's clock is ahead of the one that signed the request, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ClocksApart(pub(crate) i64);
 
 impl ClocksApart {
-    /// Of a failed request, where it is more than a signature allows.
+    /// Returns the difference of a failed request if it is more than a signature allows.
     pub(crate) fn of(answer: &HttpResponse) -> Option<Self> {
         answer.extension().copied()
     }
 }
 
-/// Compares the time of each signature with that of the answer, where the service reports an error.
+/// Compares the time of each signature with that of the response, if the service reports an error.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CompareClocks;
 
-/// When a request was signed, as it says.
+/// The time in the request's signature.
 #[derive(Debug)]
 struct Signed(String);
 
@@ -95,12 +96,12 @@ impl Intercept for CompareClocks {
     }
 }
 
-/// When one request was answered, by the service's clock. Give a clone to the request as an interceptor.
+/// When a request got its response, by the service's clock. Pass a clone to the request as an interceptor.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ResponseTime(Arc<OnceLock<DateTime>>);
 
 impl ResponseTime {
-    /// Nothing where the answer did not say so.
+    /// Returns `None` if the response has no date.
     pub(crate) fn get(&self) -> Option<DateTime> {
         self.0.get().copied()
     }
@@ -132,7 +133,7 @@ fn date(answer: &HttpResponse) -> Option<DateTime> {
     DateTime::from_str(answer.headers().get("date")?, Format::HttpDate).ok()
 }
 
-/// Of `20261122T150405Z`.
+/// Parses `20261122T150405Z`.
 fn of_signature(text: &str) -> Option<DateTime> {
     let part = |from: usize, to: usize| text.get(from..to);
     let (year, month, day) = (part(0, 4)?, part(4, 6)?, part(6, 8)?);

@@ -1,21 +1,18 @@
-//! Many targets in one call.
+//! Lists many targets in one invocation.
 //!
-//! Targets are started in order, a bounded number at a time, and answered in order, whatever finishes first. There are
-//! two reasons to stop before the last: the deadline, and the size of the answer. Either way those that are answered
-//! are the first ones, without a gap, and those that are skipped are the rest, so that one number,
-//! [`FanOutResult::resume`], says where the next call begins; and as each call answers for at least one target, unless STS lets
-//! none through, a chain of calls comes to its end with each target answered for once.
+//! Targets start in order, with bounded concurrency, and results keep that order. The fan-out stops early if the
+//! deadline is near or the response is full. Skipped targets are always the last ones, so one index
+//! ([`FanOutResult::resume`]) tells the next invocation where to continue. The first target is never skipped, unless
+//! STS throttles it to the end, so a series of invocations ends.
 //!
-//! A target fails for its own sake alone. One that the deadline cuts short is skipped, and with it what comes after it, and
-//! has its time in the next call. So is one that waits for its turn at STS, which throttles the caller as a whole: that is
-//! no part of its own time, and it is asked for again until the call ends. And where others wait for its place, none has
-//! more than half of the call: a bunch of dead ones would otherwise be all that a call gets to
-//! ([`FanOutOptions::least_time`]).
+//! A target that the deadline interrupts is skipped, not failed, and comes first in the next invocation. The same
+//! applies to a target that the STS rate limiter holds back, because the quota belongs to the caller and not to the
+//! target. While targets are waiting, none may use more than half of the invocation or [`FanOutOptions::least_time`],
+//! whichever is longer, before it fails with [`FailureKind::Timeout`](crate::FailureKind::Timeout). Otherwise, a few
+//! unresponsive accounts could use up every invocation.
 //!
-//! One task polls them all: the work is waiting for the network, and a thread more would only cost memory.
-//!
-//! What is *not* here: what an answer looks like, and so how large it is, which the caller measures; and retries, which
-//! each request has for itself.
+//! One task polls every target: the work is waiting for the network, and threads would only cost memory. The caller
+//! measures the size of the response, and each request does its own retries.
 
 use std::{
     collections::BTreeSet,
@@ -41,45 +38,46 @@ use crate::{
     },
 };
 
-/// How a call for many targets goes about it.
+/// Options of [`fan_out`].
 #[derive(Debug, Clone)]
 pub struct FanOutOptions {
-    /// How many accounts are listed at a time. Default 64.
+    /// The maximum number of accounts in flight. Default: 64.
     pub concurrency: Concurrency,
-    /// When the call must have ended; what is under way then is skipped, or, where it had its time, fails with
-    /// [`FailureKind::Timeout`](crate::FailureKind::Timeout). Default: none.
+    /// When the invocation must end. An account still in flight is then skipped, or fails with
+    /// [`FailureKind::Timeout`](crate::FailureKind::Timeout) if it has used up its share. Default: none.
     pub deadline: Option<Instant>,
-    /// When the call began, where that was before its accounts are listed: its first account fails at the deadline if it
-    /// had half of the call, and is skipped where it had less. Default: when they begin to be listed.
+    /// When the invocation began, if that was before the fan-out, for example because it read an organization. The
+    /// first account fails at the deadline if it had half of the invocation, and is skipped if it had less. Default:
+    /// when the fan-out starts.
     pub started: Option<Instant>,
-    /// An account's time is half of the call, but no less than this. Where others wait for its place it fails after that,
-    /// and the deadline fails none that had less; but for the first of a call, so that a chain of calls ends. Default 1 s:
-    /// several times what an account takes.
+    /// The minimum of an account's share, which is otherwise half of the invocation. An account that has used up its
+    /// share fails if others are waiting, and the deadline fails no account that had less, except the first, so that a
+    /// series of invocations ends. Default: 1 s, several times what an account takes.
     pub least_time: Duration,
-    /// How long before the deadline no account is started any more, so that those under way can end. At most a quarter
-    /// of the time that there is when the call begins. Default 2 s: several times what an account takes with a retry.
+    /// How long before the deadline new accounts stop starting, so that those in flight can finish. At most a quarter
+    /// of the time left when the fan-out starts. Default: 2 s, several times what an account takes with a retry.
     pub stop_starting_before: Duration,
-    /// How large the answers together may be, in the unit of the caller's measure; what is skipped does not count.
-    /// Default: no limit.
-    pub response_budget: usize,
-    /// How many bytes the names of an account's buckets may have together. One with more fails with
-    /// [`FailureKind::ResponseTooLarge`](crate::FailureKind::ResponseTooLarge) as soon as that is known: its other pages
-    /// are not asked for, and take no memory. Default: no limit.
-    pub max_name_bytes: usize,
-    /// About how many bytes of the answer a bucket takes beside its name, where the caller measures in bytes. By it the call
-    /// knows early when the answer will be full, and requests few pages in vain. Default: not known.
-    pub bucket_bytes: Option<usize>,
-    /// How many bytes of memory the pages under way may take. The first account that has not ended may take more, up to 8 MiB
-    /// for a page and what `max_name_bytes` allows; the others wait for room. What the answer holds does not count. Default: no
+    /// The maximum size of the response, in the unit of the caller's measure, without skipped accounts. Default: no
     /// limit.
+    pub response_budget: usize,
+    /// The maximum total length of an account's bucket names, in bytes. An account that exceeds it fails with
+    /// [`FailureKind::ResponseTooLarge`](crate::FailureKind::ResponseTooLarge) at once: its other pages are not
+    /// requested and take no memory. Default: no limit.
+    pub max_name_bytes: usize,
+    /// The approximate bytes that a bucket adds to the response in addition to its name, if the caller measures in
+    /// bytes. With it, the fan-out knows early when the response will be full and requests few pages in vain. Default:
+    /// unknown.
+    pub bucket_bytes: Option<usize>,
+    /// The maximum memory for pages in flight, in bytes. The first unfinished account may exceed it, up to 8 MiB for a
+    /// page plus `max_name_bytes`; the others wait for space. Finished results do not count. Default: no limit.
     pub memory: usize,
-    /// Only buckets whose names begin so. Default: all.
+    /// Lists only buckets whose names begin with this prefix. Default: all.
     pub prefix: Option<String>,
-    /// The account that the process's own credentials belong to, where that is known: with them no other is listed.
-    /// Default: not known.
+    /// The account that the process's own credentials belong to, if known. They list no other account. Default:
+    /// unknown.
     pub own_account: Option<AccountId>,
-    /// The accounts that the organization no longer has: each fails with
-    /// [`FailureKind::NotListed`](crate::FailureKind::NotListed), and no request is sent for it. Default: none.
+    /// The accounts that have left the organization: each fails with
+    /// [`FailureKind::NotListed`](crate::FailureKind::NotListed) without a request. Default: none.
     pub unlisted: BTreeSet<AccountId>,
 }
 
@@ -102,22 +100,22 @@ impl Default for FanOutOptions {
     }
 }
 
-/// The time of a call that has a deadline.
+/// The times of an invocation with a deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Schedule {
-    /// When the accounts begin to be listed.
+    /// When the fan-out started.
     start: Instant,
     deadline: Instant,
-    /// Until when accounts are started.
+    /// When accounts stop starting.
     last_start: Instant,
-    /// What an account may have, where others wait, and must have had for the deadline to be no excuse.
+    /// An account's share. One that had less is skipped at the deadline instead of failing.
     fair: Duration,
-    /// The same of the first account, so that a chain of calls ends.
+    /// The same for the first account, so that a series of invocations ends.
     least: Duration,
 }
 
 impl Schedule {
-    /// That of a call for so many targets that begins `now`.
+    /// Computes the schedule of a fan-out that starts `now`, if it has a deadline.
     fn new(options: &FanOutOptions, now: Instant) -> Option<Self> {
         let deadline = options.deadline?;
         let left = deadline.saturating_duration_since(now);
@@ -131,8 +129,8 @@ impl Schedule {
         })
     }
 
-    /// The time of the account at `index`, which is started now. The first one's begins with the call, however late the
-    /// process gets to it: it would be skipped otherwise in a call of a few milliseconds.
+    /// Returns the time of the account at `index`, which starts now. The first one's time starts with the fan-out, even
+    /// if the process is late: otherwise it would be skipped in an invocation of a few milliseconds.
     fn account_time<'a>(&self, index: usize, is_wanted: &'a AtomicBool) -> AccountTime<'a> {
         let share = Share {
             length: self.fair,
@@ -147,7 +145,7 @@ impl Schedule {
         AccountTime::of_many(started, self.deadline, share)
     }
 
-    /// Why the account at `index` is skipped, where its time was cut short.
+    /// Returns why the account at `index` is skipped, if its time was cut short.
     fn cut_short(&self, index: usize, time: &AccountTime<'_>) -> Option<SkipReason> {
         let enough = if index == 0 { self.least } else { self.fair };
         match time.ended()? {
@@ -165,18 +163,17 @@ impl Schedule {
     }
 }
 
-/// What became of every target of a call.
+/// The outcome of every target.
 #[derive(Debug, Clone)]
 pub struct FanOutResult {
-    /// One for each target, in the order of the targets.
+    /// One outcome per target, in the order of the targets.
     pub outcomes: Vec<AccountOutcome>,
-    /// Which target was the first to be skipped, where one was: all from there on were. The next call begins with it.
+    /// The index of the first skipped target, if any. All later ones are skipped, too; the next invocation starts here.
     pub resume: Option<usize>,
 }
 
 impl FanOutResult {
-    /// Why no target was reached, where none was: what would have been the failure of `first`, the first of them. It is
-    /// retryable.
+    /// Returns the failure of `first`, the first target, if no target was reached. It is retryable.
     pub fn none_reached(&self, clients: &Clients, first: &Target) -> Option<Failure> {
         let failure = |phase| clients.failure(phase, first);
         match self.outcomes.first()?.outcome {
@@ -189,34 +186,34 @@ impl FanOutResult {
     }
 }
 
-/// What became of a target.
+/// The outcome of one target.
 #[derive(Debug, Clone)]
 pub struct AccountOutcome {
-    /// Whether it was listed.
+    /// The result.
     pub outcome: Outcome,
-    /// How long it took, waiting for its turn at STS included; zero where it was skipped.
+    /// The duration, including the time held back by the STS rate limiter. Zero for a skipped target.
     pub duration: Duration,
 }
 
-/// Whether a target was listed.
+/// The result of one target.
 #[derive(Debug, Clone)]
 pub enum Outcome {
-    /// It was.
+    /// The target was listed.
     Listed(Listing),
-    /// It could not be.
+    /// Listing the target failed.
     Failed(Failure),
-    /// It was not reached in this call.
+    /// The invocation did not reach the target.
     Skipped(SkipReason),
 }
 
-/// Why a target was not reached.
+/// The reason a target was skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SkipReason {
     /// The deadline was near.
     Deadline,
-    /// The answer was full.
+    /// The response was full.
     ResponseFull,
-    /// STS throttled the caller, and its turn did not come, or came too late.
+    /// STS throttled the caller until the deadline was reached or near.
     Throttled,
 }
 
@@ -233,17 +230,17 @@ impl SkipReason {
 
 /// Lists the buckets of `targets`.
 ///
-/// Each target gets one answer. The first is always tried, even where the deadline has passed already. It is reached, unless
-/// STS throttled the caller to the end, or the call had begun long [before](FanOutOptions::started):
+/// Every target gets an outcome. The first is always tried, even if the deadline has passed. It is skipped only if STS
+/// throttles the caller to the end, or if the invocation [began](FanOutOptions::started) long before: see
 /// [`FanOutResult::none_reached`].
 ///
-/// `measure` tells how large a target's part of the answer is, of one that was listed or failed; it is called once for
-/// each, in the order they finish. A part that alone is larger than the budget becomes a failure,
-/// [`FailureKind::ResponseTooLarge`](crate::FailureKind::ResponseTooLarge), which is measured in its turn, and so is a
-/// failure that had to give up its [partial](Failure::partial) buckets to fit. The longest beginning that fits the
-/// budget is answered; the first target is, whatever its size.
+/// `measure` returns the size of the result of a listed or failed target in the response. It is called once per target,
+/// in the order they finish. A result that is larger than the whole budget becomes a
+/// [`FailureKind::ResponseTooLarge`](crate::FailureKind::ResponseTooLarge), which is measured again, as is a failure
+/// without its [partial](Failure::partial) buckets if it did not fit with them. The result is the longest prefix of the
+/// targets that fits the budget, and always has the first.
 ///
-/// Dropping the future ends everything that is under way.
+/// Dropping the future cancels everything in flight.
 pub async fn fan_out(
     clients: &Clients,
     targets: &[Target],
@@ -253,10 +250,10 @@ pub async fn fan_out(
     let budget = options.response_budget;
     let room = Budget::new(budget, options.memory, clients.typical());
     let schedule = Schedule::new(options, Instant::now());
-    // Whether one waits for a place.
+    // Whether an account is waiting to start.
     let is_wanted = AtomicBool::new(false);
     let mut outcomes = Vec::with_capacity(targets.len());
-    // Finished, but after one that is not.
+    // Outcomes that wait for an earlier one.
     let mut waiting: Vec<Option<(AccountOutcome, usize)>> = Vec::new();
     waiting.resize_with(targets.len(), || None);
     let mut in_flight = FuturesUnordered::new();
@@ -264,14 +261,14 @@ pub async fn fan_out(
     let mut used = 0_usize;
     let mut finished = 0_usize;
     let mut reason = None;
-    // The first of those that were cut short, and why.
+    // The first account that was cut short, and why.
     let mut cut_short: Option<(usize, SkipReason)> = None;
     'call: loop {
         while next < targets.len()
             && in_flight.len() < options.concurrency.get()
             && reason.is_none()
         {
-            // Whatever has finished comes before what would be started now.
+            // Finished accounts come before the ones that would start now.
             if finished >= budget && next > 0 {
                 reason = Some(SkipReason::ResponseFull);
             } else if schedule.is_some_and(|time| Instant::now() >= time.last_start) && next > 0 {
@@ -282,7 +279,7 @@ pub async fn fan_out(
                 let time = schedule.map_or(AccountTime::until(None), |time| {
                     time.account_time(next, &is_wanted)
                 });
-                in_flight.push(MakingWay::new(answer(
+                in_flight.push(Yielding::new(list_account(
                     clients,
                     next,
                     target,
@@ -302,11 +299,11 @@ pub async fn fan_out(
         if let Outcome::Skipped(why) = answer.outcome {
             room.skipped(index);
             if why == SkipReason::ResponseFull {
-                // It was the first in line, so all before it are answered.
+                // It was the first unfinished account, so all accounts before it have results.
                 cut_short = Some((index, why));
                 break;
             }
-            // What comes after it may still end, and is asked for again all the same: the next call begins here.
+            // Later accounts may still finish, but are listed again: the next invocation starts here.
             reason = Some(why);
             if cut_short.is_none_or(|(first, _)| index < first) {
                 cut_short = Some((index, why));
@@ -341,35 +338,35 @@ pub async fn fan_out(
     }
 }
 
-/// An account under way, which makes way for the connections whenever it has got on.
+/// An account in flight that yields to the connections after it makes progress.
 ///
-/// A request is written when its connection has its turn, and that comes when the call gives up its own. Responses come in
-/// bunches; a call that worked through a whole bunch first would send all their next requests late and at once, and so
-/// stay bunched: of 1,000 accounts at 20 ms and 64 at a time, that took 75 ms of 825. `FuturesUnordered` gives up its turn
-/// after two futures that woke themselves (futures-util 0.3), so that is what this one does, every other time.
-struct MakingWay<F> {
+/// A connection writes a request when the runtime polls it, which happens when the fan-out yields. Responses arrive in
+/// batches. A fan-out that processed a whole batch first would send the next requests late and all at once, so they
+/// would stay batched: with 1,000 accounts at 20 ms and 64 in flight, that cost 75 ms of 825. `FuturesUnordered` yields
+/// after two futures that wake themselves (futures-util 0.3), so this one does so every other time.
+struct Yielding<F> {
     account: Pin<Box<F>>,
-    has_made_way: bool,
+    has_yielded: bool,
 }
 
-impl<F: Future> MakingWay<F> {
+impl<F: Future> Yielding<F> {
     fn new(account: F) -> Self {
         Self {
-            // Boxed: the SDK's futures are some 25 KB, and would be moved about.
+            // Boxed because the SDK's futures have some 25 KB, which would be moved around.
             account: Box::pin(account),
-            has_made_way: true,
+            has_yielded: true,
         }
     }
 }
 
-impl<F: Future> Future for MakingWay<F> {
+impl<F: Future> Future for Yielding<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let outcome = self.account.as_mut().poll(context);
         if outcome.is_pending() {
-            self.has_made_way = !self.has_made_way;
-            if !self.has_made_way {
+            self.has_yielded = !self.has_yielded;
+            if !self.has_yielded {
                 context.waker().wake_by_ref();
             }
         }
@@ -378,7 +375,7 @@ impl<F: Future> Future for MakingWay<F> {
 }
 
 /// Lists one target.
-async fn answer(
+async fn list_account(
     clients: &Clients,
     index: usize,
     target: &Target,
@@ -418,7 +415,7 @@ async fn answer(
     (index, AccountOutcome { outcome, duration })
 }
 
-/// The answer, or what is told of it where it is larger than `budget` alone, and its size.
+/// Returns the outcome, or a smaller failure if it alone exceeds `budget`, and its size.
 fn fit(
     clients: &Clients,
     target: &Target,
@@ -452,7 +449,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_poll_that_got_on_is_followed_by_one_that_makes_way() {
+    fn every_other_pending_poll_yields() {
         use std::{
             sync::{
                 Arc,
@@ -472,7 +469,7 @@ mod tests {
 
         let woken = Arc::new(Woken::default());
         let waker = Waker::from(Arc::clone(&woken));
-        let mut account = Box::pin(MakingWay::new(std::future::pending::<()>()));
+        let mut account = Box::pin(Yielding::new(std::future::pending::<()>()));
         let counts: Vec<usize> = (0..4)
             .map(|_| {
                 let mut context = Context::from_waker(&waker);
@@ -484,7 +481,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_call_keeps_three_quarters_for_starting() {
+    fn a_short_invocation_starts_accounts_for_three_quarters_of_its_time() {
         let now = Instant::now();
         for (left, margin, start) in [
             (60_000, 2_000, 58_000),
@@ -505,7 +502,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_has_a_fair_time() {
+    fn an_account_s_share_is_half_of_the_time_left() {
         let now = Instant::now();
         let seconds = Duration::from_secs;
         for (left, fair) in [(60, 30), (28, 14), (1, 1)] {
@@ -521,7 +518,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_first_account_has_the_whole_call_however_late_it_is_started() {
+    async fn the_first_account_has_the_whole_invocation() {
         let options = FanOutOptions {
             deadline: Some(Instant::now() + Duration::from_millis(6)),
             ..FanOutOptions::default()

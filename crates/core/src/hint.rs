@@ -322,7 +322,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_caller_is_who_aws_says_it_is() {
+    fn the_caller_comes_from_the_message() {
         assert_eq!(
             caller("User: arn:aws:sts::111111111111:assumed-role/X/y is not authorized to perform: sts:AssumeRole").unwrap(),
             "the role `X` of account 111111111111"

@@ -1,16 +1,15 @@
-//! The one HTTP client: hyper 1, rustls with ring, HTTP/1.1.
+//! Builds the HTTP client: hyper 1, rustls with ring, HTTP/1.1.
 //!
-//! A connector of our own, and not that of aws-smithy-http-client 1.5, for three reasons. That one takes its roots of
-//! trust from the system or from PEM files alone, which costs most of a cold start ([`Roots`]). It brings HTTP/2, which
-//! STS and S3 do not speak, and proxies, of which Lambda has none. And it builds its connectors on the first request;
-//! here everything is built at once, so that no invocation pays for it, and STS and S3 share one pool of connections
-//! whatever their settings are. What it does for the SDK besides is done here as well: the timeouts for connecting and
-//! reading, the classes of errors by which the SDK knows what may be tried again, and giving up connections on which an
-//! attempt failed.
+//! The connector of aws-smithy-http-client 1.5 is not used, for three reasons. It takes its trust anchors only from the
+//! system or from PEM files, which costs most of a cold start ([`Roots`]). It includes HTTP/2, which STS and S3 do not
+//! support, and proxies, which Lambda does not have. And it builds its connectors on the first request; here everything
+//! is built at start, so that no invocation pays for it, and STS and S3 share one connection pool whatever their
+//! settings are. This one also does what the SDK expects of a connector: timeouts for connecting and reading, the error
+//! classes that decide about retries, and closing connections after a failed attempt.
 //!
-//! A connection that died while nobody used it (Lambda freezes the process between two invocations) is noticed by the
-//! next request on it, and most likely all others to that host died with it. So the request is sent again at once over a
-//! fresh connection, which is no attempt, and the idle ones are dropped.
+//! A connection that died while idle (Lambda freezes the process between two invocations) is noticed by the next
+//! request on it, and most likely all others to that host died with it. The request is then sent again at once over a
+//! new connection, which does not count as an attempt, and the idle ones are dropped.
 
 use std::{
     collections::HashMap,
@@ -59,17 +58,17 @@ use tower_service::Service;
 
 use crate::{limits::Limits, roots::Roots};
 
-/// The HTTP client that everything in a process should share, with the timeouts of [`Limits::default`].
+/// Creates the HTTP client that everything in a process should share, with the timeouts of [`Limits::default`].
 ///
-/// Give it to the loader of the `SdkConfig` as well, so that credentials come over the same connections. Idle connections
-/// are kept for 90 s (hyper-util 0.1).
+/// Pass it to the loader of the `SdkConfig` as well, so that requests for credentials use the same connections. Idle
+/// connections are kept for 90 s (hyper-util 0.1).
 pub fn http_client(roots: Roots) -> SharedHttpClient {
     Limits::default().http_client(roots)
 }
 
 impl Limits {
-    /// [`http_client`] with other timeouts for connecting and reading. Those are the connector's: the ones in a
-    /// client's own configuration have no effect on it.
+    /// Creates an [`http_client`] with other timeouts for connecting and reading. They belong to the connector: those
+    /// in a client's own configuration have no effect on it.
     pub fn http_client(&self, roots: Roots) -> SharedHttpClient {
         SharedHttpClient::new(OneConnector(SharedHttpConnector::new(Connector::new(
             self, roots,
@@ -77,9 +76,9 @@ impl Limits {
     }
 }
 
-/// A client of one connector, which was built before.
+/// A client with one connector that is built in advance.
 ///
-/// There is nothing to validate when an SDK client is built on it.
+/// There is nothing to validate when an SDK client is built with it.
 #[derive(Debug)]
 struct OneConnector(SharedHttpConnector);
 
@@ -101,7 +100,7 @@ impl HttpClient for OneConnector {
 #[derive(Clone)]
 struct Connector(Arc<Pools>);
 
-/// The connections to one host. Its idle ones cannot be dropped but with it.
+/// The connections to one host. Its idle ones can only be dropped with the pool.
 type Pool = Client<Connect, SdkBody>;
 
 /// The pools, by host.
@@ -117,9 +116,9 @@ impl Connector {
     fn new(limits: &Limits, roots: Roots) -> Self {
         let mut tcp = legacy::connect::HttpConnector::new();
         tcp.set_nodelay(true);
-        // TLS goes over it.
+        // TLS runs on top of it.
         tcp.enforce_http(false);
-        // A peer that is gone without a word acknowledges nothing; one that is merely slow does.
+        // A dead peer acknowledges nothing; a slow one does.
         #[cfg(target_os = "linux")]
         tcp.set_tcp_user_timeout(Some(limits.connect_timeout));
         Self(Arc::new(Pools {
@@ -133,8 +132,8 @@ impl Connector {
         }))
     }
 
-    /// Sends `request`, and again for as long as it meets dead connections. Each time those of the host go, so that it
-    /// soon gets a fresh one, whose failure is told.
+    /// Sends `request`, and again as long as it meets dead connections. Each time, the host's idle connections are
+    /// dropped, so that it soon gets a new one. A failure on a new one is returned.
     async fn send(
         &self,
         mut request: http::Request<SdkBody>,
@@ -184,7 +183,8 @@ impl Connector {
         pool
     }
 
-    /// Drops the idle connections in `pool`, unless another request has done so. Those in use end with their requests.
+    /// Drops the idle connections in `pool`, unless another request already has. Those in use close after their
+    /// requests.
     fn drop_idle(&self, host: &Host, pool: &Arc<Pool>) {
         let mut pools = self.pools();
         if let Some(current) = pools.get_mut(host)
@@ -205,14 +205,14 @@ impl Connector {
 impl Pools {
     fn new_pool(&self) -> Arc<Pool> {
         let pool = Client::builder(TokioExecutor::new())
-            // Without it idle connections would be kept for ever.
+            // Without a timer, idle connections would be kept forever.
             .pool_timer(TokioTimer::new())
             .build(self.connect.clone());
         Arc::new(pool)
     }
 }
 
-/// The same request, where its body can be sent twice.
+/// Copies the request, if its body can be sent twice.
 fn copy(request: &http::Request<SdkBody>) -> Option<http::Request<SdkBody>> {
     let mut copy = http::Request::new(request.body().try_clone()?);
     copy.method_mut().clone_from(request.method());
@@ -253,8 +253,8 @@ impl HttpConnector for Connector {
     }
 }
 
-/// What the SDK may learn of a connection, and how it has it given up: after an attempt that failed for a passing reason
-/// the next one should not meet the same server (aws-smithy-runtime 1.16, `ConnectionPoisoningInterceptor`).
+/// Describes the connection to the SDK, which closes it after an attempt with a transient failure, so that the next one
+/// does not meet the same server (aws-smithy-runtime 1.16, `ConnectionPoisoningInterceptor`).
 fn metadata(connection: &CaptureConnection) -> Option<ConnectionMetadata> {
     let mut extensions = http::Extensions::new();
     connection
@@ -276,7 +276,7 @@ fn metadata(connection: &CaptureConnection) -> Option<ConnectionMetadata> {
     Some(builder.build())
 }
 
-/// The connection that a request was sent on, where it got one.
+/// Returns the connection that a request was sent on, if any.
 fn used(connection: &CaptureConnection) -> Option<Line> {
     let mut extensions = http::Extensions::new();
     connection
@@ -286,12 +286,12 @@ fn used(connection: &CaptureConnection) -> Option<Line> {
     extensions.remove()
 }
 
-/// Opens connections, TLS included, in time.
+/// Opens connections, including TLS, within the timeout.
 #[derive(Clone)]
 struct Connect {
     inner: HttpsConnector<legacy::connect::HttpConnector>,
     timeout: Duration,
-    /// How many were opened.
+    /// The number of connections opened.
     opened: Arc<AtomicU64>,
 }
 
@@ -318,12 +318,12 @@ impl Service<http::Uri> for Connect {
     }
 }
 
-/// What is known of a connection.
+/// The state of a connection.
 #[derive(Debug, Clone)]
 struct Line {
-    /// Those opened before it.
+    /// The number of connections opened before it.
     number: u64,
-    /// Whether anything came since something was last sent.
+    /// Whether anything was received since the last send.
     heard: Arc<AtomicBool>,
 }
 
@@ -333,7 +333,7 @@ impl Line {
     }
 }
 
-/// A connection, and what is known of it.
+/// A connection and its state.
 struct Watched {
     stream: TokioIo<MaybeHttpsStream<TokioIo<TcpStream>>>,
     line: Line,
@@ -392,7 +392,7 @@ impl AsyncWrite for Watched {
     }
 }
 
-/// Something took too long. Worded as the SDK does it.
+/// A timeout, worded like the SDK's.
 #[derive(Debug, thiserror::Error)]
 #[error("{what} timeout occurred after {after:?}")]
 struct TimedOut {
@@ -400,7 +400,7 @@ struct TimedOut {
     after: Duration,
 }
 
-/// What `future` gives, unless it takes longer than `limit`.
+/// Returns the output of `future`, unless it takes longer than `limit`.
 async fn within<T, E: Into<BoxError>>(
     what: &'static str,
     limit: Duration,
@@ -412,11 +412,11 @@ async fn within<T, E: Into<BoxError>>(
     }
 }
 
-/// The class of an error, which tells the SDK whether the request may be tried again: the rules of
-/// aws-smithy-http-client 1.5 (`downcast_error`), without those of HTTP/2 and of proxies.
+/// Classifies an error, which tells the SDK whether to retry the request. These are the rules of aws-smithy-http-client
+/// 1.5 (`downcast_error`), without those for HTTP/2 and proxies.
 fn classify(error: BoxError) -> ConnectorError {
     if let Some(rustls::Error::InvalidCertificate(_)) = find::<rustls::Error>(&*error) {
-        // The next attempt would be shown the same certificate.
+        // The next attempt would get the same certificate.
         return ConnectorError::other(CertificateRejected(error).into(), None);
     }
     if find::<TimedOut>(&*error).is_some() {
@@ -431,7 +431,7 @@ fn classify(error: BoxError) -> ConnectorError {
         } else if hyper.is_closed() || hyper.is_canceled() || io {
             ConnectorError::io(error)
         } else {
-            // The connection ended before the answer did.
+            // The connection closed before the response ended.
             let kind = hyper
                 .is_incomplete_message()
                 .then_some(ErrorKind::TransientError);
@@ -444,13 +444,13 @@ fn classify(error: BoxError) -> ConnectorError {
     }
 }
 
-/// The server showed a certificate that is not trusted, not valid now, or another host's.
+/// The server's certificate is not trusted, not valid now, or for another host.
 #[derive(Debug, thiserror::Error)]
 #[error("the certificate was rejected")]
 pub(crate) struct CertificateRejected(#[source] BoxError);
 
-/// The first error of type `E` in the chain. An [`io::Error`] with another in it does not name that as its source, but
-/// that one's source.
+/// Finds the first error of type `E` in the chain. An [`io::Error`] that wraps another error does not return it as its
+/// source, but that one's source.
 pub(crate) fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     if let Some(found) = error.downcast_ref() {
         return Some(found);
@@ -469,8 +469,8 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_peer_that_takes_nothing_is_given_up_long_before_the_read_timeout() {
-        // The kernel accepts, and nobody reads: its window closes, and stays so.
+    async fn a_peer_that_acknowledges_nothing_times_out_early() {
+        // The kernel accepts the connection, but nothing reads from it: its window closes and stays closed.
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let limits = Limits {
             connect_timeout: Duration::from_millis(500),

@@ -1,8 +1,8 @@
 //! Assumes a role in a Target account and lists that account's S3 buckets.
 //!
-//! The data flows one way: a [`Target`] → a session (STS, `AssumeRole`) → its buckets (S3,
-//! `ListBuckets`) → a [`Listing`], or a [`Failure`] that says in which [`Phase`] what went wrong, in AWS's own words, and
-//! what a person could look at. The targets of an organization come from it itself: [`organization_targets`].
+//! Data flows one way: a [`Target`] → a session (STS, `AssumeRole`) → its buckets (S3, `ListBuckets`) → a [`Listing`],
+//! or a [`Failure`] with its [`Phase`], AWS's message and a hint. [`organization_targets`] returns the targets of an
+//! organization.
 //!
 //! ```no_run
 //! # async fn example(config: aws_types::SdkConfig, target: contract::Target) -> Result<(), Box<dyn std::error::Error>> {
@@ -13,31 +13,29 @@
 //! # }
 //! ```
 //!
-//! [`Clients`] is built once in a process and serves every call and every target: one HTTP client, one STS client, one
-//! S3 client a region, and a cache of the sessions, about two kilobytes a target. That is what makes a warm call cheap (no
-//! request to STS, no new connection) and lets thousands of targets share one process.
+//! [`Clients`] is built once per process and serves every invocation and target. It has one HTTP client, one STS and
+//! one S3 client per region, and a cache of sessions with about two kilobytes per target. A warm invocation therefore
+//! needs no request to STS and no new connection, and thousands of targets share one process.
 //!
-//! [`fan_out`] lists many targets in one call, and stops in time.
+//! [`fan_out`] lists many targets in one invocation and stops before the deadline.
 //!
 //! # Invariants
-//! - The two phases fail apart: credentials are asked for first, and only then does the S3 client see them. A provider
-//!   inside the S3 client would turn STS's refusal into a connection error with the cause buried.
-//! - A session may list buckets and nothing else, whatever its role may: it is issued with a session policy, unless
-//!   [that is turned off](Clients::with_session_policy).
-//! - The S3 client has no credentials of its own. A listing whose session was forgotten fails; the account that the
-//!   process itself belongs to is listed with its own credentials only where the target says so
-//!   ([`Access::Own`](contract::Access::Own)).
-//! - Nothing is listed for another account than the target's. A session says whose it is, and is refused where it is
-//!   another's. The process's own credentials say so only where their source names their account, which a Lambda's
-//!   environment does not: who makes such a target says so ([`FanOutOptions::own_account`]).
-//! - What outlives a call was checked before it was kept, and a panic that concerns an account drops what it may have left
-//!   half-changed: its session, and its region's clients.
-//! - Nothing printed by `Debug` or `Display` holds a secret: an SDK error, which may carry the raw answer of STS, never
-//!   leaves this crate.
+//! - The two phases fail separately: credentials are obtained first, and only then passed to the S3 client. A provider
+//!   inside the S3 client would turn a denial by STS into a connection error and hide the cause.
+//! - A session may list buckets and nothing else, whatever its role allows, because it is issued with a session policy,
+//!   unless [that is turned off](Clients::with_session_policy).
+//! - The S3 client has no credentials of its own. Listing with a session that is missing fails. The process's own
+//!   credentials list an account only if the target says so ([`Access::Own`](contract::Access::Own)).
+//! - Only the target's account is listed. STS's response names the account of a session, and one of another account is
+//!   rejected. The process's own credentials name their account only if their source does, and a Lambda function's
+//!   environment does not: the caller then sets [`FanOutOptions::own_account`].
+//! - Only checked data outlives an invocation. A panic drops the state that it may have left inconsistent: the
+//!   account's session and its region's clients.
+//! - `Debug` and `Display` show no secrets. An SDK error, which may contain the raw response of STS, never leaves this
+//!   crate.
 //!
-//! What is *not* here: Lambda, environment variables, printing, and the choice of targets but for those of an
-//! organization. Loading an `SdkConfig` is the caller's too (the crate `aws-config`), with [`http_client`] as its HTTP
-//! client.
+//! Lambda, environment variables and printing belong to the callers, as does the choice of targets outside an
+//! organization. The caller also loads the `SdkConfig` (crate `aws-config`), with [`http_client`] as its HTTP client.
 
 mod account_time;
 mod assume;

@@ -1,14 +1,15 @@
-//! The accounts of an organization, from AWS Organizations.
+//! Reads the accounts of an organization from AWS Organizations.
 //!
-//! All of them come from `ListAccounts`; those of units from `ListAccountsForParent` for each unit, and from
-//! `ListChildren` for the units nested in it. These are the permissions that the caller needs: the first for `all: true`,
-//! the other two for `units`.
+//! All accounts come from `ListAccounts`. Those of organizational units come from `ListAccountsForParent` for each
+//! unit, and from `ListChildren` for the units nested in it. The function needs the first permission for `all: true`
+//! and the other two for `units`.
 //!
-//! Organizations answers a few requests a second, so the walk keeps [`MAX_IN_FLIGHT`] of them under way and slows down for
-//! all when it is throttled; and what it found is [kept](crate::organization_cache::CACHE_LIFETIME) for the calls that follow. So is what a walk has found that
-//! its call left no time to end: the next call goes on there, or else one with little time would never have the accounts.
+//! Organizations allows a few requests per second, so a walk keeps [`MAX_IN_FLIGHT`] in flight and slows all of them
+//! down when it is throttled. The accounts are [cached](crate::organization_cache::CACHE_LIFETIME) for later
+//! invocations, and so is the state of a walk that did not finish: the next invocation continues it. Otherwise, short
+//! invocations would never get the accounts.
 //!
-//! The walk is no snapshot: an account that moves from one unit to another meanwhile may be seen twice, which counts
+//! A walk is not a snapshot: an account that moves to another unit in the meantime may be found twice, which counts
 //! once, or not at all.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,32 +34,32 @@ use crate::{
     retry::send_with_retries,
 };
 
-/// How many requests are under way at a time.
+/// The maximum number of requests in flight.
 const MAX_IN_FLIGHT: usize = 4;
 
-/// The page size that is asked for: the most that Organizations allows (Organizations API reference, `ListAccounts`).
+/// The page size in each request: the most that Organizations allows (Organizations API reference, `ListAccounts`).
 const PAGE_SIZE: i32 = 20;
 
-/// The targets of an organization, by account id: its active accounts, those of the configured units with all that are
-/// nested in them or those of all, without the excluded ones. The Admin account, where it is among them, is listed with
-/// the caller's own credentials.
+/// Returns the targets of an organization, ordered by account ID: the active accounts of all units or of the configured
+/// ones, including nested units, without the excluded accounts. The Admin account, if it is one of them, is listed with
+/// the process's own credentials.
 ///
-/// What Organizations said is kept for five minutes of the configuration's clock, for calls with the same
-/// `organization`; an account that joins or leaves is noticed after that. Nothing older is used: where it cannot be read
-/// again, that is a failure. As `clients` keep it, it costs a warm call no request.
+/// `clients` caches the accounts for five minutes of the configuration's clock, for invocations with the same
+/// `organization`, so a warm invocation needs no request. An account that joins or leaves is noticed after that. Older
+/// accounts are never used: if they cannot be read again, that is a failure.
 ///
-/// The order is by account id, so that a chain of calls, each of which begins with the first account that the one before
-/// did not reach, misses none but those that join or leave meanwhile.
+/// The order lets a series of invocations, each starting with the first account that the previous one did not reach,
+/// miss only accounts that join or leave in the meantime.
 ///
-/// `deadline` is when the call must have ended. An organization is walked by each call that has no accounts to use, 20
-/// accounts a request and all of them one page after the other: thousands take some ten seconds. Where that is too long
-/// for one call, it fails, and the next one goes on where it was, unless five minutes have passed since the beginning.
+/// The invocation must end at `deadline`. A walk reads 20 accounts per request, and all accounts of the organization
+/// page by page, so thousands take some ten seconds. If that is too long for one invocation, it fails, and the next one
+/// continues the walk, unless more than five minutes have passed since it began.
 ///
 /// # Errors
-/// A [`Failure`] of [`Phase::Organization`](crate::Phase::Organization) and the Admin account: nothing was listed. Among
-/// the kinds are [`OrganizationDenied`](FailureKind::OrganizationDenied), [`UnitNotFound`](FailureKind::UnitNotFound),
-/// [`DuplicateAccount`](FailureKind::DuplicateAccount) for an active account that two of the units select, as one lies in
-/// the other, and [`NoAccounts`](FailureKind::NoAccounts) for an empty selection.
+/// A [`Failure`] of [`Phase::Organization`](crate::Phase::Organization) for the Admin account; nothing was listed. Its
+/// kinds include [`OrganizationDenied`](FailureKind::OrganizationDenied), [`UnitNotFound`](FailureKind::UnitNotFound),
+/// [`DuplicateAccount`](FailureKind::DuplicateAccount) for an active account in two configured units of which one
+/// contains the other, and [`NoAccounts`](FailureKind::NoAccounts) for an empty selection.
 pub async fn organization_targets(
     clients: &Clients,
     organization: &Organization,
@@ -75,13 +76,13 @@ pub async fn organization_targets(
         .unwrap_or_else(|_| Err(walk.failure().ended(TimeLimit::Deadline)))
 }
 
-/// That the call had no time left for its first account when the organization had been walked.
+/// Returns the failure of an invocation whose walk left no time to list the first account.
 pub fn no_time_left(clients: &Clients, organization: &Organization) -> Failure {
     let admin = &organization.admin;
     FailureBuilder::of_organization(admin, clients.region().clone()).no_time_left()
 }
 
-/// An organization being walked.
+/// A walk of an organization.
 #[derive(Clone, Copy)]
 struct Walk<'a> {
     client: &'a Client,
@@ -129,7 +130,7 @@ impl Walk<'_> {
         FailureBuilder::of_organization(&self.organization.admin, self.clients.region().clone())
     }
 
-    /// The configured units.
+    /// Returns the configured units.
     fn units(&self) -> Option<&BTreeSet<UnitId>> {
         match &self.organization.units {
             Units::All => None,
@@ -137,7 +138,7 @@ impl Walk<'_> {
         }
     }
 
-    /// A walk down from each of the units, or through all accounts.
+    /// Starts a walk of each configured unit, or of all accounts.
     fn begin(&self) -> WalkState {
         let mut state = WalkState::default();
         match self.units() {
@@ -163,7 +164,7 @@ impl Walk<'_> {
         self.select(state.branches.iter().map(|branch| &branch.members))
     }
 
-    /// The targets among `members`.
+    /// Returns the targets among `members`.
     fn select<'a>(
         &self,
         members: impl IntoIterator<Item = &'a Vec<Member>>,
@@ -193,7 +194,7 @@ impl Walk<'_> {
         })
     }
 
-    /// Refuses an account that two of the units select, the one of which lies in the other.
+    /// Rejects an account that two configured units select because one contains the other.
     fn reject_nested(&self, units: &BTreeSet<UnitId>, branches: &[Branch]) -> Result<(), Failure> {
         let inner = units.iter().zip(branches);
         let nested = inner.flat_map(|(inner, branch)| {
@@ -218,7 +219,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Reads every list to its end, each page of which is in `state` as soon as it is there.
+    /// Reads every list to its end, and stores each page in `state` as soon as it arrives.
     async fn read(&self, state: &mut WalkState) -> Result<(), Failure> {
         let mut in_flight = FuturesUnordered::new();
         let ask = |number, request: &PageRequest| Box::pin(self.ask(number, request.clone()));
@@ -238,7 +239,7 @@ impl Walk<'_> {
         }
     }
 
-    /// A page of the list of this number.
+    /// Requests a page of the list with this number.
     async fn ask(&self, number: usize, request: PageRequest) -> (usize, Result<Page, Failure>) {
         let rate_limiter = &self.clients.organization.rate_limiter;
         let waits = Waits::default();
@@ -246,7 +247,7 @@ impl Walk<'_> {
         let page =
             send_with_retries(Some((rate_limiter, &waits)), limits, || self.page(&request)).await;
         let page = match page {
-            // Deleted after its parent has named it: only an empty unit can be.
+            // Deleted after its parent was read. Only an empty unit can be deleted.
             Err(failure)
                 if failure.kind() == FailureKind::UnitNotFound && !self.names(&request) =>
             {
@@ -257,7 +258,7 @@ impl Walk<'_> {
         (number, page)
     }
 
-    /// Whether `request` is about a unit that is configured.
+    /// Returns whether `request` concerns a configured unit.
     fn names(&self, request: &PageRequest) -> bool {
         let (ListKind::Members(unit) | ListKind::Units(unit)) = &request.kind else {
             return false;
@@ -265,7 +266,7 @@ impl Walk<'_> {
         self.units().is_some_and(|units| units.contains(unit))
     }
 
-    /// What failed to give a page of `kind`.
+    /// Returns the failure for a page of `kind`.
     fn failure_of(&self, kind: &ListKind) -> FailureBuilder {
         let failure = self.failure();
         match kind {
@@ -277,7 +278,7 @@ impl Walk<'_> {
         }
     }
 
-    /// One attempt. An answer that is not what it should be is one that failed.
+    /// Sends the request once. A malformed response counts as a failed attempt.
     async fn page(&self, PageRequest { kind, token }: &PageRequest) -> Result<Page, Failure> {
         let failure = || self.failure_of(kind);
         let token = token.clone();
@@ -325,14 +326,14 @@ impl Walk<'_> {
     }
 }
 
-/// Whether a walk that failed so can go on from where it was: what will pass by itself, and tells nothing of the answers
-/// that there were.
+/// Returns whether a walk with this failure can be continued: the failure is transient and does not concern earlier
+/// responses.
 fn can_resume(kind: FailureKind) -> bool {
     kind.is_retryable() && kind != FailureKind::InvalidResponse
 }
 
-/// The items of an answer. The SDK reads an empty body as an answer that has none, where Organizations sends an empty list;
-/// but with a token the list may be left out: such a page is empty.
+/// Returns the items of a response. The SDK reads an empty body as a response without a list; Organizations sends an
+/// empty list instead. With a token, however, the list may be missing: the page is empty.
 fn items<T, U>(
     items: Option<Vec<T>>,
     next_token: Option<&str>,
@@ -340,7 +341,7 @@ fn items<T, U>(
 ) -> Result<Vec<U>, &'static str> {
     items
         .or_else(|| next_token.map(|_| Vec::new()))
-        .ok_or("it holds no list")?
+        .ok_or("it has no list")?
         .into_iter()
         .map(item)
         .collect()
@@ -348,7 +349,7 @@ fn items<T, U>(
 
 fn member(account: Account) -> Result<Member, &'static str> {
     let id = account.id.unwrap_or_default();
-    // `Status` was to go on 2026-09-09, and something that is not AWS's own may know nothing else (Organizations API
+    // `Status` was announced to be removed on 2026-09-09, but an emulator may know nothing else (Organizations API
     // reference, `Account`).
     let state = match (&account.state, &account.status) {
         (Some(state), _) => state.as_str(),
@@ -358,7 +359,7 @@ fn member(account: Account) -> Result<Member, &'static str> {
     Ok(Member {
         id: id
             .parse()
-            .map_err(|_| "it has an account without a valid id")?,
+            .map_err(|_| "it has an account without a valid ID")?,
         is_active: state == "ACTIVE",
         name: account.name.as_deref().and_then(TargetName::nearest),
     })
@@ -366,5 +367,5 @@ fn member(account: Account) -> Result<Member, &'static str> {
 
 fn nested_unit(child: Child) -> Result<UnitId, &'static str> {
     let id = child.id.unwrap_or_default();
-    id.parse().map_err(|_| "it has a unit without a valid id")
+    id.parse().map_err(|_| "it has a unit without a valid ID")
 }

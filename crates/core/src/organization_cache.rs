@@ -19,12 +19,13 @@ use crate::{
     whole_response::WholeResponses,
 };
 
-/// How long the accounts are kept. A warm function walks the organization that often, and a new or closed account is
-/// noticed no later.
+/// How long the accounts are cached. A warm function reads the organization this often, and notices a new or closed
+/// account this late.
 pub(crate) const CACHE_LIFETIME: Duration = Duration::from_mins(5);
 
-/// How many empty pages in a row are followed. "These operations can occasionally return an empty set of results even
-/// when more results are available" (Organizations API reference, `ListAccounts`), but not for ever.
+/// The maximum number of empty pages in a row. "These operations can occasionally return an empty set of results even
+/// when more results are available" (Organizations API reference, `ListAccounts`), but an endless series must not
+/// block.
 const MAX_EMPTY_PAGES: u32 = 100;
 
 /// Holds the last walk of an organization, and the client of Organizations, which is built when it is first needed.
@@ -76,7 +77,7 @@ impl OrganizationCache {
         self.clock.now()
     }
 
-    /// Returns whether `walk` is of `organization` and not too old. If the clock has gone back, it is.
+    /// Returns whether `walk` is of `organization` and not too old. It counts as too old if the clock has gone back.
     pub(crate) fn is_fresh(&self, walk: &CachedWalk, organization: &Organization) -> bool {
         let age = self.clock.now().duration_since(walk.started);
         walk.organization == *organization && age.is_ok_and(|age| age < CACHE_LIFETIME)
@@ -87,33 +88,33 @@ impl OrganizationCache {
 pub(crate) struct Member {
     pub(crate) id: AccountId,
     pub(crate) is_active: bool,
-    /// What the organization calls it, or nearly so.
+    /// Its name in the organization, adapted if needed.
     pub(crate) name: Option<TargetName>,
 }
 
-/// What was found below one of the configured units, or in all of the organization.
+/// The accounts found in one of the configured units, or in the whole organization.
 #[derive(Default)]
 pub(crate) struct Branch {
-    /// The units of it, itself included.
+    /// Its units, including itself.
     pub(crate) units: HashSet<UnitId>,
     pub(crate) members: Vec<Member>,
 }
 
-/// How far a walk has come: what it has found, and what it has still to ask.
+/// The state of a walk: the accounts found and the requests left.
 #[derive(Default)]
 pub(crate) struct WalkState {
-    /// One for each of the configured units, in their order.
+    /// One for each configured unit, in order.
     pub(crate) branches: Vec<Branch>,
-    /// In the order in which they were found. `None` is one that has been read to its end.
+    /// In the order in which they were found. `None` is a list that was read to its end.
     pub(crate) lists: Vec<Option<List>>,
 }
 
 /// A list being read, page by page.
 pub(crate) struct List {
-    /// The number of the branch that it belongs to.
+    /// The number of the branch that the list belongs to.
     pub(crate) branch: usize,
     pub(crate) next: PageRequest,
-    /// The tokens that have led to a page of it.
+    /// The tokens of its earlier pages.
     pub(crate) seen: HashSet<String>,
     pub(crate) empty_pages: u32,
 }
@@ -142,7 +143,7 @@ pub(crate) enum Items {
 }
 
 impl WalkState {
-    /// What is to be asked of `unit`, unless that was done.
+    /// Adds the requests for `unit`, unless they were sent before.
     pub(crate) fn enter(&mut self, branch: usize, unit: &UnitId) {
         if self.branches[branch].units.insert(unit.clone()) {
             self.read(branch, ListKind::Units(unit.clone()));
@@ -150,7 +151,7 @@ impl WalkState {
         }
     }
 
-    /// A list to read.
+    /// Adds a list to read.
     pub(crate) fn read(&mut self, branch: usize, kind: ListKind) {
         self.lists.push(Some(List {
             branch,
@@ -160,7 +161,7 @@ impl WalkState {
         }));
     }
 
-    /// Takes in a page of the list of this number, and gives what is to be asked for the next one.
+    /// Adds a page of the list with this number, and returns the request for the next page.
     pub(crate) fn add(
         &mut self,
         number: usize,
@@ -190,7 +191,7 @@ impl WalkState {
 }
 
 impl List {
-    /// Whether another page follows `page`.
+    /// Returns whether another page follows `page`.
     fn advance(&mut self, page: &Page) -> Result<bool, &'static str> {
         let Some(token) = &page.next_token else {
             return Ok(false);
@@ -201,17 +202,17 @@ impl List {
             _ => 0,
         };
         if self.empty_pages > MAX_EMPTY_PAGES {
-            return Err("one empty page follows the other");
+            return Err("too many empty pages in a row");
         }
         if !self.seen.insert(token.clone()) {
-            return Err("it repeats a token, so following it would never end");
+            return Err("it repeats an earlier pagination token");
         }
         self.next.token = Some(token.clone());
         Ok(true)
     }
 }
 
-/// One answer of a list operation.
+/// One response of a list operation.
 pub(crate) struct Page {
     pub(crate) found: Items,
     pub(crate) next_token: Option<String>,
@@ -219,7 +220,7 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// The last one of a list, without items.
+    /// The last page of a list, without items.
     pub(crate) fn empty() -> Self {
         Self {
             found: Items::Members(Vec::new()),
@@ -229,7 +230,7 @@ impl Page {
     }
 }
 
-/// The id of an answered request.
+/// Wraps the request ID of a response.
 pub(crate) struct ResponseId(Option<String>);
 
 impl ResponseId {

@@ -1,7 +1,7 @@
-//! A panic is a fault of this program, or of one that it is made of: it fails the account that it happened to, and no other.
+//! Contains panics: a panic fails the account in which it happened and no other.
 //!
-//! Unwinding may leave half-changed what the account was using. So its session and its region's clients are dropped; what
-//! is made in their place is new.
+//! Unwinding may leave the account's state inconsistent, so its session and its region's clients are dropped and built
+//! again.
 
 use std::{
     future::poll_fn,
@@ -14,10 +14,10 @@ use contract::Target;
 
 use crate::{clients::Clients, failure::Failure, kind::Phase};
 
-/// What `future` gives, or what its panic said.
+/// Returns the output of `future`.
 ///
 /// # Errors
-/// It panicked.
+/// It panicked; the error is the panic's message.
 pub async fn catch_panic<T>(future: impl Future<Output = T>) -> Result<T, String> {
     let mut future = pin!(future);
     poll_fn(
@@ -35,7 +35,7 @@ pub async fn catch_panic<T>(future: impl Future<Output = T>) -> Result<T, String
     .await
 }
 
-/// What `future` gives, which is about `target`; a panic is its failure.
+/// Returns the output of `future`, which lists `target`, or the failure for its panic.
 pub(crate) async fn of_target<T>(
     clients: &Clients,
     target: &Target,

@@ -1,18 +1,18 @@
-//! How fast a service is asked that counts the caller's requests as a whole.
+//! Limits the request rate to a service with a quota per caller.
 //!
-//! STS counts the requests of the calling account in a region, whatever the target. So where it throttles one request,
-//! it throttles all that come as fast, and each target backing off by itself would only try the quota again and again.
-//! Every attempt of `AssumeRole` therefore passes here. At first nothing is held back. After a refusal requests start one
-//! by one, those that came first before the others, at the rate that was accepted since: where a bucket of tokens is empty
-//! at two refusals, what was accepted between them is what it was filled with. With each request that is accepted the rate
-//! grows a little, until the next refusal, so that nothing of the quota is left. When nobody has asked for a while nothing
-//! is held back again: a process may be idle for minutes, and the quota is of the second. Organizations counts the
-//! requests of all its callers alike, and has a pacer of its own.
+//! STS counts the requests of the calling account in a region, whatever the target. If it throttles one request, it
+//! throttles all that come as fast; if each target backed off by itself, they would only exhaust the quota again. Every
+//! attempt of `AssumeRole` therefore passes through here. At first nothing is held back. After a throttled request,
+//! requests start one at a time, the oldest first, at the rate accepted since: if a token bucket is empty at two
+//! throttled requests, the number accepted between them is what it was refilled with. Each accepted request raises the
+//! rate a little until the next is throttled, so that no quota is left unused. After an idle time nothing is held back
+//! again: a process may be idle for minutes, and the quota is per second. Organizations counts the requests of all its
+//! callers in the same way and has a rate limiter of its own.
 //!
-//! Only what the service has answered counts; a request that timed out, or had no connection, says nothing of its quota.
+//! Only responses count. A request that timed out or had no connection says nothing about the quota.
 //!
-//! Not the SDK's adaptive retry mode: it takes the rate of the last half second for the quota, and throttled within the
-//! first one goes down to one request in two seconds (aws-smithy-runtime 1.16, `ClientRateLimiter`).
+//! The SDK's adaptive retry mode does not fit: it takes the rate of the last half second for the quota and, throttled
+//! within the first one, goes down to one request in two seconds (aws-smithy-runtime 1.16, `ClientRateLimiter`).
 
 use std::{
     collections::BTreeMap,
@@ -27,26 +27,26 @@ use tokio::{
 
 use crate::account_time::{WaitFor, Waits};
 
-/// The time between two requests after the first refusal: 100 a second.
+/// The interval between two requests after the first throttled one: 100 per second.
 const INITIAL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// The longest time between two requests.
+/// The longest interval between two requests.
 const MAX_INTERVAL: Duration = Duration::from_millis(500);
 
-/// A time below this is none.
+/// An interval below this ends the limit.
 const MIN_INTERVAL: Duration = Duration::from_millis(1);
 
-/// The rate is measured over no less than this, once there is as much.
+/// The minimum time over which the rate is measured, once that much has passed.
 const MIN_WINDOW: Duration = Duration::from_secs(1);
 
-/// After so long without a refusal, what was measured before says nothing any more; and after so long without a request
-/// nothing is held back.
+/// After this time without a throttled request, earlier measurements are dropped; after this time without a request,
+/// the limit ends.
 const IDLE_RESET: Duration = Duration::from_secs(3);
 
-/// What is tried more than what was measured.
+/// How much faster than the measured rate requests are sent.
 const PROBE_FACTOR: f64 = 1.05;
 
-/// Holds back requests while there are too many.
+/// Limits the request rate after throttling.
 #[derive(Debug, Default)]
 pub(crate) struct RateLimiter(Mutex<State>);
 
@@ -55,25 +55,25 @@ struct State {
     pace: Option<Rate>,
     accepted: u64,
     places: u64,
-    /// Those who wait, in the order of their places.
+    /// The waiting requests, by position.
     queue: BTreeMap<u64, Arc<Notify>>,
 }
 
-/// The pace of requests that are held back.
+/// The current limit.
 #[derive(Debug)]
 struct Rate {
-    /// The time between two.
+    /// The interval between two requests.
     interval: Duration,
-    /// When the last one started, and when the next one may.
+    /// When the last request started, and when the next may start.
     last: Instant,
     next: Instant,
-    /// The first refusal, and the last one.
+    /// When the first and the last request were throttled.
     first: Instant,
     slowed: Instant,
-    /// How many were accepted since, and when the pace was last made faster.
+    /// The number of accepted requests since, and when the rate was last raised.
     row: u32,
     grown: Instant,
-    /// Refusals, some time ago and later, and how many were accepted since. What is measured is measured from the first.
+    /// Two moments of throttling and the number of accepted requests since each. The rate is measured from the first.
     marks: [Mark; 2],
 }
 
@@ -104,9 +104,9 @@ impl Rate {
         }
     }
 
-    /// A request that started at `started` was refused. What started before the last slowing says nothing about the
-    /// pace that was set then.
-    fn refused(&mut self, started: Instant, now: Instant) {
+    /// Slows down because a request that started at `started` was throttled. One that started before the last slowdown
+    /// says nothing about the rate set then.
+    fn throttled(&mut self, started: Instant, now: Instant) {
         if started < self.slowed {
             return;
         }
@@ -115,7 +115,7 @@ impl Rate {
         } else {
             let [since, later] = self.marks;
             let rate = PROBE_FACTOR * (f64::from(since.accepted) + 0.5);
-            // By when requests started: none that starts later is answered sooner than the way there and back takes.
+            // Uses start times: a response always takes at least a round trip.
             let time = started.saturating_duration_since(since.at);
             let measured = time.div_f64(rate).min(MAX_INTERVAL);
             self.interval = self.interval.max(measured);
@@ -126,13 +126,13 @@ impl Rate {
         self.slowed = now;
         self.row = 0;
         self.grown = now;
-        // What is missing is a part of a token.
+        // Only a part of a token is missing.
         if started >= self.last {
             self.next = now + self.interval / 4;
         }
     }
 
-    /// A request that started at `started` was accepted.
+    /// Speeds up because a request that started at `started` was accepted.
     fn accepted(&mut self, started: Instant, now: Instant) {
         if started < self.first {
             return;
@@ -142,7 +142,7 @@ impl Rate {
         }
         if started >= self.slowed {
             self.row += 1;
-            // Faster with each in a row; but no more than twice as fast in half a second, as refusals come later.
+            // Faster with each in a row, but at most twice as fast in half a second, because throttling shows later.
             let in_row = 0.01 * f64::from(self.row);
             let in_time = 2.0 * (now - self.grown).as_secs_f64();
             self.interval = self.interval.div_f64(1.0 + in_row.min(in_time).min(0.3));
@@ -150,17 +150,17 @@ impl Rate {
         }
     }
 
-    /// Whether it holds back nobody any more.
+    /// Returns whether the limit has ended.
     fn is_over(&self, now: Instant) -> bool {
         self.interval < MIN_INTERVAL || now - self.last > IDLE_RESET.max(4 * self.interval)
     }
 }
 
-/// A place in the queue, which a request keeps over all its attempts.
+/// A position in the queue, which a request keeps across all its attempts.
 #[derive(Debug)]
 pub(crate) struct QueuePosition(u64);
 
-/// One who waits. Dropping it lets the next one come forward.
+/// A waiting request. Dropping it lets the next one continue.
 struct Queued<'a> {
     rate_limiter: &'a RateLimiter,
     place: u64,
@@ -178,14 +178,14 @@ impl Drop for Queued<'_> {
 }
 
 impl RateLimiter {
-    /// A place behind all others.
+    /// Returns a position after all others.
     pub(crate) fn place(&self) -> QueuePosition {
         let mut state = self.lock();
         state.places += 1;
         QueuePosition(state.places)
     }
 
-    /// Waits until a request may start, and returns when that is.
+    /// Waits until a request may start, and returns its start time.
     pub(crate) async fn turn(&self, place: &QueuePosition, waits: &Waits) -> Instant {
         match self.start_or_enqueue(place) {
             Ok(now) => now,
@@ -193,7 +193,7 @@ impl RateLimiter {
         }
     }
 
-    /// Starts a request where nobody is held back, or queues it.
+    /// Starts a request if there is no limit, or queues it.
     fn start_or_enqueue(&self, place: &QueuePosition) -> Result<Instant, Queued<'_>> {
         let mut state = self.lock();
         let now = Instant::now();
@@ -209,16 +209,16 @@ impl RateLimiter {
         })
     }
 
-    /// A request that started at `started` was throttled.
-    pub(crate) fn refused(&self, started: Instant) {
+    /// Records that a request that started at `started` was throttled.
+    pub(crate) fn throttled(&self, started: Instant) {
         let now = Instant::now();
         let mut state = self.lock();
         let pace = state.pace.get_or_insert_with(|| Rate::new(now));
-        pace.refused(started, now);
-        tracing::debug!(interval = ?pace.interval, "throttled: asking more slowly");
+        pace.throttled(started, now);
+        tracing::debug!(interval = ?pace.interval, "throttled: sending requests more slowly");
     }
 
-    /// A request that started at `started` was answered.
+    /// Records that a request that started at `started` got a response.
     pub(crate) fn accepted(&self, started: Instant) {
         let mut state = self.lock();
         state.accepted += 1;
@@ -227,12 +227,12 @@ impl RateLimiter {
         }
     }
 
-    /// How many requests were answered.
+    /// Returns the number of requests that got a response.
     pub(crate) fn accepted_in_all(&self) -> u64 {
         self.lock().accepted
     }
 
-    /// How long one that was refused again lets others go first, which doubles each time.
+    /// Returns how long a request that was throttled again lets others go first. It doubles each time.
     pub(crate) fn pause(&self, number: u32) -> Duration {
         let interval = self
             .lock()
@@ -249,7 +249,7 @@ impl RateLimiter {
 }
 
 impl State {
-    /// Starts a request, or says when that may be tried again.
+    /// Starts a request, or returns when to try again.
     fn may_start(&mut self, now: Instant) -> Result<(), Instant> {
         self.pace.take_if(|pace| pace.is_over(now));
         let Some(pace) = &mut self.pace else {
@@ -258,7 +258,7 @@ impl State {
         if now < pace.next {
             return Err(pace.next);
         }
-        // Jitter: other processes of this account are told to slow down at the same time.
+        // Jitter, because other processes of this account slow down at the same time.
         let interval = pace.interval.mul_f64(0.9 + 0.2 * fastrand::f64());
         pace.last = now;
         pace.next = now + interval;
@@ -267,7 +267,8 @@ impl State {
 }
 
 impl Queued<'_> {
-    /// Starts the request where that is the first and may, or says when it may be; where it is not the first, nothing.
+    /// Starts the request if it is the first in the queue. Otherwise returns when to try again, or `None` if it is not
+    /// the first.
     fn start(&self) -> Result<Instant, Option<Instant>> {
         let mut state = self.rate_limiter.lock();
         let first = state.queue.first_key_value().map(|(place, _)| *place);
@@ -287,7 +288,7 @@ impl Queued<'_> {
             };
             let turn = self.turn.notified();
             match next {
-                // Another may come before it meanwhile.
+                // Another request may become the first in the meantime.
                 Some(next) => {
                     let _ = timeout_at(next, turn).await;
                 }
@@ -305,8 +306,8 @@ mod tests {
 
     use super::*;
 
-    /// A service with a bucket of tokens, asked by `at_a_time` at once that each ask for one after the other: the rate at
-    /// which it answers, and how many it refused.
+    /// Simulates a token bucket with `at_a_time` callers that each send one request after another. Returns the accepted
+    /// rate and the number of throttled requests.
     async fn rate(at_a_time: u32, per_second: f64, most: f64, seconds: u32) -> (f64, u32) {
         let rate_limiter = RateLimiter::default();
         let tokens = Mutex::new((most, Instant::now()));
@@ -318,7 +319,7 @@ mod tests {
             tokens.0 -= f64::from(u8::from(enough));
             enough
         };
-        let refused = AtomicU32::new(0);
+        let throttled = AtomicU32::new(0);
         let ask = async || {
             let waits = Waits::default();
             loop {
@@ -330,8 +331,8 @@ mod tests {
                         rate_limiter.accepted(started);
                         break;
                     }
-                    rate_limiter.refused(started);
-                    refused.fetch_add(1, Ordering::Relaxed);
+                    rate_limiter.throttled(started);
+                    throttled.fetch_add(1, Ordering::Relaxed);
                 }
             }
         };
@@ -343,7 +344,7 @@ mod tests {
         let accepted = u32::try_from(rate_limiter.accepted_in_all()).unwrap();
         (
             f64::from(accepted) / time.as_secs_f64(),
-            refused.load(Ordering::Relaxed),
+            throttled.load(Ordering::Relaxed),
         )
     }
 
@@ -361,14 +362,14 @@ mod tests {
         ] {
             for seed in 0..3 {
                 fastrand::seed(seed);
-                let (found, refused) = rate(at_a_time, per_second, most, seconds).await;
+                let (found, throttled) = rate(at_a_time, per_second, most, seconds).await;
                 assert!(found >= 0.9 * per_second, "{found} of {per_second}, {most}");
-                // But for those that are sent at once before anything is known.
-                let refused = f64::from(refused.saturating_sub(at_a_time)) / f64::from(seconds);
+                // Apart from those sent at once before anything is known.
+                let throttled = f64::from(throttled.saturating_sub(at_a_time)) / f64::from(seconds);
                 let most = 0.5 * per_second + 4.0;
                 assert!(
-                    refused <= most,
-                    "{refused} refused a second of {per_second}"
+                    throttled <= most,
+                    "{throttled} throttled per second at {per_second}"
                 );
             }
         }
@@ -383,9 +384,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_accepted_brings_the_pace_back_and_idleness_ends_it() {
+    async fn accepted_requests_raise_the_rate_and_idleness_resets_it() {
         let rate_limiter = RateLimiter::default();
-        rate_limiter.refused(Instant::now());
+        rate_limiter.throttled(Instant::now());
         assert_eq!(interval(&rate_limiter), INITIAL_INTERVAL);
         for _ in 0..3 {
             advance(Duration::from_millis(20)).await;
@@ -400,20 +401,20 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn refusals_of_the_same_moment_slow_once() {
+    async fn simultaneous_throttling_slows_down_once() {
         let rate_limiter = RateLimiter::default();
         let started = Instant::now();
         advance(Duration::from_millis(20)).await;
         for _ in 0..64 {
-            rate_limiter.refused(started);
+            rate_limiter.throttled(started);
         }
         assert_eq!(interval(&rate_limiter), INITIAL_INTERVAL);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_who_gives_up_waiting_holds_up_nobody() {
+    async fn a_canceled_request_does_not_block_the_queue() {
         let rate_limiter = RateLimiter::default();
-        rate_limiter.refused(Instant::now());
+        rate_limiter.throttled(Instant::now());
         let (first, second) = (rate_limiter.place(), rate_limiter.place());
         let (waits, others) = (Waits::default(), Waits::default());
         rate_limiter.turn(&first, &waits).await;

@@ -1,8 +1,8 @@
-//! The attempts of one request.
+//! Retries a request.
 //!
-//! Counted here and not by the SDK, so that all services are retried alike, and every attempt for a service that throttles
-//! the caller as a whole passes the [rate limiter](crate::rate_limiter), whoever makes it. Nor do requests share the SDK's budget of
-//! retries, which a few throttled accounts would spend for all (aws-smithy-runtime 1.16, `TokenBucket`).
+//! Attempts are counted here and not by the SDK, so that all services are retried alike and every attempt for a service
+//! with a quota per caller passes the [rate limiter](crate::rate_limiter). Nor do requests share the SDK's retry
+//! budget, which a few throttled accounts would use up for all (aws-smithy-runtime 1.16, `TokenBucket`).
 
 use tokio::time::{Instant, sleep};
 
@@ -14,14 +14,14 @@ use crate::{
     rate_limiter::{QueuePosition, RateLimiter},
 };
 
-/// How often a request is refused while others of the caller are accepted before it counts as refused for its own sake.
-/// A quota that others get through is got through sooner: it comes before them.
+/// How often a request may be throttled while others of the caller are accepted before it fails. With a shared quota it
+/// would succeed sooner, because it goes before the others.
 const MAX_PASSED_OVER: u32 = 10;
 
-/// Sends a request until it is answered, as often as `limits` allow.
+/// Sends a request within `limits` until it succeeds or fails for good.
 ///
-/// Where there is a pacer, at its pace; and throttling, which is then the caller's, is waited out where
-/// [`Waits::to_the_end`] says so.
+/// If there is a rate limiter, every attempt passes it. Throttling, which then concerns the caller as a whole, is
+/// waited out if [`Waits::to_the_end`] says so.
 pub(crate) async fn send_with_retries<T, F>(
     paced: Option<(&RateLimiter, &Waits)>,
     limits: &Limits,
@@ -34,7 +34,7 @@ where
         rate_limiter,
         waits,
         place: rate_limiter.place(),
-        refused: 0,
+        throttled: 0,
         passed_over: 0,
         accepted: rate_limiter.accepted_in_all(),
     });
@@ -50,12 +50,12 @@ where
         if let Some(turns) = &mut turns {
             match kind {
                 Some(FailureKind::Throttled) => {
-                    turns.rate_limiter.refused(started);
-                    if turns.go_on(started).await {
+                    turns.rate_limiter.throttled(started);
+                    if turns.may_retry(started).await {
                         continue;
                     }
                 }
-                kind if kind.is_none_or(is_answer) => turns.rate_limiter.accepted(started),
+                kind if kind.is_none_or(is_response) => turns.rate_limiter.accepted(started),
                 _ => {}
             }
         }
@@ -63,7 +63,7 @@ where
             Ok(answer) => return Ok(answer),
             Err(failure) => failure,
         };
-        // Signed by a wrong clock, of which the SDK knows now: once more, at once.
+        // The request was signed with a wrong clock, which the SDK has now corrected: send it once more, at once.
         if clocks_apart.is_none() && failure.clocks_apart().is_some() {
             clocks_apart = failure.clocks_apart();
             continue;
@@ -79,20 +79,20 @@ where
     }
 }
 
-/// A request that waits for its turns.
+/// A request that passes the rate limiter.
 struct ThrottledRequest<'a> {
     rate_limiter: &'a RateLimiter,
     waits: &'a Waits,
     place: QueuePosition,
-    refused: u32,
-    /// How often others were accepted between two refusals.
+    throttled: u32,
+    /// How often other requests were accepted between two throttled attempts.
     passed_over: u32,
     accepted: u64,
 }
 
 impl ThrottledRequest<'_> {
-    /// Whether to go on, after a refusal of what was started then; when there is to be a pause, after that.
-    async fn go_on(&mut self, started: Instant) -> bool {
+    /// Returns whether to retry after the attempt that started at `started` was throttled, after a pause if needed.
+    async fn may_retry(&mut self, started: Instant) -> bool {
         if !self.waits.to_the_end {
             return false;
         }
@@ -104,19 +104,19 @@ impl ThrottledRequest<'_> {
         if self.passed_over >= MAX_PASSED_OVER {
             return false;
         }
-        self.waits.refused(started.elapsed());
-        self.refused += 1;
-        // The first time it keeps its place before all others.
-        if self.refused > 1 {
-            let pause = sleep(self.rate_limiter.pause(self.refused - 2));
+        self.waits.throttled(started.elapsed());
+        self.throttled += 1;
+        // The first time, it keeps its position before all others.
+        if self.throttled > 1 {
+            let pause = sleep(self.rate_limiter.pause(self.throttled - 2));
             self.waits.during(WaitFor::RateLimit, pause).await;
         }
         true
     }
 }
 
-/// Whether the service has looked at the request: a failure of the way there and back says nothing about a quota.
-fn is_answer(kind: FailureKind) -> bool {
+/// Returns whether the service processed the request: a failed connection says nothing about a quota.
+fn is_response(kind: FailureKind) -> bool {
     !is_transient(kind)
         && !matches!(
             kind,
@@ -126,7 +126,7 @@ fn is_answer(kind: FailureKind) -> bool {
         )
 }
 
-/// Whether the same request may succeed in a moment: what the SDKs' standard retry mode tries again.
+/// Returns whether the same request may succeed in a moment: the failures that the SDKs' standard retry mode retries.
 fn is_transient(kind: FailureKind) -> bool {
     matches!(
         kind,

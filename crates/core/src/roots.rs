@@ -1,10 +1,10 @@
-//! Whom TLS trusts.
+//! TLS trust anchors.
 //!
-//! Mozilla's roots, compiled in (webpki-roots 1): AWS's own are among them (Amazon Trust Services, "Repository"). They
-//! take 0.02 ms, where reading and parsing the system's took 4 to 5 of the 7 ms of an initialisation. Whoever needs others
-//! (a proxy that opens TLS, an emulator, a partition with an authority of its own) names files, which then take their place.
+//! Mozilla's roots are compiled in (webpki-roots 1) and include those of AWS (Amazon Trust Services, "Repository").
+//! They take 0.02 ms; reading and parsing the system's took 4 to 5 of the 7 ms of an initialization. If others are
+//! needed (a proxy that inspects TLS, an emulator, a partition with its own authority), files replace them.
 //!
-//! What is *not* here: the variables that name them.
+//! The caller reads the environment variables that name the files.
 
 use std::{
     fmt,
@@ -14,15 +14,16 @@ use std::{
 use rustls::RootCertStore;
 use rustls_native_certs::load_certs_from_paths;
 
-/// The roots of trust of [`http_client`](crate::http_client).
+/// The trust anchors of [`http_client`](crate::http_client).
 ///
-/// The default are Mozilla's, as of the release of the crate webpki-roots that was built in.
+/// The default is Mozilla's list in the release of webpki-roots that was built in.
 #[derive(Clone)]
 pub struct Roots(RootCertStore);
 
-/// Why no roots could be had from files.
+/// The error of reading trust anchors from files.
 ///
-/// Displays as `/certs/ca.pem cannot be used: …`, lower case and without a final period, so that it can stand inside a longer message.
+/// Displays as `/certs/ca.pem cannot be used: …`, in lower case and without a final period, so that it fits into a
+/// longer message.
 #[derive(Debug, thiserror::Error)]
 #[error("`{}` cannot be used: {problem}", path.display())]
 pub struct RootsError {
@@ -31,12 +32,12 @@ pub struct RootsError {
 }
 
 impl RootsError {
-    /// The file or the folder.
+    /// The path of the file or directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What is wrong with it.
+    /// The problem with it.
     pub fn problem(&self) -> &str {
         &self.problem
     }
@@ -49,12 +50,13 @@ impl Default for Roots {
 }
 
 impl Roots {
-    /// The certificates in `files` and in the files of `folders` (not in folders within), in PEM form, and no others.
+    /// Reads the certificates in `files` and in the files of the directories `folders`, not recursively, in PEM form.
+    /// No other certificates are trusted.
     ///
-    /// Those that cannot serve as a root, as they are of an old version, are left out: bundles hold such.
+    /// Certificates that cannot be a root, for example because of an old version, are ignored: bundles contain such.
     ///
     /// # Errors
-    /// A file or folder that cannot be read, or that holds something broken; or there is no usable certificate in any.
+    /// A file or directory cannot be read or is malformed, or there is no usable certificate.
     pub fn read(files: &[PathBuf], folders: &[PathBuf]) -> Result<Self, RootsError> {
         let mut roots = RootCertStore::empty();
         let files = files.iter().map(|file| (file, Some(file.as_path()), None));
@@ -76,7 +78,7 @@ impl Roots {
         if roots.is_empty() {
             return Err(RootsError {
                 path: last.cloned().unwrap_or_default(),
-                problem: "there is no usable certificate in it".to_owned(),
+                problem: "it contains no usable certificate".to_owned(),
             });
         }
         Ok(Self(roots))
@@ -108,14 +110,14 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_of_no_use_is_named() {
+    fn an_unusable_file_is_named() {
         let read = |path: &str| Roots::read(&[PathBuf::from(path)], &[]).unwrap_err();
         let error = read("/nonexistent/ca.pem").to_string();
         assert!(error.starts_with("`/nonexistent/ca.pem` cannot be used: "));
         assert!(error.contains("No such file"), "{error}");
         let error = read("Cargo.toml");
         assert_eq!(error.path(), Path::new("Cargo.toml"));
-        assert_eq!(error.problem(), "there is no usable certificate in it");
+        assert_eq!(error.problem(), "it contains no usable certificate");
         let folder = Roots::read(&[], &[PathBuf::from("/nonexistent")]).unwrap_err();
         assert_eq!(folder.path(), Path::new("/nonexistent"));
     }

@@ -1,15 +1,15 @@
-//! The sessions that STS has issued, by account, role and external ID.
+//! Caches the sessions that STS issues, one per target.
 //!
-//! Kept here and not in the SDK's identity cache: that one holds 64 and evicts any, so that with more targets nearly
-//! every call asks STS again (aws-smithy-runtime 1.16, `LazyCacheBuilder::max_partitions`).
+//! The SDK has an identity cache, but it holds 64 entries and evicts arbitrary ones. With more targets, nearly every
+//! invocation would call `AssumeRole` again (aws-smithy-runtime 1.16, `LazyCacheBuilder::max_partitions`).
 //!
-//! The cache holds 10,000 targets; before it takes one more, the eighth whose sessions are the oldest goes. The clock is
-//! the configuration's, so that tests need not wait.
+//! This cache holds 10,000 targets. When it is full, it evicts the oldest eighth, except sessions in use. Time comes
+//! from the SDK configuration's time source, so tests do not have to wait.
 //!
-//! A session that S3 refuses may have been revoked while it was kept: IAM denies everything to sessions that were issued
-//! before (IAM user guide, "Revoke IAM role temporary security credentials"), which looks like any other denial. So a kept
-//! one is replaced, once. What S3 says to a new one is final, and is remembered with it: as long as S3 says the same,
-//! nobody asks STS again.
+//! A session that S3 denies may have been revoked since it was cached: IAM then denies everything to sessions issued
+//! before (IAM user guide, "Revoke IAM role temporary security credentials"), which looks like any other denial. A
+//! cached session is therefore replaced, once. S3's response to a new session is final and is stored with it: while S3
+//! responds the same, STS is not called again.
 
 use std::{
     borrow::Cow,
@@ -28,25 +28,24 @@ use contract::{Access, AccountId, Target};
 
 use crate::failure::Failure;
 
-/// How long before its end a session is renewed, so that it does not end within a call. AWS's SDKs take the same five
-/// minutes for a Lambda's own credentials.
+/// How long before expiry a session is refreshed, so that it does not expire during an invocation. The AWS SDKs use the
+/// same five minutes for a Lambda function's own credentials.
 const REFRESH_MARGIN: Duration = Duration::from_mins(5);
 
-/// The shortest session that STS issues (STS API reference, `AssumeRole`: `DurationSeconds`). One that lives shorter
-/// comes from an emulator; renewed ahead of its end it would be renewed on every call, so it is used to its end.
+/// The shortest session that STS issues (STS API reference, `AssumeRole`, `DurationSeconds`). A shorter one comes from
+/// an emulator. It is used until it expires; with a refresh margin, every invocation would refresh it.
 const MIN_SESSION_LIFETIME: Duration = Duration::from_mins(15);
 
-/// After an attempt to renew a session ahead of its end has failed, the old one is used for so long, or to its end,
-/// before the next attempt.
+/// The delay between a failed refresh and the next one. Until then, the current session is used if it has not expired.
 const REFRESH_RETRY_DELAY: Duration = Duration::from_secs(30);
 
-/// How long a call waits for STS to renew a session that is still good.
+/// How long an invocation waits for STS to refresh a session that is still valid.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How many targets the cache holds.
+/// The maximum number of targets in the cache.
 const MAX_TARGETS: usize = 10_000;
 
-/// What STS has issued.
+/// Credentials that STS has issued.
 pub(crate) struct Issued {
     pub(crate) credentials: Credentials,
     pub(crate) lifetime: Duration,
@@ -56,16 +55,16 @@ pub(crate) struct Issued {
 #[derive(Clone)]
 pub(crate) struct Session {
     provider: SharedCredentialsProvider,
-    /// Which of the cache's sessions it is.
+    /// The sequence number of the session in the cache.
     number: u64,
     refresh_at: SystemTime,
     expires_at: SystemTime,
-    /// How S3 refused it when it was new, if it did.
-    refused: Option<Failure>,
+    /// S3's denial of the session when it was new, if there was one.
+    denied: Option<Failure>,
 }
 
 impl Session {
-    /// The process's own credentials in the place of a session: no role was assumed, and the cache does not hold them.
+    /// Returns the process's own credentials as a session: no role was assumed, and the cache does not hold them.
     pub(crate) fn own(provider: SharedCredentialsProvider) -> Self {
         let never = SystemTime::UNIX_EPOCH;
         Self {
@@ -73,33 +72,33 @@ impl Session {
             number: 0,
             refresh_at: never,
             expires_at: never,
-            refused: None,
+            denied: None,
         }
     }
 
-    /// Whether S3 refused it for the same reason when it was new.
-    pub(crate) fn was_refused(&self, failure: &Failure) -> bool {
-        self.refused.as_ref().is_some_and(|first| {
+    /// Returns whether S3 denied the session for the same reason when it was new.
+    pub(crate) fn was_denied(&self, failure: &Failure) -> bool {
+        self.denied.as_ref().is_some_and(|first| {
             (first.code(), first.message()) == (failure.code(), failure.message())
         })
     }
 
-    /// What the S3 client takes for a call.
+    /// Returns the credentials provider for the S3 client.
     pub(crate) fn provider(&self) -> SharedCredentialsProvider {
         self.provider.clone()
     }
 }
 
-/// Where a session came from.
+/// The source of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// It was there.
+    /// It was cached.
     Cache,
-    /// STS issued it during this call.
+    /// STS issued it during this invocation.
     Assumed,
 }
 
-/// What makes one session another's: not what a person calls the account, and not the region, as a session is good in all.
+/// The key of a session. The account's display name and the region do not matter: a session is valid in all regions.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Key<'a> {
     account: Cow<'a, AccountId>,
@@ -122,7 +121,7 @@ impl<'a> Key<'a> {
     }
 }
 
-/// The sessions.
+/// The cache of sessions.
 pub(crate) struct Sessions {
     clock: SharedTimeSource,
     issued: AtomicU64,
@@ -132,13 +131,13 @@ pub(crate) struct Sessions {
 
 type Slots = HashMap<Key<'static>, Arc<Slot>>;
 
-/// The place of one session.
+/// The entry of one target.
 #[derive(Default)]
 struct Slot {
     session: Mutex<Option<Session>>,
-    /// Held while STS is asked, so that it is asked once. In it, how the last attempt failed.
+    /// Held during a request to STS, so that only one is sent. Contains how the last attempt failed.
     gate: tokio::sync::Mutex<Option<(u64, Failure)>>,
-    /// How many attempts have ended in a failure.
+    /// The number of failed attempts.
     failures: AtomicU64,
 }
 
@@ -146,17 +145,17 @@ impl Sessions {
     pub(crate) fn new(clock: SharedTimeSource) -> Self {
         Self {
             clock,
-            // An empty place counts as number 0, older than all.
+            // An empty entry counts as number 0, older than all others.
             issued: AtomicU64::new(1),
             max_targets: MAX_TARGETS,
             slots: RwLock::default(),
         }
     }
 
-    /// The session of `target`: a cached one, or what `assume` obtains.
+    /// Returns the session of `target` from the cache, or else from `assume`.
     ///
-    /// Those who ask for the same target while STS is being asked wait for that answer, be it a session or a failure;
-    /// while the old session is still good, they take it instead.
+    /// Concurrent callers for the same target wait for the same request to STS, whether it succeeds or fails. While the
+    /// current session is valid, they use it instead of waiting.
     pub(crate) async fn get<F>(
         &self,
         target: &Target,
@@ -178,7 +177,7 @@ impl Sessions {
             },
             None => slot.gate.lock().await,
         };
-        // Somebody may have been here while we waited.
+        // Another caller may have refreshed the session while this one waited.
         if let Some(session) = slot
             .current(self.clock.now())
             .filter(|session| self.clock.now() < session.refresh_at)
@@ -203,7 +202,8 @@ impl Sessions {
                 }
             };
         };
-        // Put off first, so that a caller whose deadline ends this attempt leaves the next one a session to use.
+        // Delay the next refresh first, so that a caller whose deadline ends this attempt leaves the next one a session
+        // to use.
         session.refresh_at = self.clock.now() + REFRESH_RETRY_DELAY;
         slot.put(Some(session.clone()));
         match tokio::time::timeout(REFRESH_TIMEOUT, assume()).await {
@@ -229,14 +229,14 @@ impl Sessions {
         session
     }
 
-    /// Forgets `session`, unless another has taken its place.
+    /// Removes `session`, unless another has replaced it.
     pub(crate) fn discard(&self, target: &Target, session: &Session) {
         self.slot(target)
             .lock()
             .take_if(|current| current.number == session.number);
     }
 
-    /// Forgets the session of `target`, and all that belongs to it.
+    /// Removes the session of `target` and its state.
     pub(crate) fn forget(&self, target: &Target) {
         let key = Key::of(target).into_owned();
         let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
@@ -247,12 +247,12 @@ impl Sessions {
         self.clock.now()
     }
 
-    /// Remembers that S3 refused `session` when it was new.
-    pub(crate) fn refused(&self, target: &Target, session: &Session, failure: &Failure) {
+    /// Remembers that S3 denied `session` when it was new.
+    pub(crate) fn denied(&self, target: &Target, session: &Session, failure: &Failure) {
         if let Some(current) = &mut *self.slot(target).lock()
             && current.number == session.number
         {
-            current.refused = Some(failure.clone());
+            current.denied = Some(failure.clone());
         }
     }
 
@@ -268,7 +268,7 @@ impl Sessions {
             number: self.issued.fetch_add(1, Ordering::Relaxed),
             refresh_at: expires_at - ahead,
             expires_at,
-            refused: None,
+            denied: None,
         }
     }
 
@@ -290,13 +290,13 @@ impl Sessions {
     }
 }
 
-/// Looks for what is borrowed, in a map that owns.
+/// Looks up a borrowed key in a map with owned keys.
 fn find<'a>(slots: &HashMap<Key<'a>, Arc<Slot>>, key: &Key<'a>) -> Option<Arc<Slot>> {
     slots.get(key).map(Arc::clone)
 }
 
-/// Removes the eighth whose sessions are the oldest. Many at a time, as finding them takes a look at all; and none that
-/// somebody is using, as STS would be asked twice.
+/// Evicts the eighth whose sessions are the oldest. Many at a time, because finding them means looking at all of them;
+/// and none in use, because STS would be called twice.
 fn evict(slots: &mut Slots) {
     let is_unused = |slot: &Arc<Slot>| Arc::strong_count(slot) == 1;
     let mut numbers: Vec<u64> = slots
@@ -314,7 +314,7 @@ fn evict(slots: &mut Slots) {
 }
 
 impl Slot {
-    /// The session, unless its time is over.
+    /// Returns the session if it has not expired.
     fn current(&self, now: SystemTime) -> Option<Session> {
         self.lock()
             .as_ref()
@@ -322,7 +322,7 @@ impl Slot {
             .cloned()
     }
 
-    /// Which session it is; 0 where there is none.
+    /// Returns the number of the session, or 0 if there is none.
     fn number(&self) -> u64 {
         self.lock().as_ref().map_or(0, |session| session.number)
     }
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_oldest_go_when_the_cache_is_full() {
+    async fn the_oldest_sessions_are_evicted() {
         let sessions = Sessions {
             max_targets: 80,
             ..Sessions::new(SharedTimeSource::new(SystemTimeSource::new()))
@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_in_use_stays() {
+    async fn sessions_in_use_stay() {
         let sessions = Sessions {
             max_targets: 8,
             ..Sessions::new(SharedTimeSource::new(SystemTimeSource::new()))

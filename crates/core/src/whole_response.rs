@@ -1,9 +1,9 @@
-//! Takes a response whole or not at all.
+//! Rejects truncated responses.
 //!
-//! A body is read up to a maximum length, which no response of the service reaches: what a faulty proxy sends may be of any
-//! length, and would take the memory of all accounts. A document of a successful response is then checked: one that
-//! breaks off, or has a piece missing, reads as a shorter one to the SDK, or as one with a shorter session token.
-//! Otherwise reading the body fails, so that the attempt counts as a failed one, and is retried.
+//! A body is read up to a maximum length that no response of the service reaches: a faulty proxy may send any length,
+//! which would take the memory of all accounts. The document of a successful response is then checked: to the SDK, one
+//! that is truncated or has a piece missing looks like a shorter one, or like one with a shorter session token. If the
+//! check fails, reading the body fails, so the attempt counts as failed and is retried.
 
 use std::{
     pin::Pin,
@@ -26,16 +26,16 @@ use http_body::{Body, Frame};
 
 use crate::{budget::Reservation, xml};
 
-/// The maximum length of a response of STS and of Organizations, in bytes. Those of STS have some 2 KB, and a page of 20
-/// accounts some 10.
+/// The maximum length of a response of STS and Organizations, in bytes. STS sends some 2 KB, and Organizations some 10
+/// KB for a page of 20 accounts.
 const MAX_LENGTH: usize = 1024 * 1024;
 
-/// Lets only whole responses pass.
+/// Rejects truncated responses of a service.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum WholeResponses {
-    /// Those of a service that answers in XML.
+    /// A service with XML responses.
     Xml,
-    /// Those of a service that answers in JSON, which the SDK reads as strictly.
+    /// A service with JSON responses, for which the SDK's parser is strict.
     Json,
 }
 
@@ -51,7 +51,7 @@ impl Intercept for WholeResponses {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let response = context.response_mut();
-        // An error is one anyway, and what can be read of it is told.
+        // An error response fails anyway, and the SDK reads what it can.
         let is_checked = matches!(self, Self::Xml) && response.status().is_success();
         read_whole(response, MAX_LENGTH, None, move |document| {
             if is_checked {
@@ -67,8 +67,8 @@ impl Intercept for WholeResponses {
     }
 }
 
-/// Has the body of `response` read up to `max_length` bytes, and what `read` makes of it take its place. Where the `seat` has no
-/// memory for it, the account gives way: the body never ends.
+/// Reads the body of `response` up to `max_length` bytes and replaces it with the output of `read`. If the reservation
+/// has no memory for it, the account gives way: the body never ends.
 pub(crate) fn read_whole(
     response: &mut HttpResponse,
     max_length: usize,
@@ -76,7 +76,7 @@ pub(crate) fn read_whole(
     read: impl FnOnce(Vec<u8>) -> Result<Bytes, BoxError> + Send + Sync + 'static,
 ) {
     let body = std::mem::replace(response.body_mut(), SdkBody::taken());
-    // What it says its length is, within reason.
+    // The announced length, within reason.
     let length = usize::try_from(Body::size_hint(&body).lower()).unwrap_or(usize::MAX);
     *response.body_mut() = SdkBody::from_body_1_x(Whole {
         document: Vec::with_capacity(length.min(max_length)),
@@ -88,9 +88,9 @@ pub(crate) fn read_whole(
 
 type Read = Box<dyn FnOnce(Vec<u8>) -> Result<Bytes, BoxError> + Send + Sync>;
 
-/// A body that is given on when all of it has come.
+/// A body that is passed on once it is complete.
 struct Whole {
-    /// Gone once it was.
+    /// `None` after that.
     body: Option<(SdkBody, Read)>,
     document: Vec<u8>,
     max_length: usize,
@@ -114,7 +114,7 @@ impl Body for Whole {
             return Poll::Ready(None);
         };
         while let Some(frame) = ready!(Pin::new(&mut *body).poll_frame(context)) {
-            // What is not data are trailers, which AWS sends none of.
+            // Frames without data are trailers, which AWS does not send.
             if let Ok(data) = frame?.into_data() {
                 if data.len() > this.max_length - this.document.len() {
                     return Poll::Ready(Some(Err(TooLong(this.max_length).into())));

@@ -1,12 +1,12 @@
-//! Reads XML, and only where it is well-formed.
+//! Reads well-formed XML only.
 //!
 //! The SDK takes the end of its input for the end of every open element, and does not compare an end tag with its start
 //! tag (aws-smithy-xml 0.64, whose checking mode is not public). It would read a document with a piece missing as
-//! another, shorter one. The tokens are those of xmlparser, as for the SDK; here tags must match, a reference must be
-//! one that XML knows, and an attribute may stand once.
+//! another, shorter one. The tokens come from xmlparser, as in the SDK, but here tags must match, references must be
+//! known to XML, and attributes must be unique.
 //!
-//! What AWS never sends is rejected as well: a document type, and elements more than [`MAX_DEPTH`] deep, which would
-//! only take memory.
+//! Documents that AWS never sends are rejected as well: those with a document type, and those with elements nested more
+//! than [`MAX_DEPTH`] deep, which would only take memory.
 
 use std::{borrow::Cow, collections::HashSet};
 
@@ -17,7 +17,7 @@ const MAX_DEPTH: usize = 64;
 
 /// A document is not well-formed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it breaks off before its end, or is not well-formed XML")]
+#[error("it is truncated or not well-formed XML")]
 pub(crate) struct NotWellFormed;
 
 impl From<xmlparser::Error> for NotWellFormed {
@@ -26,14 +26,14 @@ impl From<xmlparser::Error> for NotWellFormed {
     }
 }
 
-/// A part of a document.
+/// An event of the document.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Event<'a> {
-    /// An element begins: its name, without the prefix.
+    /// An element begins. Contains its name without the prefix.
     Start(&'a str),
-    /// Text in an element, references resolved. CDATA is text, too.
+    /// Text in an element, with references resolved. CDATA is text, too.
     Text(Cow<'a, str>),
-    /// The element that began last ends.
+    /// The innermost element ends.
     End,
 }
 
@@ -41,12 +41,12 @@ pub(crate) enum Event<'a> {
 pub(crate) struct Reader<'a> {
     document: &'a str,
     tokens: Tokenizer<'a>,
-    /// Where the last tag ended.
+    /// The position after the last tag.
     position: usize,
-    /// The open elements: prefix and name.
+    /// The open elements, with prefix and name.
     open: Vec<(&'a str, &'a str)>,
     attributes: HashSet<(&'a str, &'a str)>,
-    /// The last tag was both a start and an end.
+    /// Whether the last tag was both a start and an end.
     is_empty: bool,
     has_root: bool,
 }
@@ -65,7 +65,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// The next event; nothing after the last.
+    /// Returns the next event, or `None` after the last.
     pub(crate) fn next(&mut self) -> Result<Option<Event<'a>>, NotWellFormed> {
         if std::mem::take(&mut self.is_empty) {
             self.open.pop();
@@ -135,12 +135,12 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// How many elements are open.
+    /// Returns the number of open elements.
     pub(crate) fn depth(&self) -> usize {
         self.open.len()
     }
 
-    /// What follows a start tag that was just read.
+    /// Returns the text after a start tag that was just read.
     pub(crate) fn rest(&self) -> &'a str {
         if self.is_empty {
             ""
@@ -149,8 +149,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Goes on with `rest`, an end of what [`rest`](Self::rest) gave. The caller has read what comes before it, and the
-    /// same elements are open there.
+    /// Continues with `rest`, a suffix of what [`rest`](Self::rest) returned. The caller has read what comes before it,
+    /// and the same elements must be open there.
     pub(crate) fn go_on_with(&mut self, rest: &'a str) {
         self.position = self.document.len() - rest.len();
         self.tokens = Tokenizer::from_fragment(self.document, self.position..self.document.len());
@@ -164,7 +164,7 @@ pub(crate) fn check(document: &[u8]) -> Result<(), NotWellFormed> {
     Ok(())
 }
 
-/// `text` with its references resolved.
+/// Resolves the references in `text`.
 fn resolved(text: &str) -> Result<Cow<'_, str>, NotWellFormed> {
     if !text.contains('&') {
         return Ok(text.into());
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_beginning_of_a_document_is_told_from_the_whole() {
+    fn truncated_documents_are_rejected() {
         let document = "<?xml version=\"1.0\"?>\n<!-- a --><List xmlns=\"x\"><B><N>a</N><N/></B><List2></List2></List>";
         assert_eq!(check(document.as_bytes()), Ok(()));
         assert_eq!(check(format!("{document}\r\n").as_bytes()), Ok(()));
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_well_formed() {
+    fn malformed_documents_are_rejected() {
         let deep = |depth: usize| format!("{}{}", "<a>".repeat(depth), "</a>".repeat(depth));
         assert_eq!(check(deep(MAX_DEPTH).as_bytes()), Ok(()));
         for document in [
@@ -252,7 +252,7 @@ mod tests {
     proptest! {
         /// Nothing passes that an independent parser rejects.
         #[test]
-        fn what_passes_is_well_formed(
+        fn accepted_documents_are_well_formed(
             pieces in prop::collection::vec(
                 prop_oneof![
                     Just("<a>"), Just("</a>"), Just("<b c='d'>"), Just("</b>"), Just("<b/>"), Just("x"), Just("&amp;"),

@@ -43,7 +43,7 @@ async fn list(clients: &Clients, targets: &[Target]) -> Vec<Result<Listing, Fail
         .expect("a backoff was waited for")
 }
 
-/// A fake and clients with [`POOLED`] idle connections, all of which answer the next request with `fault`.
+/// Starts a fake, and clients with [`POOLED`] idle connections that all respond to the next request with `fault`.
 async fn with_dead_connections(limits: &Limits, fault: Fault) -> (FakeAws, Clients) {
     let slow = Account::new()
         .buckets(1)
@@ -61,8 +61,8 @@ async fn with_dead_connections(limits: &Limits, fault: Fault) -> (FakeAws, Clien
 }
 
 #[tokio::test]
-async fn one_dead_connection_is_noticed_and_no_other_is_tried() {
-    // A session from the cache, so that S3 is asked at once; and none, so that STS is.
+async fn one_dead_connection_is_enough_to_drop_the_others() {
+    // With a cached session, S3 is called at once; without one, STS is.
     for number in [0, POOLED] {
         let (fake, clients) = with_dead_connections(&NO_BACKOFF, Fault::Reset).await;
         let targets = targets(number..number + 1);
@@ -76,7 +76,7 @@ async fn one_dead_connection_is_noticed_and_no_other_is_tried() {
 }
 
 #[tokio::test]
-async fn all_who_meet_dead_connections_at_once_succeed() {
+async fn concurrent_requests_on_dead_connections_succeed() {
     let (fake, clients) = with_dead_connections(&NO_BACKOFF, Fault::Reset).await;
     for listing in list(&clients, &targets(0..POOLED)).await {
         listing.unwrap();
@@ -92,7 +92,7 @@ async fn all_who_meet_dead_connections_at_once_succeed() {
 }
 
 #[tokio::test]
-async fn a_reused_connection_that_says_nothing_is_given_up() {
+async fn a_silent_reused_connection_is_dropped() {
     let limits = Limits {
         read_timeout: Duration::from_millis(500),
         ..NO_BACKOFF
@@ -103,7 +103,7 @@ async fn a_reused_connection_that_says_nothing_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_failure_on_a_fresh_connection_is_an_attempt() {
+async fn a_failure_on_a_new_connection_counts_as_an_attempt() {
     let fake = FakeAws::builder()
         .every_account(Account::new().always_on_assume(Fault::Reset))
         .start()
@@ -114,7 +114,7 @@ async fn a_failure_on_a_fresh_connection_is_an_attempt() {
 }
 
 #[tokio::test]
-async fn an_answer_that_began_is_an_attempt() {
+async fn a_partial_response_counts_as_an_attempt() {
     let account = Account::new()
         .buckets(1)
         .on_list([Fault::None, Fault::BrokenOff]);

@@ -127,7 +127,7 @@ const ONCE: Limits = Limits {
 };
 
 #[tokio::test]
-async fn a_service_that_does_not_answer_in_time() {
+async fn a_service_that_does_not_respond_in_time() {
     let limits = Limits {
         read_timeout: Duration::from_millis(300),
         ..ONCE
@@ -146,7 +146,7 @@ async fn a_service_that_does_not_answer_in_time() {
 }
 
 #[tokio::test]
-async fn an_answer_that_never_ends() {
+async fn a_response_that_never_ends() {
     let limits = Limits {
         attempt_timeout: Duration::from_millis(100),
         ..ONCE
@@ -157,7 +157,7 @@ async fn an_answer_that_never_ends() {
 }
 
 #[tokio::test]
-async fn a_refusal_names_the_configured_external_id() {
+async fn a_denial_names_the_configured_external_id() {
     let fake = fake(Account::new().external_id("right-one"));
     let target = target().with_external_id("wrong-one".parse().unwrap());
     let failure = list_buckets(&clients(&fake), &target, None)
@@ -185,7 +185,7 @@ async fn nothing_is_listed_with_the_session_of_another_account() {
 }
 
 #[tokio::test]
-async fn what_may_pass_is_tried_three_times_and_a_refusal_once() {
+async fn transient_failures_are_tried_three_times_and_denials_once() {
     for (fault, times) in [
         (Fault::Throttled, 3),
         (Fault::Internal, 3),
@@ -220,7 +220,7 @@ async fn what_may_pass_is_tried_three_times_and_a_refusal_once() {
 }
 
 #[tokio::test]
-async fn an_error_that_is_no_service_s_own_is_told_by_its_status() {
+async fn an_error_without_a_code_is_classified_by_its_status() {
     use FailureKind::*;
     for (status, kinds) in [
         (502, [ServiceUnavailable; 2]),
@@ -238,7 +238,7 @@ async fn an_error_that_is_no_service_s_own_is_told_by_its_status() {
 }
 
 #[tokio::test]
-async fn throttling_that_passes_is_no_failure() {
+async fn short_throttling_is_not_a_failure() {
     let fake = fake(
         Account::new()
             .on_assume([Fault::Throttled, Fault::Throttled])
@@ -248,7 +248,7 @@ async fn throttling_that_passes_is_no_failure() {
 }
 
 #[tokio::test]
-async fn the_deadline_ends_each_phase_with_its_name_and_leaves_the_rest_usable() {
+async fn the_deadline_names_the_phase_and_leaves_the_clients_usable() {
     // Nothing but the deadline ends these calls in time. What hangs in the listing is the second call, which has a
     // session already.
     for (account, phase) in [
@@ -312,7 +312,7 @@ async fn the_pages_before_a_failure_are_kept() {
 }
 
 #[tokio::test]
-async fn of_the_pages_before_and_after_a_session_ended_the_more_are_kept() {
+async fn the_longer_partial_result_is_kept_when_a_session_expires() {
     // What S3 gives: pages of 10 before the session is over, and of the session after that.
     for (before, after) in [(1, 0), (1, 2), (2, 1), (0, 1)] {
         let pages = |number| std::iter::repeat_n(Fault::None, number);
@@ -329,17 +329,20 @@ async fn of_the_pages_before_and_after_a_session_ended_the_more_are_kept() {
 }
 
 #[tokio::test]
-async fn nobody_listens() {
+async fn no_server_listens() {
     let endpoint = {
         let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         format!("http://{}", socket.local_addr().unwrap())
     };
     let clients = Clients::with_limits(&config(&endpoint).build(), &PATIENT).unwrap();
-    insta::assert_snapshot!("nobody_listens", stable(&list(&clients).await.unwrap_err()));
+    insta::assert_snapshot!(
+        "no_server_listens",
+        stable(&list(&clients).await.unwrap_err())
+    );
 }
 
 #[tokio::test]
-async fn an_endpoint_that_is_no_url() {
+async fn an_endpoint_that_is_not_a_url() {
     let clients = Clients::with_limits(&config("not a url").build(), &PATIENT).unwrap();
     insta::assert_snapshot!(
         "endpoint_no_url",
@@ -358,7 +361,7 @@ impl aws_types::service_config::LoadServiceConfig for EndpointOfS3 {
 }
 
 #[tokio::test]
-async fn an_endpoint_of_s3_that_is_no_url() {
+async fn an_s3_endpoint_that_is_not_a_url() {
     let fake = fake(Account::new());
     for endpoint in [
         "not a url",
@@ -382,7 +385,7 @@ async fn an_endpoint_of_s3_that_is_no_url() {
 }
 
 #[tokio::test]
-async fn credentials_that_cannot_be_had() {
+async fn unavailable_credentials() {
     use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError, future};
 
     #[derive(Debug)]
@@ -410,7 +413,7 @@ async fn credentials_that_cannot_be_had() {
 }
 
 #[test]
-fn a_configuration_that_cannot_work_is_refused_at_once() {
+fn an_invalid_configuration_is_rejected_at_once() {
     let complete = || config("http://127.0.0.1:1");
     assert!(Clients::new(&complete().build()).is_ok());
     assert_eq!(
@@ -429,7 +432,7 @@ fn a_configuration_that_cannot_work_is_refused_at_once() {
 }
 
 #[test]
-fn kinds_have_names_of_their_own() {
+fn kinds_have_unique_names() {
     let names: std::collections::BTreeSet<_> =
         FailureKind::ALL.iter().map(|kind| kind.as_str()).collect();
     assert_eq!(names.len(), FailureKind::ALL.len());

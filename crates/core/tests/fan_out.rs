@@ -63,7 +63,7 @@ fn free(_: &Target, _: &AccountOutcome) -> usize {
     0
 }
 
-/// One word an answer: how many buckets, which failure, or why it was skipped.
+/// One word per result: the number of buckets, the kind of failure, or why it was skipped.
 fn words(result: &FanOutResult) -> Vec<String> {
     result
         .outcomes
@@ -76,7 +76,7 @@ fn words(result: &FanOutResult) -> Vec<String> {
         .collect()
 }
 
-/// The results of a chain of calls, and the number of calls.
+/// Returns the results of a series of invocations and their number.
 async fn chain(
     clients: &Clients,
     targets: &[Target],
@@ -121,7 +121,7 @@ async fn chain_with_starts(
     (all, starts)
 }
 
-/// How often each account was asked for a session and for a page.
+/// The number of requests to STS and to S3 for each account.
 fn requests(fake: &FakeAws) -> BTreeMap<String, (u32, u32)> {
     let mut counts = BTreeMap::<_, (u32, u32)>::new();
     for request in fake.requests() {
@@ -135,7 +135,7 @@ fn requests(fake: &FakeAws) -> BTreeMap<String, (u32, u32)> {
 }
 
 #[tokio::test]
-async fn every_account_once_and_in_configured_order_whatever_finishes_first() {
+async fn results_keep_the_configured_order() {
     for count in [0, 1, 10] {
         let fake = fake((0..count).map(|number| {
             let left = u64::try_from(count - number).unwrap();
@@ -184,7 +184,7 @@ async fn five_thousand_accounts_are_listed() {
 }
 
 #[tokio::test]
-async fn five_thousand_refusals_are_five_thousand_answers() {
+async fn five_thousand_denials_are_five_thousand_results() {
     let fake = FakeAws::builder().start().unwrap();
     let clients = clients_with(&fake, &PATIENT);
     let result = fan_out(&clients, &targets(5_000), &FanOutOptions::default(), free).await;
@@ -193,9 +193,9 @@ async fn five_thousand_refusals_are_five_thousand_answers() {
 }
 
 #[tokio::test]
-async fn no_more_are_asked_at_a_time_than_allowed() {
+async fn concurrency_is_limited() {
     for number in [1, 7] {
-        // Long enough that those who are asked at a time are seen at a time, on a busy machine too.
+        // Long enough for all concurrent requests to be seen at the same time, even on a busy machine.
         let fake = everyone(Account::new().list_latency(Duration::from_millis(150)));
         let clients = clients_with(&fake, &PATIENT);
         fan_out(&clients, &targets(14), &at_a_time(number), free).await;
@@ -265,7 +265,7 @@ async fn each_fault_of_one_some_and_all_accounts() {
 }
 
 #[tokio::test]
-async fn what_had_come_before_a_failure_is_kept() {
+async fn buckets_before_a_failure_are_kept() {
     let fake = fake([
         Account::new()
             .buckets(25)
@@ -283,7 +283,7 @@ async fn what_had_come_before_a_failure_is_kept() {
 }
 
 #[tokio::test]
-async fn what_had_come_before_a_session_ended_is_kept_whatever_the_next_one_comes_to() {
+async fn buckets_before_an_expired_session_are_kept() {
     let account = || {
         Account::new()
             .buckets(25)
@@ -308,7 +308,7 @@ async fn what_had_come_before_a_session_ended_is_kept_whatever_the_next_one_come
 }
 
 #[tokio::test]
-async fn an_account_that_has_no_room_is_given_up_before_its_last_page() {
+async fn an_account_that_does_not_fit_stops_before_its_last_page() {
     let fake = everyone(Account::new().buckets(100).page_cap(10));
     let clients = clients_with(&fake, &PATIENT);
     let options = FanOutOptions {
@@ -322,7 +322,7 @@ async fn an_account_that_has_no_room_is_given_up_before_its_last_page() {
 }
 
 #[tokio::test]
-async fn the_deadline_ends_a_call_and_a_chain_of_calls_reaches_all() {
+async fn the_deadline_ends_an_invocation_and_a_series_reaches_all() {
     let fake = everyone(Account::new().list_latency(Duration::from_millis(20)));
     let clients = clients_with(&fake, &PATIENT);
     let options = || FanOutOptions {
@@ -346,9 +346,9 @@ async fn the_deadline_ends_a_call_and_a_chain_of_calls_reaches_all() {
     assert_eq!(words(&all), ["0"; 60], "all of them are healthy");
 }
 
-/// Slow ones, of which each call cuts some short.
+/// Slow accounts, some of which each invocation interrupts.
 #[tokio::test]
-async fn what_the_deadline_cuts_short_has_its_time_in_the_next_call() {
+async fn an_interrupted_account_comes_first_in_the_next_invocation() {
     let fake = everyone(Account::new().list_latency(Duration::from_millis(400)));
     let clients = clients_with(&fake, &PATIENT);
     let options = || FanOutOptions {
@@ -363,9 +363,9 @@ async fn what_the_deadline_cuts_short_has_its_time_in_the_next_call() {
     assert_eq!(words(&all), ["0"; 12]);
 }
 
-/// What comes after one that is cut short is skipped as well, though it has ended: the next call begins with that one.
+/// Accounts after an interrupted one are skipped even if they have finished: the next invocation starts with that one.
 #[tokio::test]
-async fn the_skipped_are_the_last_ones_without_a_gap() {
+async fn skipped_accounts_are_the_last_ones() {
     let slow = |number: usize| {
         let latency = if number == 2 { 10_000 } else { 0 };
         Account::new().list_latency(Duration::from_millis(latency))
@@ -390,7 +390,7 @@ async fn the_skipped_are_the_last_ones_without_a_gap() {
 
 /// As many dead ones as there are places, before healthy ones.
 #[tokio::test]
-async fn dead_accounts_hold_their_places_for_half_of_the_call_at_most() {
+async fn unresponsive_accounts_use_at_most_half_of_the_invocation() {
     let dead = |number: usize| {
         if number < 3 {
             Account::new().always_on_list(Fault::Hang)
@@ -411,7 +411,7 @@ async fn dead_accounts_hold_their_places_for_half_of_the_call_at_most() {
 }
 
 #[tokio::test]
-async fn with_its_own_credentials_no_other_account_is_listed() {
+async fn own_credentials_list_no_other_account() {
     let fake = everyone(Account::new().buckets(1));
     let clients = clients_with(&fake, &PATIENT);
     let own = [contract::Target::own(id(0).parse().unwrap())];
@@ -426,7 +426,7 @@ async fn with_its_own_credentials_no_other_account_is_listed() {
 }
 
 #[tokio::test]
-async fn what_had_its_time_at_the_deadline_fails_and_what_was_not_started_is_skipped() {
+async fn the_deadline_fails_started_accounts_and_skips_the_others() {
     let hanging = |number: usize| {
         if number < 4 {
             Account::new()
@@ -436,7 +436,7 @@ async fn what_had_its_time_at_the_deadline_fails_and_what_was_not_started_is_ski
     };
     let fake = fake((0..11).map(hanging));
     let clients = clients_with(&fake, &PATIENT);
-    // 4 to 6 have half of the call, 7 to 9 less than that, and the last one never starts.
+    // 4 to 6 have half of the invocation, 7 to 9 have less, and the last one never starts.
     let options = || FanOutOptions {
         deadline: Some(Instant::now() + Duration::from_millis(400)),
         least_time: Duration::ZERO,
@@ -467,7 +467,7 @@ async fn a_deadline_in_the_past_still_reaches_the_first() {
     assert_eq!((words(&all), calls), (vec!["Timeout".to_owned(); 3], 3));
 }
 
-/// What calls a chain has by hand: each takes the longest beginning that fits.
+/// Counts invocations by hand: each takes the longest prefix that fits.
 fn calls_by_hand(sizes: &[usize], budget: usize) -> usize {
     let mut calls = 0;
     let mut left = 0;
@@ -491,7 +491,7 @@ fn buckets(_: &Target, answer: &AccountOutcome) -> usize {
 }
 
 #[tokio::test]
-async fn an_answer_is_the_longest_beginning_that_fits_and_a_chain_reaches_all() {
+async fn a_response_is_the_longest_prefix_that_fits() {
     let sizes = [3, 4, 3, 1, 9, 1, 10, 1, 1, 1, 1, 8, 2, 10, 10, 1];
     let fake = fake(sizes.map(|size| Account::new().buckets(size)));
     let clients = clients_with(&fake, &PATIENT);
@@ -510,7 +510,7 @@ async fn an_answer_is_the_longest_beginning_that_fits_and_a_chain_reaches_all() 
 }
 
 #[tokio::test]
-async fn nothing_is_started_once_the_answer_is_full() {
+async fn no_account_starts_once_the_response_is_full() {
     let fake = everyone(Account::new().buckets(5));
     let clients = clients_with(&fake, &PATIENT);
     let options = FanOutOptions {
@@ -523,7 +523,7 @@ async fn nothing_is_started_once_the_answer_is_full() {
 }
 
 #[tokio::test]
-async fn an_account_too_large_for_any_answer_fails_and_the_chain_goes_on() {
+async fn an_account_too_large_for_any_response_fails_alone() {
     let sizes = [11, 3, 12, 13, 2, 20];
     let fake = fake(sizes.map(|size| Account::new().buckets(size)));
     let clients = clients_with(&fake, &PATIENT);
@@ -551,7 +551,7 @@ async fn an_account_too_large_for_any_answer_fails_and_the_chain_goes_on() {
 }
 
 #[tokio::test]
-async fn a_failure_gives_up_its_partial_buckets_before_its_cause() {
+async fn a_large_failure_drops_its_partial_buckets_first() {
     let fake = fake([Account::new()
         .buckets(30)
         .page_cap(20)
@@ -567,7 +567,7 @@ async fn a_failure_gives_up_its_partial_buckets_before_its_cause() {
 }
 
 #[tokio::test]
-async fn a_dead_and_a_throttled_account_do_not_hold_up_the_others() {
+async fn an_unresponsive_and_a_throttled_account_do_not_delay_others() {
     let fake = fake((0..40).map(|number| match number {
         3 => Account::new().always_on_assume(Fault::Hang),
         5 => Account::new().always_on_list(Fault::Hang),
@@ -595,7 +595,7 @@ async fn a_dead_and_a_throttled_account_do_not_hold_up_the_others() {
 }
 
 #[tokio::test]
-async fn a_quota_of_sts_is_kept_to_by_all_together() {
+async fn accounts_share_the_quota_of_sts() {
     let fake = FakeAws::builder()
         .every_account(Account::new())
         .assume_quota(400, 20)
@@ -613,7 +613,7 @@ async fn a_quota_of_sts_is_kept_to_by_all_together() {
 }
 
 #[tokio::test]
-async fn a_prefix_narrows_every_account() {
+async fn a_prefix_filters_every_account() {
     let fake = everyone(Account::new().named_buckets(["logs-a", "data", "logs-b"]));
     let clients = clients_with(&fake, &PATIENT);
     let options = FanOutOptions {
@@ -625,7 +625,7 @@ async fn a_prefix_narrows_every_account() {
 }
 
 #[tokio::test]
-async fn a_target_is_asked_for_in_its_own_region() {
+async fn a_target_is_listed_in_its_own_region() {
     let fake = everyone(Account::new());
     let clients = clients_with(&fake, &PATIENT);
     let mut targets = targets(4);
@@ -685,7 +685,7 @@ fn faulty(number: usize, on_assume: bool, fault: &Fault) -> Account {
     }
 }
 
-/// Each answer is that of the account in its place.
+/// Each result belongs to the account at its index.
 fn assert_each_has_its_own(all: &FanOutResult) {
     for (number, answer) in all.outcomes.iter().enumerate() {
         let buckets = match &answer.outcome {
@@ -706,7 +706,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_account_is_lost_or_answered_twice(
+    fn every_account_has_one_result(
         faults in proptest::collection::vec(fault(), 1..14),
         number in 1..6_u64,
         budget in 1..20_usize,
@@ -734,7 +734,7 @@ proptest! {
     /// Whatever the time of a call allows: an account that is under way when it ends has failed, and one that the size of
     /// the answer leaves no room for begins the next call.
     #[test]
-    fn no_account_is_lost_or_answered_twice_whatever_the_time_allows(
+    fn every_account_has_one_result_within_any_deadline(
         faults in proptest::collection::vec((fault(), 0..12_u64, 0..10_u8), 1..14),
         number in 1..6_u64,
         budget in 3..20_usize,

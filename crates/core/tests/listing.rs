@@ -23,7 +23,7 @@ fn found(listing: &cross_account::Listing) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn every_bucket_once_and_in_order_whatever_the_pages_are() {
+async fn every_bucket_is_listed_once_and_in_order() {
     for (count, page_cap, pages) in [
         (0, 10_000, 1),
         (1, 10_000, 1),
@@ -106,7 +106,7 @@ async fn an_empty_page_with_a_token_is_followed() {
 }
 
 #[tokio::test]
-async fn a_repeated_token_ends_in_an_error() {
+async fn a_repeated_token_is_an_error() {
     let failure = failure(
         Account::new()
             .buckets(30)
@@ -124,13 +124,13 @@ async fn a_repeated_token_ends_in_an_error() {
 }
 
 #[tokio::test]
-async fn empty_pages_for_ever_end_in_an_error() {
+async fn endless_empty_pages_are_an_error() {
     let failure = failure(Account::new().buckets(1).always_on_list(Fault::EmptyPage)).await;
     assert_eq!(failure.kind(), FailureKind::InvalidResponse);
 }
 
 #[tokio::test]
-async fn a_first_call_opens_two_connections_at_most_and_a_warm_one_none() {
+async fn a_first_invocation_opens_at_most_two_connections_and_a_warm_one_none() {
     let fake = fake(Account::new().buckets(10));
     let clients = clients(&fake);
     let cold = list(&clients).await.unwrap();
@@ -193,7 +193,7 @@ async fn more_targets_than_the_sdk_caches_identities_for_stay_cached() {
 }
 
 #[tokio::test]
-async fn a_page_that_fails_for_a_while_is_tried_again() {
+async fn a_failed_page_is_retried() {
     for fault in [
         Fault::Throttled,
         Fault::Internal,
@@ -214,7 +214,7 @@ async fn a_page_that_fails_for_a_while_is_tried_again() {
 }
 
 #[tokio::test]
-async fn what_is_sent_to_sts() {
+async fn the_request_to_sts() {
     let fake = fake(Account::new());
     list(&clients(&fake)).await.unwrap();
     let with_external_id = Target::by_role(target().account, "team/MyS3ReadRole".parse().unwrap())
@@ -282,7 +282,7 @@ async fn endpoints_of_the_services_and_no_credentials_of_the_process_for_s3() {
     }
 
     let (sts, s3) = (fake(Account::new()), fake(Account::new().buckets(1)));
-    // What each service's own endpoint goes before, and a place where nobody listens.
+    // The endpoint that each service's own endpoint overrides. No server listens there.
     let config = common::config("http://127.0.0.1:1").service_config(Endpoints {
         sts: sts.endpoint(),
         s3: s3.endpoint(),

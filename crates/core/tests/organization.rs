@@ -113,7 +113,7 @@ fn report(failure: &Failure) -> String {
     )
 }
 
-/// What was asked of Organizations: the actions, each with the unit and whether it went on with a token.
+/// The requests to Organizations: each action with its unit, and whether it had a token.
 fn asked(fake: &FakeAws) -> Vec<(Action, Option<String>, bool)> {
     fake.requests()
         .iter()
@@ -175,7 +175,7 @@ async fn every_active_account_of_all_by_its_id_and_the_admin_account_with_own_cr
 }
 
 #[tokio::test]
-async fn a_name_that_no_target_can_have_is_told_as_nearly_as_it_can_be() {
+async fn an_invalid_target_name_is_adapted() {
     let names = ["", "a\"b", " x", "Größe 1"];
     let organization = names
         .iter()
@@ -213,7 +213,7 @@ fn tree() -> Fake {
 }
 
 #[tokio::test]
-async fn a_unit_stands_for_all_that_are_nested_in_it() {
+async fn a_unit_includes_its_nested_units() {
     let fake = start(tree());
     for (configured, expected) in [
         (vec![1], vec![1, 2, 3, 4]),
@@ -244,7 +244,7 @@ async fn a_unit_stands_for_all_that_are_nested_in_it() {
 }
 
 #[tokio::test]
-async fn empty_pages_that_lead_on_are_followed_and_not_for_ever() {
+async fn empty_pages_are_followed_up_to_a_limit() {
     for configured in [all(), units([1, 5])] {
         let configured = without(configured, [id(0).as_str()]);
         for empty in [1, 2, 5, 50] {
@@ -270,7 +270,7 @@ async fn empty_pages_that_lead_on_are_followed_and_not_for_ever() {
         assert!(
             failure
                 .to_string()
-                .contains("one empty page follows the other"),
+                .contains("too many empty pages in a row"),
             "{failure}"
         );
         assert!(fake.counts().organization <= 4 * 102, "{:?}", fake.counts());
@@ -286,7 +286,7 @@ fn once() -> Limits {
 }
 
 #[tokio::test]
-async fn what_a_failure_says() {
+async fn failure_messages() {
     let error = |status, code, message| Fault::Error {
         status,
         code,
@@ -374,7 +374,7 @@ async fn an_organization_without_a_state_or_with_the_old_one() {
     assert_eq!(ids(&clients(&fake), &all()).await, [id(1)]);
     for (account, state, what) in [
         (id(1), "", "an account without a state"),
-        ("12".to_owned(), "ACTIVE", "an account without a valid id"),
+        ("12".to_owned(), "ACTIVE", "an account without a valid ID"),
     ] {
         fake.set_organization(Some(Fake::new().account_with(&account, ROOT, "x", state)));
         let failure = failure(&clients_with(&fake, &once()), &all()).await;
@@ -384,7 +384,7 @@ async fn an_organization_without_a_state_or_with_the_old_one() {
 }
 
 #[tokio::test]
-async fn an_account_that_two_units_select_is_refused_unless_it_is_left_out_anyway() {
+async fn an_account_in_two_units_is_rejected_unless_it_is_excluded() {
     let fake = start(tree().account_with(&id(20), &unit(2), "x", "SUSPENDED"));
     let mut reports = Vec::new();
     for configured in [
@@ -406,14 +406,14 @@ async fn an_account_that_two_units_select_is_refused_unless_it_is_left_out_anywa
 }
 
 #[tokio::test]
-async fn an_account_that_moves_meanwhile_counts_once() {
+async fn an_account_that_moves_during_a_walk_counts_once() {
     let fake = start(tree().account(&id(2), &unit(5)).account(&id(2), &unit(4)));
     let found = ids(&clients(&fake), &units([1, 5])).await;
     assert_eq!(found, [1, 2, 3, 4, 5].map(id));
 }
 
 #[tokio::test]
-async fn a_nested_unit_that_goes_meanwhile_holds_nothing() {
+async fn a_nested_unit_deleted_during_a_walk_is_empty() {
     let gone = || Fault::Error {
         status: 400,
         code: "ParentNotFoundException",
@@ -451,7 +451,7 @@ async fn an_empty_selection_is_a_failure() {
 }
 
 #[tokio::test]
-async fn what_passes_is_no_failure() {
+async fn transient_failures_are_retried() {
     let faults = [
         Fault::Throttled,
         Fault::Throttled,
@@ -476,7 +476,7 @@ async fn what_passes_is_no_failure() {
 }
 
 #[tokio::test]
-async fn the_accounts_are_kept_for_five_minutes_and_no_longer() {
+async fn accounts_are_cached_for_five_minutes() {
     let fake = start(tree());
     let clock = ManualTimeSource::new(SystemTime::now());
     let clients = clients_at(&fake, clock.clone());
@@ -492,7 +492,7 @@ async fn the_accounts_are_kept_for_five_minutes_and_no_longer() {
     assert_eq!(ids(&clients, &all()).await.len(), before.len() + 1);
     assert_eq!(fake.counts().organization, 2);
 
-    // Nothing old takes the place of what cannot be read, and the next call asks again.
+    // Old accounts are not used if reading them again fails, and the next invocation sends requests again.
     clock.advance(Duration::from_mins(5));
     fake.set_organization(None);
     for _ in 0..2 {
@@ -512,7 +512,7 @@ async fn the_accounts_are_kept_for_five_minutes_and_no_longer() {
 }
 
 #[tokio::test]
-async fn one_walk_serves_all_who_wait_and_one_who_gives_up_holds_up_nobody() {
+async fn concurrent_invocations_share_one_walk() {
     let fake = start(tree().latency(Duration::from_millis(30)));
     let clients = clients(&fake);
     let organization = all();
@@ -551,7 +551,7 @@ async fn in_little_time(clients: &Clients, organization: &Organization) -> (u64,
 }
 
 #[tokio::test]
-async fn a_walk_that_is_too_long_for_a_call_goes_on_in_the_next() {
+async fn a_long_walk_continues_in_the_next_invocation() {
     // Two units with one nested in each, all of 10 accounts: 44 requests by units and 40 by accounts, and a few more.
     let organization = (0..40).fold(
         [(1, 0), (2, 0), (3, 1), (4, 2)].into_iter().fold(
@@ -566,7 +566,7 @@ async fn a_walk_that_is_too_long_for_a_call_goes_on_in_the_next() {
         ),
         |organization, number| organization.account(&id(number), &unit(1 + number % 4)),
     );
-    // One request in eight hangs, for longer than any call has.
+    // One request in eight hangs longer than any invocation lasts.
     let faults = (1..=400).map(|number| match number % 8 {
         0 => Fault::Hang,
         _ => Fault::None,
@@ -576,7 +576,7 @@ async fn a_walk_that_is_too_long_for_a_call_goes_on_in_the_next() {
         let (without, found) = in_little_time(&clients(&fake), &configured).await;
         assert_eq!(found, (0..40).map(id).collect::<Vec<_>>());
         assert!(without > 0, "the first one that hangs ends its call");
-        // Asked again is what was under way when a call ended, and nothing else.
+        // Only requests in flight at the end of an invocation are repeated.
         let asked = fake.counts().organization;
         assert!(asked <= 44 + without * at_a_time, "{asked}, {without}");
     }
@@ -589,8 +589,8 @@ fn four() -> Fake {
     })
 }
 
-/// What the call asks for that follows one whose third page met `fault`: whether each request goes on with a token.
-/// `meanwhile` says what else happens, and what the call selects.
+/// The requests of the invocation after one whose third page had `fault`: whether each had a token. `meanwhile` is what
+/// else happens, and what the invocation selects.
 async fn after(
     fault: Fault,
     meanwhile: impl FnOnce(&FakeAws, &ManualTimeSource) -> Organization,
@@ -621,7 +621,7 @@ async fn after(
 }
 
 #[tokio::test]
-async fn a_walk_goes_on_after_what_passes_and_begins_anew_after_anything_else() {
+async fn a_walk_continues_after_a_transient_failure_only() {
     for fault in [
         Fault::Hang,
         Fault::Throttled,
@@ -639,7 +639,7 @@ async fn a_walk_goes_on_after_what_passes_and_begins_anew_after_anything_else() 
 }
 
 #[tokio::test]
-async fn what_a_walk_had_found_is_kept_as_long_as_what_one_has_found() {
+async fn an_unfinished_walk_is_cached_for_five_minutes() {
     let at_age = |seconds| {
         after(Fault::Throttled, move |_, clock| {
             clock.advance(Duration::from_secs(seconds));
@@ -656,7 +656,7 @@ async fn what_a_walk_had_found_is_kept_as_long_as_what_one_has_found() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_no_longer_taken_begins_the_walk_anew_in_the_same_call() {
+async fn an_expired_token_restarts_the_walk() {
     let invalid = || Fault::Error {
         status: 400,
         code: "InvalidInputException",
@@ -676,7 +676,7 @@ async fn a_token_that_is_no_longer_taken_begins_the_walk_anew_in_the_same_call()
 }
 
 #[tokio::test]
-async fn few_requests_are_under_way_at_a_time() {
+async fn few_requests_are_in_flight() {
     let organization = (1..=30).fold(Fake::new(), |organization, number| {
         organization
             .unit(&unit(number), ROOT)
@@ -688,7 +688,7 @@ async fn few_requests_are_under_way_at_a_time() {
 }
 
 #[tokio::test]
-async fn a_quota_of_organizations_is_kept_to() {
+async fn the_quota_of_organizations_is_respected() {
     let organization = (1..=30).fold(Fake::new(), |organization, number| {
         organization
             .unit(&unit(number), ROOT)
@@ -726,7 +726,7 @@ async fn the_targets_of_an_organization_are_listed_each_with_its_credentials() {
 }
 
 #[test]
-fn the_call_can_move_between_threads() {
+fn the_future_is_send() {
     fn is_send<T: Send>(_: &T) {}
     let fake = start(tree());
     let clients = clients(&fake);

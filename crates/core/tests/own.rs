@@ -36,7 +36,7 @@ fn fake(account: Account) -> FakeAws {
 }
 
 #[tokio::test]
-async fn own_credentials_list_the_account_and_sts_is_not_asked() {
+async fn own_credentials_list_the_account_and_sts_is_not_called() {
     let fake = fake(Account::new().buckets(25).page_cap(10));
     let clients = clients(&fake);
     for _ in 0..2 {
@@ -55,7 +55,7 @@ async fn own_credentials_list_the_account_and_sts_is_not_asked() {
 }
 
 #[tokio::test]
-async fn a_refusal_says_whose_credentials_were_refused() {
+async fn a_denial_names_the_credentials() {
     let error = |status, code, message| Fault::Error {
         status,
         code,
@@ -104,7 +104,7 @@ async fn a_refusal_says_whose_credentials_were_refused() {
     insta::assert_snapshot!(reports.join("\n\n"));
 }
 
-/// A source of credentials that gives what it is told to give.
+/// A credentials provider with a configured result.
 #[derive(Debug, Clone)]
 enum Source {
     None,
@@ -167,7 +167,7 @@ async fn credentials_that_name_another_account_list_nothing() {
 }
 
 #[tokio::test]
-async fn credentials_that_cannot_be_had_are_a_failure_to_list() {
+async fn unavailable_credentials_are_a_failure_to_list() {
     let fake = fake(Account::new());
     let clients = clients_from(&fake, Source::None);
     let failure = list_buckets(&clients, &admin(), None).await.unwrap_err();
@@ -195,7 +195,7 @@ async fn credentials_that_cannot_be_had_are_a_failure_to_list() {
 }
 
 #[tokio::test]
-async fn among_other_targets_own_credentials_are_used_for_the_own_account_alone() {
+async fn own_credentials_list_only_their_own_account() {
     let fake = FakeAws::builder()
         .account(ADMIN, Account::new().numbered_buckets("admin-", 3))
         .every_account(Account::new().numbered_buckets("target-", 2))

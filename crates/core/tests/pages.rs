@@ -47,7 +47,7 @@ impl HttpConnector for Always {
     }
 }
 
-/// The names of the buckets in `document`, as a call lists them.
+/// Lists the names of the buckets in `document`.
 fn list(document: &str) -> Result<Vec<String>, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -116,7 +116,7 @@ fn without(document: &str, piece: std::ops::Range<usize>) -> String {
 }
 
 #[test]
-fn no_piece_that_begins_or_ends_at_a_tag_is_missed() {
+fn a_missing_piece_at_a_tag_is_an_error() {
     let page = page(3);
     let tags: Vec<usize> = page
         .char_indices()
@@ -140,7 +140,7 @@ fn no_piece_that_begins_or_ends_at_a_tag_is_missed() {
 }
 
 #[test]
-fn a_bucket_whose_end_tag_is_another_is_no_bucket() {
+fn a_bucket_with_another_end_tag_is_an_error() {
     assert!(is_listed(&page(3)));
     assert!(!is_listed(&page(3).replacen("</Name>", "</Nome>", 1)));
 }
@@ -165,7 +165,7 @@ fn a_response_without_a_list_is_not_an_empty_list() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_two_pages_have_is_listed_once() {
+async fn a_bucket_on_two_pages_is_listed_once() {
     for names in [["a", "b", "b", "c"], ["c", "a", "b", "c"]] {
         let account = Account::new().named_buckets(names).page_cap(2);
         let fake = common::fake(account);
@@ -190,7 +190,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
 
     #[test]
-    fn no_piece_is_missed(start in 0.0..1.0_f64, length in 1..300_usize, count in 0..5_usize) {
+    fn a_missing_piece_is_an_error(start in 0.0..1.0_f64, length in 1..300_usize, count in 0..5_usize) {
         let page = page(count);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "any place will do")]
         let start = (page.len() as f64 * start) as usize;

@@ -31,7 +31,7 @@ impl io::Write for Log {
 }
 
 #[tokio::test]
-async fn what_is_printed_and_what_is_logged_hold_no_secret() {
+async fn output_and_logs_contain_no_secret() {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()

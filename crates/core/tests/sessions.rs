@@ -40,7 +40,7 @@ fn clock() -> ManualTimeSource {
     ManualTimeSource::new(SystemTime::now())
 }
 
-/// The access keys that pages were asked for with.
+/// The access keys of the requests for pages.
 fn keys(fake: &FakeAws) -> Vec<String> {
     fake.requests()
         .into_iter()
@@ -50,7 +50,7 @@ fn keys(fake: &FakeAws) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_session_is_renewed_five_minutes_ahead_of_its_end() {
+async fn a_session_is_refreshed_five_minutes_before_it_expires() {
     let fake = fake(Account::new());
     let clock = clock();
     let clients = clients_at(&fake, clock.clone());
@@ -73,7 +73,7 @@ async fn a_session_is_renewed_five_minutes_ahead_of_its_end() {
 }
 
 #[tokio::test]
-async fn while_it_cannot_be_renewed_the_old_session_serves_to_its_end() {
+async fn a_session_is_used_until_it_expires_if_refreshing_fails() {
     let fake = fake(
         Account::new()
             .on_assume([Fault::None])
@@ -100,9 +100,9 @@ async fn while_it_cannot_be_renewed_the_old_session_serves_to_its_end() {
     assert_eq!(failure.kind(), FailureKind::AssumeRoleDenied);
 }
 
-/// A call must not wait for its deadline, and fail, for the sake of a session that it does not need yet.
+/// An invocation must not wait until its deadline, and fail, for a session that it does not need yet.
 #[tokio::test]
-async fn while_sts_hangs_the_old_session_serves() {
+async fn a_session_is_used_while_sts_hangs() {
     let fake = fake(
         Account::new()
             .on_assume([Fault::None])
@@ -126,7 +126,7 @@ async fn while_sts_hangs_the_old_session_serves() {
 }
 
 #[tokio::test]
-async fn a_session_of_a_few_seconds_is_used_to_its_end() {
+async fn a_very_short_session_is_used_until_it_expires() {
     let fake = fake(Account::new().session_seconds(10));
     let clock = clock();
     let clients = clients_at(&fake, clock.clone());
@@ -142,7 +142,7 @@ async fn a_session_of_a_few_seconds_is_used_to_its_end() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_over_when_it_comes_is_an_invalid_answer() {
+async fn an_expired_session_is_an_invalid_response() {
     let failure = failure(Account::new().session_seconds(0)).await;
     assert_eq!(
         (failure.kind(), failure.phase()),
@@ -150,7 +150,7 @@ async fn a_session_that_is_over_when_it_comes_is_an_invalid_answer() {
     );
 }
 
-/// The outcomes of a call for these accounts: the kind of each failure.
+/// The outcomes of an invocation for these accounts: the kind of each failure.
 async fn call(clients: &Clients, accounts: &[String]) -> Vec<Option<FailureKind>> {
     let targets: Vec<_> = accounts
         .iter()
@@ -184,7 +184,7 @@ fn among_others(account: Account) -> FakeAws {
 }
 
 #[tokio::test]
-async fn a_session_with_a_bad_part_is_an_invalid_answer_and_no_other_account_s_nor_call_s_matter() {
+async fn an_invalid_session_affects_no_other_account_or_invocation() {
     for (element, text) in [
         ("AssumedRoleUser", None),
         ("Arn", None),
@@ -218,7 +218,7 @@ async fn a_session_with_a_bad_part_is_an_invalid_answer_and_no_other_account_s_n
 }
 
 #[tokio::test]
-async fn a_session_is_used_no_longer_than_was_asked_for() {
+async fn a_session_is_used_no_longer_than_requested() {
     let fake = fake(
         Account::new().always_on_assume(Fault::Element("Expiration", Some("9999-12-31T23:59:59Z"))),
     );
@@ -294,7 +294,7 @@ async fn a_panic_fails_one_account_and_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_wrong_clock_costs_each_request_of_the_first_wave_one_more_and_no_account() {
+async fn a_wrong_clock_costs_one_request_each_and_fails_no_account() {
     let minute = 60;
     for ahead in [10 * minute, -10 * minute, 130 * minute, -130 * minute] {
         let fake = FakeAws::builder()
@@ -314,7 +314,7 @@ async fn a_wrong_clock_costs_each_request_of_the_first_wave_one_more_and_no_acco
 }
 
 #[tokio::test]
-async fn a_clock_that_stays_wrong_ends_after_one_more_request_with_a_hint_about_clocks() {
+async fn a_clock_that_stays_wrong_fails_with_a_hint() {
     let skewed = |code, message| Fault::Error {
         status: 403,
         code,
@@ -358,7 +358,7 @@ async fn a_clock_that_stays_wrong_ends_after_one_more_request_with_a_hint_about_
 }
 
 #[tokio::test]
-async fn a_session_that_s3_calls_expired_is_replaced_within_the_call() {
+async fn a_session_that_s3_reports_expired_is_replaced() {
     let fake = fake(
         Account::new()
             .buckets(3)
@@ -372,7 +372,7 @@ async fn a_session_that_s3_calls_expired_is_replaced_within_the_call() {
 
 /// IAM denies everything to the sessions that were issued before they were revoked.
 #[tokio::test]
-async fn a_session_that_was_revoked_is_replaced_within_the_call() {
+async fn a_revoked_session_is_replaced() {
     let fake = fake(Account::new().buckets(3));
     let clients = clients(&fake);
     for _ in 0..3 {
@@ -398,7 +398,7 @@ async fn replaced(fake: &FakeAws, clients: &Clients) {
 }
 
 #[tokio::test]
-async fn a_session_that_expires_between_two_pages_is_replaced_and_no_bucket_lost_or_twice() {
+async fn a_session_that_expires_between_two_pages_is_replaced() {
     let fake = fake(
         Account::new()
             .buckets(25)
@@ -415,7 +415,7 @@ async fn a_session_that_expires_between_two_pages_is_replaced_and_no_bucket_lost
 }
 
 #[tokio::test]
-async fn a_second_expiry_within_a_call_is_a_failure_and_not_a_loop() {
+async fn a_second_expiry_is_a_failure() {
     let fake = fake(Account::new().always_on_list(Fault::Expired));
     let clients = clients(&fake);
     let failure = list(&clients).await.unwrap_err();
@@ -430,7 +430,7 @@ async fn a_second_expiry_within_a_call_is_a_failure_and_not_a_loop() {
 }
 
 #[tokio::test]
-async fn a_cached_session_that_s3_does_not_know_is_replaced_once_and_a_new_one_is_not() {
+async fn an_unknown_cached_session_is_replaced_once() {
     let unknown = Fault::Error {
         status: 403,
         code: "InvalidAccessKeyId",
@@ -456,7 +456,7 @@ async fn a_cached_session_that_s3_does_not_know_is_replaced_once_and_a_new_one_i
 
 /// A denial costs STS one request when it begins, and none while it lasts.
 #[tokio::test]
-async fn an_account_that_is_really_denied_asks_sts_once() {
+async fn a_denied_account_calls_sts_once() {
     let unknown = Fault::Error {
         status: 403,
         code: "InvalidAccessKeyId",
@@ -505,7 +505,7 @@ async fn a_denied_account_recovers_by_itself_and_after_its_sessions_were_revoked
 }
 
 #[tokio::test]
-async fn a_revoked_session_whose_role_is_gone_fails_in_its_phase_and_the_next_call_asks_again() {
+async fn a_revoked_session_of_a_deleted_role_fails_to_assume() {
     let fake = fake(Account::new().buckets(1));
     let clients = clients(&fake);
     list(&clients).await.unwrap();
@@ -520,7 +520,7 @@ async fn a_revoked_session_whose_role_is_gone_fails_in_its_phase_and_the_next_ca
 }
 
 #[tokio::test]
-async fn one_request_serves_all_who_wait_for_the_same_session() {
+async fn concurrent_callers_share_one_request_to_sts() {
     let fake = fake(Account::new().assume_latency(Duration::from_millis(50)));
     let clients = clients(&fake);
     let call = || list(&clients);
@@ -533,7 +533,7 @@ async fn one_request_serves_all_who_wait_for_the_same_session() {
 }
 
 #[tokio::test]
-async fn one_refusal_serves_all_who_wait_and_the_next_call_asks_again() {
+async fn concurrent_callers_share_one_denial_by_sts() {
     let fake = fake(
         Account::new()
             .assume_latency(Duration::from_millis(50))
@@ -551,7 +551,7 @@ async fn one_refusal_serves_all_who_wait_and_the_next_call_asks_again() {
 }
 
 #[tokio::test]
-async fn a_waiting_call_goes_on_when_the_first_one_gives_up() {
+async fn a_waiting_caller_continues_if_the_first_is_canceled() {
     let fake = fake(Account::new().on_assume([Fault::Hang]));
     let clients = clients(&fake);
     let target = target();
@@ -566,7 +566,7 @@ async fn a_waiting_call_goes_on_when_the_first_one_gives_up() {
 }
 
 #[tokio::test]
-async fn targets_that_differ_in_the_external_id_alone_have_sessions_of_their_own() {
+async fn the_external_id_separates_sessions() {
     let fake = fake(Account::new());
     let clients = clients(&fake);
     for id in [None, Some("one"), Some("two"), Some("one"), None] {
@@ -581,7 +581,7 @@ async fn targets_that_differ_in_the_external_id_alone_have_sessions_of_their_own
 
 /// An account that was renamed needs no other session, and a region no one of its own.
 #[tokio::test]
-async fn neither_the_name_of_an_account_nor_the_region_makes_a_session_another() {
+async fn names_and_regions_do_not_separate_sessions() {
     let fake = fake(Account::new());
     let clients = clients(&fake);
     for (name, region) in [
@@ -601,7 +601,7 @@ async fn neither_the_name_of_an_account_nor_the_region_makes_a_session_another()
 }
 
 #[tokio::test]
-async fn a_session_may_list_buckets_and_nothing_else_unless_that_is_turned_off() {
+async fn a_session_may_only_list_buckets_unless_its_policy_is_off() {
     const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"}]}"#;
     let fake = fake(Account::new());
     let policies = || -> Vec<_> {

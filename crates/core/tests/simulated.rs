@@ -33,14 +33,14 @@ fn targets(count: usize) -> Vec<Target> {
         .collect()
 }
 
-/// A chain of calls.
+/// A series of invocations.
 struct Chain {
     accounts: usize,
     at_a_time: u64,
-    /// How long a call may take.
+    /// The time limit of an invocation.
     call: Duration,
     latency: RangeInclusive<Duration>,
-    /// Whether each call has a process of its own, as Lambda may give it.
+    /// Whether each invocation has its own process, as in Lambda.
     is_cold: bool,
     seed: u64,
 }
@@ -73,7 +73,7 @@ impl Chain {
         Clients::with_limits(&config, &Limits::default()).unwrap()
     }
 
-    /// Calls until nothing is skipped, and checks what holds for each call.
+    /// Invokes until nothing is skipped, and checks each invocation.
     async fn run(&self, builder: Builder) -> Ran {
         fastrand::seed(self.seed);
         let fake = builder.in_memory();
@@ -157,7 +157,7 @@ async fn a_quota(accounts: usize, at_a_time: u64, per_second: u32, call: u64) {
         assert_eq!(ran.ok(), accounts, "{:?}", ran.words);
         assert!(of_due <= 1.15, "{of_due}");
         let needed = u64::try_from(accounts).unwrap();
-        // What the calls cut short is asked for again by another process.
+        // Another process repeats the accounts that an invocation interrupts.
         assert!(
             ran.listed <= needed + 2 * u64::try_from(ran.calls).unwrap(),
             "{ran:?}"
@@ -170,12 +170,12 @@ async fn a_quota(accounts: usize, at_a_time: u64, per_second: u32, call: u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn three_hundred_accounts_at_ten_a_second_in_calls_of_six_seconds() {
+async fn three_hundred_accounts_at_ten_a_second_in_invocations_of_six_seconds() {
     a_quota(300, 64, 10, 6).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_accounts_at_twenty_a_second_in_calls_of_thirty_seconds() {
+async fn a_thousand_accounts_at_twenty_a_second_in_invocations_of_thirty_seconds() {
     a_quota(1_000, 256, 20, 30).await;
 }
 
@@ -184,9 +184,9 @@ async fn a_hundred_and_fifty_accounts_at_four_a_second_with_the_defaults() {
     a_quota(150, 64, 4, 60).await;
 }
 
-/// An account's half of the call is for the sake of those who wait, and here nobody does.
+/// An account's share only matters if others are waiting.
 #[tokio::test(start_paused = true)]
-async fn a_slow_account_has_the_whole_call_where_nobody_waits_for_its_place() {
+async fn a_slow_account_has_the_whole_invocation_if_no_other_waits() {
     let chain = Chain {
         accounts: 65,
         at_a_time: 64,
@@ -247,9 +247,9 @@ async fn no_healthy_account_fails_whatever_the_seed() {
     }
 }
 
-/// Where STS lets nobody through, nobody fails: the call says so.
+/// If STS throttles everything, no account fails: they are skipped as throttled.
 #[tokio::test(start_paused = true)]
-async fn a_quota_that_is_used_up_fails_no_account() {
+async fn an_exhausted_quota_fails_no_account() {
     let fake = FakeAws::builder()
         .every_account(Account::new().always_on_assume(Fault::Throttled))
         .in_memory();
@@ -284,7 +284,7 @@ async fn a_quota_that_is_used_up_fails_no_account() {
 
 /// The message says what ended, and who would have the place.
 #[tokio::test(start_paused = true)]
-async fn an_account_that_has_had_its_share_says_so() {
+async fn an_account_that_used_its_share_fails() {
     let chain = Chain {
         accounts: 3,
         at_a_time: 1,
@@ -325,7 +325,7 @@ async fn an_account_that_has_had_its_share_says_so() {
 
 /// A quota that was found is kept to while requests fail on their way: they say nothing of it.
 #[tokio::test(start_paused = true)]
-async fn failures_of_the_way_do_not_speed_requests_up() {
+async fn connection_failures_do_not_raise_the_rate() {
     let time = async |fault: Fault| {
         fastrand::seed(1);
         let fake = FakeAws::builder()

@@ -54,14 +54,14 @@ fn server(certificate: &str) -> (SocketAddr, Arc<AtomicU32>) {
         for stream in listener.incoming() {
             count.fetch_add(1, Ordering::SeqCst);
             let mut connection = ServerConnection::new(Arc::clone(&config)).unwrap();
-            // Fails where the client refuses the certificate.
+            // Fails if the client rejects the certificate.
             let _ = connection.complete_io(&mut stream.unwrap());
         }
     });
     (address, connections)
 }
 
-/// What becomes of a call, and after how many connections.
+/// The outcome of a listing, and the number of connections it took.
 async fn failure(certificate: &str, roots: Roots) -> (Failure, u32) {
     let (address, connections) = server(certificate);
     let config = config(&format!("https://{address}"))
@@ -77,7 +77,7 @@ fn ours() -> Roots {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_rejected_is_not_tried_again_and_the_hint_says_what_to_look_at() {
+async fn a_rejected_certificate_is_not_retried_and_has_a_hint() {
     for (certificate, roots, why) in [
         ("other-name.pem", ours(), "not valid for name"),
         ("expired.pem", ours(), "expired"),
@@ -100,7 +100,7 @@ async fn a_certificate_that_is_rejected_is_not_tried_again_and_the_hint_says_wha
 }
 
 #[tokio::test]
-async fn a_connection_that_ends_after_a_good_certificate_is_tried_again() {
+async fn a_connection_that_closes_after_a_valid_certificate_is_retried() {
     let (failure, connections) = failure("valid.pem", ours()).await;
     assert_eq!(failure.kind(), FailureKind::ConnectionFailed, "{failure}");
     assert_eq!(connections, 3);

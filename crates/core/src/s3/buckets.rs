@@ -1,8 +1,9 @@
-//! The buckets of an account, in little room.
+//! Stores the buckets of an account compactly.
 //!
-//! An answer may hold a hundred thousand of them, and many accounts are under way at a time. Names and regions therefore
-//! stand in one text, and a region that is the one before it stands there once: 10,000 buckets are one allocation for
-//! the text and one for the places in it, instead of 20,000 for their strings, which took a sixth of a warm call.
+//! A response may contain a hundred thousand buckets, and many accounts are in flight at a time. Names and regions
+//! therefore share one string, and a region equal to the previous one is stored once: 10,000 buckets take one
+//! allocation for the text and one for the offsets, instead of 20,000 for strings, which took a sixth of a warm
+//! invocation.
 
 use std::{collections::HashSet, fmt, ops::Range};
 
@@ -13,30 +14,30 @@ use aws_smithy_types::DateTime;
 pub struct Bucket<'a> {
     /// Its name.
     pub name: &'a str,
-    /// The region it lies in, where S3 says so.
+    /// Its region, if S3 returns it.
     pub region: Option<&'a str>,
-    /// When it was created, where S3 says so.
+    /// Its creation date, if S3 returns it.
     pub created: Option<DateTime>,
 }
 
-/// Buckets, in their order.
+/// Buckets, in order.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Buckets {
     text: String,
     places: Vec<Entry>,
 }
 
-/// Where a bucket's name and region stand in the text.
+/// The offsets of a bucket's name and region in the text.
 #[derive(Clone, PartialEq, Eq)]
 struct Entry {
     name: Range<usize>,
-    /// Empty where there is none: S3 knows no region without a name.
+    /// Empty if there is no region: S3 returns no region with an empty name.
     region: Range<usize>,
     created: Option<DateTime>,
 }
 
 impl Buckets {
-    /// None, with room for `count` of `length` bytes of name and region together.
+    /// Creates an empty list with capacity for `count` buckets and `length` bytes of names and regions.
     pub(crate) fn with_capacity(count: usize, length: usize) -> Self {
         Self {
             text: String::with_capacity(count * length),
@@ -44,27 +45,27 @@ impl Buckets {
         }
     }
 
-    /// How many there are.
+    /// Returns the number of buckets.
     pub fn len(&self) -> usize {
         self.places.len()
     }
 
-    /// How long their names are together, in bytes.
+    /// Returns the total length of the names, in bytes.
     pub(crate) fn name_bytes(&self) -> usize {
         self.places.iter().map(|place| place.name.len()).sum()
     }
 
-    /// How many bytes of memory they take.
+    /// Returns the memory that the buckets take, in bytes.
     pub(crate) fn memory(&self) -> usize {
         self.text.capacity() + self.places.capacity() * size_of::<Entry>()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no buckets.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
     }
 
-    /// Each of them.
+    /// Returns an iterator over the buckets.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Bucket<'_>> {
         self.places.iter().map(|place| Bucket {
             name: &self.text[place.name.clone()],
@@ -73,7 +74,7 @@ impl Buckets {
         })
     }
 
-    /// Appends one.
+    /// Appends a bucket.
     pub fn push(&mut self, bucket: Bucket<'_>) {
         let name = self.append(bucket.name);
         let region = bucket.region.unwrap_or_default();
@@ -88,7 +89,7 @@ impl Buckets {
         });
     }
 
-    /// Removes each bucket whose name stands further ahead already. Where the names ascend, as S3 lists them, none does.
+    /// Removes each bucket whose name appeared before. In ascending order, as S3 lists them, none did.
     pub(crate) fn remove_repeated(&mut self) {
         let names = || self.iter().map(|bucket| bucket.name);
         if names().is_sorted_by(|one, next| one < next) {
@@ -101,7 +102,7 @@ impl Buckets {
         self.places.retain(|_| is_first.next().unwrap_or_default());
     }
 
-    /// Gives back the room that is left.
+    /// Frees unused capacity.
     pub(crate) fn shrink_to_fit(&mut self) {
         self.text.shrink_to_fit();
         self.places.shrink_to_fit();
@@ -144,7 +145,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_goes_in_comes_out(
+        fn buckets_round_trip(
             buckets in prop::collection::vec(
                 (".{0,9}", prop::option::of("(eu|us)-(west|east)-1"), prop::option::of(any::<i32>())),
                 0..20,
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_region_of_many_stands_there_once() {
+    fn equal_regions_are_stored_once() {
         let bucket = |name| Bucket {
             name,
             region: Some("eu-central-1"),

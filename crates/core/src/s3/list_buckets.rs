@@ -20,35 +20,36 @@ use crate::{
     session::Origin,
 };
 
-/// The buckets of one account, and how long it took to get them.
+/// The buckets of one account, and the time it took to list them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
-    /// Every bucket of the account, each once, in the order S3 gave them.
+    /// Every bucket of the account, without duplicates, in the order of S3's response.
     pub buckets: Buckets,
-    /// Where the time went.
+    /// The durations of the phases.
     pub timings: Timings,
 }
 
-/// Where the time of a call went.
+/// The durations of the phases of one listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Timings {
-    /// How long it took to get a session from STS; `None` where a cached one was used. The sum where two were needed.
+    /// The time to get a session from STS; `None` if it was cached. The sum if two were needed.
     pub assume: Option<Duration>,
-    /// How long the listing took, all pages together.
+    /// The time to list the buckets, all pages together.
     pub list: Duration,
-    /// How many pages the listing had: at least 1.
+    /// The number of pages, at least 1.
     pub pages: u32,
 }
 
 /// Lists the buckets of `target`.
 ///
-/// With the process's own credentials, where the target says so: STS is not asked then, and what they are refused is
-/// told as the caller's own failure. A cached session is used where there is one. Where S3 says that it has expired,
-/// does not know it, or denies it what it has not denied it from the beginning (it may have been revoked), it is dropped, and
-/// assuming and listing are tried once more, from the first page.
+/// If the target says so, the process's own credentials list it, and STS is not called. Otherwise a session is used,
+/// from the cache if possible. If S3 reports that a cached session is expired or unknown, or denies what it did not
+/// deny when the session was new (it may have been revoked), the session is replaced once and the listing starts again
+/// from the first page.
 ///
-/// `deadline` is when the call must have ended: what is under way then fails with [`FailureKind::Timeout`] in its
-/// phase, or with [`FailureKind::Throttled`] where it waited for its turn at STS. Without one, only the timeouts and attempts of [`Limits`] bound the call.
+/// At `deadline`, requests in flight are canceled, and the listing fails with [`FailureKind::Timeout`] in its phase, or
+/// with [`FailureKind::Throttled`] if the STS rate limiter held it back. Without a deadline, only the timeouts and
+/// attempts of [`Limits`] apply.
 ///
 /// # Errors
 /// A [`Failure`] with its phase and [`FailureKind`].
@@ -60,11 +61,12 @@ pub async fn list_buckets(
     list_buckets_with_prefix(clients, target, None, usize::MAX, deadline).await
 }
 
-/// [`list_buckets`], of the buckets whose names begin with `prefix`; S3 chooses them. Where their names have more than
-/// `max_name_bytes` together, the account fails as soon as that is known: its other pages are not requested.
+/// Lists the buckets of `target` whose names begin with `prefix`, like [`list_buckets`]. S3 applies the prefix. The
+/// account fails as soon as its names are known to have more than `max_name_bytes` in total, without requesting its
+/// other pages.
 ///
 /// # Errors
-/// As for [`list_buckets`], and [`FailureKind::ResponseTooLarge`].
+/// Like [`list_buckets`], and [`FailureKind::ResponseTooLarge`].
 pub async fn list_buckets_with_prefix(
     clients: &Clients,
     target: &Target,
@@ -87,7 +89,7 @@ pub(crate) async fn list_target(
     wanted: ListRequest<'_>,
     time: &AccountTime<'_>,
 ) -> Result<Listing, Failure> {
-    // What there was when the first session ended.
+    // The partial result when the first session ended.
     let mut before = Buckets::default();
     let mut timings = Timings::default();
     let mut first = true;
@@ -95,7 +97,7 @@ pub(crate) async fn list_target(
         let started = Instant::now();
         let session = credentials(clients, target, time.waits());
         let session = panics::of_target(clients, target, Phase::Assume, session);
-        // Boxed, both: they are large, and would be there twice.
+        // Both are boxed because they are large and would be stored twice.
         let session = time
             .within(Box::pin(session))
             .await
@@ -130,18 +132,18 @@ pub(crate) async fn list_target(
             Err(failure) => failure,
         };
         let session_is_over = match failure.kind() {
-            // The process's own credentials are not this crate's to renew.
+            // This crate cannot refresh the process's own credentials.
             _ if target.role().is_none() => false,
             FailureKind::ExpiredCredentials => true,
-            // A kept session may have been revoked, and a new one is good at once: refused, it will be refused again.
+            // A cached session may have been revoked. A new one is valid at once, so it would be denied again.
             FailureKind::ListBucketsDenied | FailureKind::CredentialsRejected => {
                 if origin == Origin::Assumed {
-                    clients.refused(target, &session, &failure);
+                    clients.denied(target, &session, &failure);
                 }
                 first
                     && origin == Origin::Cache
                     && !failure.is_of_the_clock()
-                    && !session.was_refused(&failure)
+                    && !session.was_denied(&failure)
             }
             _ => false,
         };
@@ -157,7 +159,7 @@ pub(crate) async fn list_target(
             return Err(failure.with_partial(most));
         }
         before = buckets;
-        tracing::debug!(account = %target.account, kind = %failure.kind(), "the session is over: assuming the role again");
+        tracing::debug!(account = %target.account, kind = %failure.kind(), "replacing the session");
         first = false;
     }
 }

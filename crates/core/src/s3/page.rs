@@ -1,15 +1,16 @@
-//! Reads the pages of `ListBuckets`, in place of the SDK.
+//! Parses the pages of `ListBuckets` instead of the SDK.
 //!
-//! The SDK reads less strictly and more slowly: it takes a page with a piece missing for a shorter one ([`xml`](crate::xml)),
-//! passes over names in CDATA, and parses twice, the second time into types of 100 bytes and up to four strings a bucket:
-//! 19 ms for 10,000 buckets. So the whole document is read here. The SDK gets an empty one, and makes the output with its
-//! request ID of it; it gets the document itself where that is no page, but an error.
+//! The SDK's parser is less strict and slower. It reads a page with a piece missing as a shorter one
+//! ([`xml`](crate::xml)), ignores names in CDATA, and parses twice, the second time into types of 100 bytes and up to
+//! four strings per bucket: 19 ms for 10,000 buckets. So the whole document is parsed here. The SDK gets an empty one,
+//! from which it builds the output with the request ID; if the document is not a page but an error, the SDK gets the
+//! document itself.
 //!
-//! The buckets are nearly all of a page. In the form in which S3 writes them (S3 API reference, `ListBuckets`) they are read
-//! without a parser, tag by tag: elements without attributes, nothing between them, and in the fields plain ASCII text.
-//! That takes 0.8 ms. Nothing is searched for: each tag is either what the form allows at that place, or the parser reads
-//! the element from its beginning. So no name, however strange, is mistaken for markup. A parser alone takes 2.3 ms
-//! (xmlparser 0.13 and quick-xml 0.42 alike, without making buckets of it).
+//! Buckets make up nearly all of a page. In the form in which S3 writes them (S3 API reference, `ListBuckets`), they
+//! are read without an XML parser, tag by tag: elements without attributes, nothing between them, and plain ASCII text
+//! in the fields. That takes 0.8 ms. There is no searching: each tag is either what the form allows at that position,
+//! or the XML parser reads the element from its beginning. So no name, however strange, is mistaken for markup. An XML
+//! parser alone takes 2.3 ms (xmlparser 0.13 and quick-xml 0.42 alike, without building buckets).
 
 use std::{
     fmt,
@@ -34,10 +35,10 @@ use crate::{
     xml::{Event, NotWellFormed, Reader},
 };
 
-/// What the SDK gets in place of a page.
+/// The document that the SDK gets in place of a page.
 const EMPTY: &[u8] = b"<ListAllMyBucketsResult/>";
 
-/// The page that answers one request. Give a clone to the request as an interceptor.
+/// The page in one response. Pass a clone to the request as an interceptor.
 #[derive(Clone)]
 pub(crate) struct PageReader {
     page: Arc<Mutex<Option<Page>>>,
@@ -45,7 +46,7 @@ pub(crate) struct PageReader {
 }
 
 impl PageReader {
-    /// Of an account with this seat.
+    /// Creates a reader for the account of this reservation.
     pub(crate) fn new(reservation: Reservation) -> Self {
         Self {
             page: Arc::default(),
@@ -53,7 +54,7 @@ impl PageReader {
         }
     }
 
-    /// The page; nothing where the response was none.
+    /// Returns the page, or `None` if the response was not one.
     pub(crate) fn take(&self) -> Option<Page> {
         self.lock().take()
     }
@@ -80,7 +81,7 @@ impl Intercept for PageReader {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        // Of an attempt before this one.
+        // From an earlier attempt.
         *self.lock() = None;
         self.reservation.begin();
         let response = context.response_mut();
@@ -102,15 +103,15 @@ impl Intercept for PageReader {
     }
 }
 
-/// A page that S3 has sent.
+/// A page of S3's response.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Page {
     pub(crate) buckets: Buckets,
-    /// What leads to the next page, where there is one.
+    /// The continuation token of the next page, if there is one.
     pub(crate) token: Option<String>,
 }
 
-/// A document is no page.
+/// The document is not a valid page.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 enum NoPage {
     #[error(transparent)]
@@ -119,7 +120,8 @@ enum NoPage {
     Has(&'static str),
 }
 
-/// The page in a document; nothing where the document is something else, such as an error. All of it is checked.
+/// Parses the page in a document, and checks all of it. Returns `None` if the document is something else, such as an
+/// error.
 fn read(document: &[u8]) -> Result<Option<Page>, NoPage> {
     let mut reader = Reader::new(document)?;
     let is_page = reader.next()? == Some(Event::Start("ListAllMyBucketsResult"));
@@ -145,33 +147,33 @@ fn read(document: &[u8]) -> Result<Option<Page>, NoPage> {
     }))
 }
 
-/// Sets what may stand in a document once.
+/// Sets a value that may occur once in a document.
 fn once<T>(place: &mut Option<T>, value: T) -> Result<(), NoPage> {
     match place.replace(value) {
         None => Ok(()),
-        Some(_) => Err(NoPage::Has("an element twice that may be there once")),
+        Some(_) => Err(NoPage::Has("a duplicate element")),
     }
 }
 
-/// The text of an element that has begun, and nothing but text.
+/// Reads the text of an element that has begun and contains only text.
 fn read_text(reader: &mut Reader<'_>) -> Result<String, NoPage> {
     let mut whole = String::new();
     while let Some(event) = reader.next()? {
         match event {
             Event::Text(text) => whole.push_str(&text),
-            Event::Start(_) => return Err(NoPage::Has("an element where a text should be")),
+            Event::Start(_) => return Err(NoPage::Has("an element in place of text")),
             Event::End => break,
         }
     }
     Ok(whole)
 }
 
-/// The rest of the element `Buckets`.
+/// Reads the rest of the element `Buckets`.
 fn read_buckets(reader: &mut Reader<'_>) -> Result<Buckets, NoPage> {
     let mut rest = Rest(reader.rest());
     if let Some(buckets) = rest.buckets() {
         reader.go_on_with(rest.0);
-        // Its end tag.
+        // Skip the end tag.
         reader.next()?;
         return Ok(buckets);
     }
@@ -180,7 +182,7 @@ fn read_buckets(reader: &mut Reader<'_>) -> Result<Buckets, NoPage> {
         match event {
             Event::Start("Bucket") => read_bucket(reader, &mut buckets)?,
             Event::Start(_) => {
-                return Err(NoPage::Has("an element in `Buckets` that is no bucket"));
+                return Err(NoPage::Has("an unknown element in `Buckets`"));
             }
             Event::Text(text) => only_space(&text)?,
             Event::End => break,
@@ -190,7 +192,7 @@ fn read_buckets(reader: &mut Reader<'_>) -> Result<Buckets, NoPage> {
     Ok(buckets)
 }
 
-/// The rest of an element `Bucket`.
+/// Reads the rest of an element `Bucket`.
 fn read_bucket(reader: &mut Reader<'_>, buckets: &mut Buckets) -> Result<(), NoPage> {
     let (mut name, mut region, mut created) = (None, None, None);
     let depth = reader.depth();
@@ -204,10 +206,10 @@ fn read_bucket(reader: &mut Reader<'_>, buckets: &mut Buckets) -> Result<(), NoP
                 let date = DateTime::from_str(&read_text(reader)?, Format::DateTimeWithOffset);
                 once(
                     &mut created,
-                    date.map_err(|_| NoPage::Has("a bucket whose date is none"))?,
+                    date.map_err(|_| NoPage::Has("a bucket with an invalid date"))?,
                 )?;
             }
-            // A field that is not known yet.
+            // An unknown field.
             Event::Start(_) => while reader.depth() > depth && reader.next()?.is_some() {},
             Event::Text(text) => only_space(&text)?,
             Event::End => break,
@@ -228,15 +230,15 @@ fn only_space(text: &str) -> Result<(), NoPage> {
     if text.trim_ascii().is_empty() {
         Ok(())
     } else {
-        Err(NoPage::Has("a text between elements"))
+        Err(NoPage::Has("text between elements"))
     }
 }
 
-/// What is left of a document, to be read in S3's own form.
+/// The rest of a document, to be read in S3's own form.
 struct Rest<'a>(&'a str);
 
 impl<'a> Rest<'a> {
-    /// `<NAME>`.
+    /// Reads `<NAME>`.
     fn start_tag(&mut self) -> Option<&'a str> {
         let after = self.0.strip_prefix('<')?;
         let length = after.bytes().take_while(u8::is_ascii_alphabetic).count();
@@ -245,7 +247,7 @@ impl<'a> Rest<'a> {
         Some(name)
     }
 
-    /// Whether `</NAME>` is next, which is then behind.
+    /// Reads `</NAME>`, and returns whether it was next.
     fn end_tag(&mut self, name: &str) -> bool {
         let after = self.0.strip_prefix("</");
         let after = after.and_then(|after| after.strip_prefix(name));
@@ -258,7 +260,7 @@ impl<'a> Rest<'a> {
         }
     }
 
-    /// Characters that are just text to every parser: printable ASCII, without references. There may be none.
+    /// Reads characters that are plain text to every parser: printable ASCII without references. May be empty.
     fn text(&mut self) -> &'a str {
         let is_text =
             |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'<' | b'>' | b'&' | b'"');
@@ -268,9 +270,9 @@ impl<'a> Rest<'a> {
         text
     }
 
-    /// All that is in the element `Buckets`, up to its end tag.
+    /// Reads all buckets up to the end tag of `Buckets`.
     fn buckets(&mut self) -> Option<Buckets> {
-        // What S3 writes of a bucket is longer.
+        // S3 writes more than this for each bucket.
         const MIN_BUCKET_LENGTH: usize = 128;
         let count = self.0.len() / MIN_BUCKET_LENGTH;
         let mut buckets = Buckets::with_capacity(count, 24);
@@ -282,7 +284,7 @@ impl<'a> Rest<'a> {
         Some(buckets)
     }
 
-    /// The rest of an element `Bucket`.
+    /// Reads the rest of an element `Bucket`.
     fn bucket(&mut self) -> Option<Bucket<'a>> {
         let (mut name, mut region, mut created) = (None, None, None);
         while !self.end_tag("Bucket") {
@@ -329,13 +331,13 @@ mod tests {
         read(document.as_bytes()).map(Option::unwrap_or_default)
     }
 
-    /// Whether the buckets have S3's own form.
+    /// Returns whether the buckets have S3's own form.
     fn is_direct(document: &str) -> bool {
         let (_, buckets) = document.split_once("<Buckets>").unwrap();
         Rest(buckets).buckets().is_some()
     }
 
-    /// As the parser alone reads it: a comment is no part of the form.
+    /// Parses with the XML parser alone: a comment is not part of the form.
     fn by_the_parser(document: &str) -> Result<Page, NoPage> {
         page(&document.replacen("<Buckets>", "<Buckets><!-- -->", 1))
     }
@@ -359,7 +361,7 @@ mod tests {
             document.clone(),
             format!("{HEAD}<Buckets></Buckets>{END}"),
             format!("<ListAllMyBucketsResult>{ONE}{END}"),
-            // A field that does not exist yet.
+            // An unknown field.
             document.replace("</Name>", "</Name><Tier>x</Tier>"),
         ] {
             assert!(is_direct(&document), "{document}");
@@ -403,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_page_is_an_error() {
+    fn invalid_pages_are_errors() {
         for (from, to, problem) in [
             (ONE, "", "it has no element `Buckets`"),
             ("<Name>a</Name>", "", "it has a bucket without a name"),
@@ -411,33 +413,33 @@ mod tests {
             (
                 "<Name>a</Name>",
                 "<Name><Name>a</Name></Name>",
-                "it has an element where a text should be",
+                "it has an element in place of text",
             ),
             (
                 "2024-03-01",
                 "2024-13-01",
-                "it has a bucket whose date is none",
+                "it has a bucket with an invalid date",
             ),
             (
                 "</Bucket></Buckets>",
                 "</Bucket>b</Buckets>",
-                "it has a text between elements",
+                "it has text between elements",
             ),
-            ("<Name>", "b<Name>", "it has a text between elements"),
+            ("<Name>", "b<Name>", "it has text between elements"),
             (
                 "<Bucket>",
                 "<Other/><Bucket>",
-                "it has an element in `Buckets` that is no bucket",
+                "it has an unknown element in `Buckets`",
             ),
             (
                 "<Name>",
                 "<Name>b</Name><Name>",
-                "it has an element twice that may be there once",
+                "it has a duplicate element",
             ),
             (
                 "</Buckets>",
                 "</Buckets><Buckets></Buckets>",
-                "it has an element twice that may be there once",
+                "it has a duplicate element",
             ),
         ] {
             let document = format!("{HEAD}{ONE}{END}").replacen(from, to, 1);
@@ -467,14 +469,14 @@ mod tests {
     }
 
     #[test]
-    fn a_document_that_breaks_off_anywhere_is_an_error() {
+    fn a_truncated_document_is_an_error() {
         let document = format!("{HEAD}{ONE}{END}");
         for end in 0..document.len() {
             assert!(page(&document[..end]).is_err(), "{}", &document[..end]);
         }
     }
 
-    /// What may stand where a bucket or a field of one is expected.
+    /// Generates text for a position where a bucket or one of its fields is expected.
     fn piece() -> impl Strategy<Value = String> {
         let text = prop_oneof![
             6 => "[a-z0-9.-]{1,12}",
@@ -502,7 +504,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn both_ways_come_to_the_same(
+        fn both_parsers_agree(
             buckets in prop::collection::vec((any::<bool>(), prop::collection::vec(piece(), 0..4)), 0..4),
             after in prop::collection::vec(piece(), 0..2),
             cut in prop::option::weighted(0.2, any::<prop::sample::Index>()),

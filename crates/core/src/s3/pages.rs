@@ -1,4 +1,4 @@
-//! The second phase: the account's buckets, from S3.
+//! Lists the account's buckets in S3, page by page.
 
 use std::collections::HashSet;
 
@@ -19,32 +19,32 @@ use crate::{
     session::Session,
 };
 
-/// The page size that is asked for: the most that `ListBuckets` allows, so the fewest round trips.
+/// The page size in each request: the most that `ListBuckets` allows, so that there are few round trips.
 ///
-/// It is sent with every page. A request without it is refused when the account's quota of buckets is above 10,000, and
-/// each bucket's region is in the answer only when a valid parameter is in the request (S3 API reference, `ListBuckets`).
+/// Every request needs it. S3 rejects a request without it if the account's bucket quota is above 10,000, and returns
+/// each bucket's region only if the request has a valid parameter (S3 API reference, `ListBuckets`).
 const PAGE_SIZE: i32 = 10_000;
 
-/// How many empty pages in a row are followed. One may happen; a service that sends them for ever must not hold us.
+/// The maximum number of empty pages in a row. One may happen; an endless series must not block the account.
 const MAX_EMPTY_PAGES: u32 = 100;
 
-/// What is wanted of an account.
+/// The parameters of a listing.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ListRequest<'a> {
-    /// How the buckets' names begin.
+    /// The prefix of the bucket names.
     pub(crate) prefix: Option<&'a str>,
-    /// How long their names may be together.
+    /// The maximum total length of the names.
     pub(crate) max_name_bytes: usize,
-    /// About how many bytes of the answer each takes beside its name, where that is known.
+    /// The approximate bytes that a bucket adds to the response in addition to its name, if known.
     pub(crate) bucket_bytes: Option<usize>,
-    /// Where to wait for room.
+    /// The account's reservation, which gives it space for each page.
     pub(crate) reservation: &'a Reservation,
 }
 
-/// Appends every bucket of the account that is wanted to `buckets`, and returns the number of pages. An account whose names
-/// are too long together is given up when they are, and not when memory is.
+/// Appends the requested buckets of the account to `buckets`, and returns the number of pages. An account whose names
+/// are too long in total fails at once, before it uses up the memory.
 ///
-/// The pages are followed by hand: the SDK's paginator drops a call's own credentials.
+/// The SDK's paginator is not used because it drops the credentials of the request.
 pub(crate) async fn list(
     clients: &Clients,
     target: &Target,
@@ -77,7 +77,7 @@ pub(crate) async fn list(
                     .customize()
                     .interceptor(reader.clone())
                     .config_override(session_only(session));
-                // Boxed, as it is large, and others would carry it about.
+                // Boxed because it is large and would be part of other futures.
                 Box::pin(async {
                     let answer = request.send().await;
                     answer.map_err(|error| failure().sdk(&error))
@@ -91,7 +91,7 @@ pub(crate) async fn list(
 
         let invalid = |what| failure().invalid_response(what, &output);
         let Some(page) = reader.take() else {
-            return Err(invalid("it is no list of buckets"));
+            return Err(invalid("it is not a list of buckets"));
         };
         let Page {
             buckets: found,
@@ -118,19 +118,17 @@ pub(crate) async fn list(
             return Ok(pages);
         };
         if empty_pages > MAX_EMPTY_PAGES {
-            return Err(invalid("one empty page follows the other"));
+            return Err(invalid("too many empty pages in a row"));
         }
         if !seen.insert(next.clone()) {
-            return Err(invalid(
-                "it repeats a continuation token, so following it would never end",
-            ));
+            return Err(invalid("it repeats an earlier continuation token"));
         }
         token = Some(next);
     }
 }
 
-/// What a call brings along: the session, and no identity cache. The SDK would make one for the request
-/// (aws-sdk-s3 1.157, `ConfigOverrideRuntimePlugin`); what is already here needs none.
+/// Configures a request with the session and no identity cache. The SDK would create a cache for the request
+/// (aws-sdk-s3 1.157, `ConfigOverrideRuntimePlugin`), which a session does not need.
 fn session_only(session: &Session) -> Builder {
     Builder::new()
         .credentials_provider(session.provider())

@@ -29,7 +29,7 @@ pub(crate) const SECRETS: [&str; 4] = [
     "FakeSessionToken",
 ];
 
-/// Limits for a busy machine: nothing times out that is answered at all, and retries come at once.
+/// Limits for a busy machine: responses never time out, and retries have no delay.
 pub(crate) const PATIENT: Limits = Limits {
     connect_timeout: Duration::from_secs(30),
     read_timeout: Duration::from_secs(30),
