@@ -1,4 +1,4 @@
-//! Tests that deployments show their changes, confirm broader access, and can be rolled back.
+//! What a deployment changes is seen before it happens, asked about where it broadens access, and can be undone.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::{
     tools::{base64_sha256, tool},
 };
 
-/// Returns whether the deployed function sends an external ID.
+/// Whether the deployed function passes an external ID.
 async fn external_id(stage: &Stage) -> Option<String> {
     let environment = stage.deployed().await.environment?;
     environment.variables?.remove("EXTERNAL_ID")
@@ -77,6 +77,13 @@ async fn a_deployment_is_seen_before_it_happens_and_can_be_undone() {
             .contains("Nothing of stage `safe` is deployed in us-east-1"),
         "{nothing}"
     );
+    let nothing = xtask(&["remove", "--yes"]).ok();
+    assert!(
+        nothing.stderr().contains(
+            "Stage `safe` is not deployed: there is no stack `List-S3-Buckets-safe` in us-east-1 of account 100000000041"
+        ),
+        "{nothing}"
+    );
 
     // Before the first deployment there is nothing to compare with, which is said.
     let new = xtask(&["diff"]).ok();
@@ -101,6 +108,26 @@ async fn a_deployment_is_seen_before_it_happens_and_can_be_undone() {
         "the stack, the code, the settings and the role: {same}"
     );
     clock.lap("deployed, and nothing more to change");
+
+    // Another stage whose stack has the same name leaves it alone.
+    copy.write_stage(
+        "Buckets-safe",
+        stage.admin,
+        stage.target,
+        "service: List-S3\n",
+    );
+    for command in ["deploy", "rollback", "remove"] {
+        let rejected = copy.xtask(&[command, "--env", "Buckets-safe", "--yes"]);
+        assert!(
+            rejected
+                .expect(1)
+                .stderr()
+                .contains("belongs to stage `safe` of service `List-S3-Buckets`"),
+            "{command}"
+        );
+    }
+    fs::remove_file(copy.path("environments/variables.Buckets-safe.yml")).expect("the file");
+    clock.lap("another stage's stack");
 
     // An external ID that is dropped broadens access: told first, and on a protected stage asked about by itself.
     copy.write_stage(stage.name, stage.admin, stage.target, "protected: true\n");
@@ -262,6 +289,46 @@ fn a_role_that_is_not_as_rendered_is_no_success() {
     }
 }
 
+/// A dropped account is reported, and what runs afterwards no longer lists it.
+#[test]
+fn a_protected_stage_drops_an_account() {
+    let clock = Clock::start("drops");
+    let stage = Stage::new("drops", "100000000049", "000000000050");
+    let write = |accounts: &[&str]| {
+        let targets: String = accounts
+            .iter()
+            .map(|account| format!("  - account-id: \"{account}\"\n"))
+            .collect();
+        stage.copy.write(
+            "environments/variables.drops.yml",
+            &format!(
+                "admin-account-id: \"{}\"\nlambda-execution-role: MyLambdaExecutionRole\n\
+                 s3-read-role: MyS3ReadRole\nprotected: true\ntargets:\n{targets}",
+                stage.admin
+            ),
+        );
+    };
+    let deploy = || {
+        let arguments = ["deploy", "--env", "drops", "--yes", "--no-smoke"];
+        stage.copy.xtask(&arguments)
+    };
+    write(&[stage.target, "000000000051"]);
+    stage.trust();
+    let _ = deploy().ok();
+    clock.lap("deployed with two accounts");
+
+    write(&[stage.target]);
+    let removal = "the function no longer lists account 000000000051";
+    let diff = stage.copy.xtask(&["diff", "--env", "drops"]).ok();
+    assert!(diff.stdout().contains(removal), "{diff}");
+    let dropped = deploy().ok();
+    assert!(dropped.stderr().contains(removal), "{dropped}");
+    let invoked = stage.xtask("invoke");
+    assert!(!invoked.stdout().contains("000000000051"), "{invoked}");
+    assert!(invoked.stdout().contains(stage.target), "{invoked}");
+    clock.lap("dropped an account");
+}
+
 /// Two ways in which the Framework, left to itself, would take the Target account's keys where the SDK takes the Admin's.
 #[tokio::test]
 async fn the_framework_acts_with_the_keys_that_the_guard_asked_about() {
@@ -353,6 +420,43 @@ async fn a_deployment_ships_the_package_whatever_runs() {
     );
     assert!(same.stderr().contains("1 account listed"), "{same}");
     clock.lap("nothing to change");
+
+    // On a terminal, a removal is asked about on any stage. The answer `n` changes nothing.
+    let scheduled = "function:\n  memory: 512\n  schedule: rate(1 hour)\n";
+    let write = |more: &str| {
+        stage
+            .copy
+            .write_stage(stage.name, stage.admin, stage.target, more);
+    };
+    write(scheduled);
+    let _ = stage.xtask("deploy").ok();
+    write("function:\n  memory: 512\n");
+    let xtask = e2e::xtask_binary().display().to_string();
+    let root = stage.copy.path("").display().to_string();
+    let at_a_terminal = |command: &str, key: &str| {
+        let mut arguments = vec!["-c", AT_A_TERMINAL, key, &xtask, "--workspace", &root];
+        arguments.extend([command, "--env", stage.name, "--no-smoke"]);
+        stage.copy.run("", "python3".as_ref(), &arguments)
+    };
+    let cancelled = at_a_terminal("deploy", "n\n").expect(1);
+    let shown = cancelled.stdout();
+    assert!(
+        shown.contains("the stack no longer has AWS::Events::Rule"),
+        "{cancelled}"
+    );
+    assert!(shown.contains("Continue? [y/N]"), "{cancelled}");
+    assert!(shown.contains("nothing was changed"), "{cancelled}");
+    write(scheduled);
+    let kept = stage.xtask("diff").ok();
+    assert!(!kept.stdout().contains("changed      "), "{kept}");
+    let cancelled = at_a_terminal("rollback", "n\n").expect(1);
+    assert!(
+        cancelled.stdout().contains("Continue? [y/N]"),
+        "{cancelled}"
+    );
+    let back = at_a_terminal("rollback", "y\n").ok();
+    assert!(back.stdout().contains("Rolled back"), "{back}");
+    clock.lap("asked on a terminal");
 
     // The same function in another archive: the code that somebody puts there by hand.
     let archive = stage.copy.path("dist/again/handler.zip");
