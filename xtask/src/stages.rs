@@ -1,4 +1,4 @@
-//! The stages of the workspace, those that have a file `variables.STAGE.yml` or `.yaml`, and the reading of these files.
+//! Finds the stages of the workspace, each with a file `variables.STAGE.yml` or `.yaml`, and reads these files.
 
 use std::path::{Path, PathBuf};
 
@@ -13,19 +13,19 @@ use crate::sys::{
 };
 use environment::Environment;
 
-/// Reads and checks the file of a stage that a person named.
+/// Reads and checks the file of one stage.
 ///
 /// # Errors
-/// An [`InputError`] where there is no such stage or its file cannot be read, a [`ProblemReport`] where it is not valid.
+/// An [`InputError`] if the stage does not exist or its file cannot be read, a [`ProblemReport`] if the file is invalid.
 pub(crate) fn load(workspace: &Workspace, stage: &str) -> Result<Environment> {
     let (stage, path) = find(workspace, stage)?;
     read(workspace, stage, &path)
 }
 
-/// Reads and checks the file of every stage; sorted by name. The directory is looked through once for all of them.
+/// Reads and checks the file of every stage, sorted by name. Lists the directory once.
 ///
 /// # Errors
-/// The directory cannot be read. What is wrong with a file, its name included, is with its stage.
+/// The directory cannot be read. Errors in a file or its name are in the result of its stage.
 pub(crate) fn load_all(workspace: &Workspace) -> Result<Vec<(String, Result<Environment>)>> {
     let stages = all(workspace)?;
     Ok(parallel::map(stages, |(name, found)| {
@@ -34,8 +34,8 @@ pub(crate) fn load_all(workspace: &Workspace) -> Result<Vec<(String, Result<Envi
     }))
 }
 
-/// Puts the account ids of a stage's file in quotes, or of every stage's, and touches nothing else in them. Gives the
-/// files that were written, with how many ids each.
+/// Puts the account IDs in one stage's file, or in every stage's, in quotes and changes nothing else. Returns the files that
+/// were written, each with the number of IDs.
 ///
 /// # Errors
 /// There is no such stage, or a file cannot be read or written.
@@ -45,7 +45,7 @@ pub(crate) fn quote_ids(
 ) -> Result<Vec<(String, usize)>> {
     let files = match stage {
         Some(stage) => vec![find(workspace, stage)?],
-        // What is wrong with the name of a file is told when it is read.
+        // An invalid file name is reported when the stage is loaded.
         None => all(workspace)?
             .into_iter()
             .filter_map(|(_, found)| found.ok())
@@ -60,8 +60,8 @@ pub(crate) fn quote_ids(
         let Err(problems) = environment::parse(&source, stage, &bytes) else {
             continue;
         };
-        if let Some((mended, count)) = problems.mended(&bytes) {
-            files::rewrite(&path, &mended)?;
+        if let Some((fixed, count)) = problems.mended(&bytes) {
+            files::rewrite(&path, &fixed)?;
             written.push((source, count));
         }
     }
@@ -69,21 +69,21 @@ pub(crate) fn quote_ids(
 }
 
 fn bytes_of(path: &Path) -> Result<Vec<u8>> {
-    // One more than the limit, so that a file over it is told from one at it.
+    // One more than the limit, to detect a file that exceeds it.
     files::read_at_most(path, environment::LARGEST + 1)
 }
 
 fn read(workspace: &Workspace, stage: Stage, path: &Path) -> Result<Environment> {
     let bytes = bytes_of(path).map_err(|error| {
         InputError(format!(
-            "{error:#}\nhint: a stage's variables stand in a file that you may read"
+            "{error:#}\nhint: check that it is a file and that you have permission to read it"
         ))
     })?;
     environment::parse(&workspace.shown(path), stage, &bytes)
         .map_err(|problems| ProblemReport(problems.render(console::has_colours())).into())
 }
 
-/// A file that is named as a stage's.
+/// A file with the name of a variables file.
 struct StageFile {
     /// The middle of its name.
     stage: String,
@@ -91,7 +91,7 @@ struct StageFile {
     name: String,
 }
 
-/// A stage that has a file, or what is wrong with the name of that.
+/// A stage with the path of its file, or the error in the file's name.
 type Found = Result<(Stage, PathBuf)>;
 
 fn stage_files(workspace: &Workspace) -> Result<Vec<StageFile>> {
@@ -112,8 +112,7 @@ fn stage_files(workspace: &Workspace) -> Result<Vec<StageFile>> {
         .collect())
 }
 
-/// The stages of the workspace with the file of each, sorted by name. What is wrong with the name of a file concerns that
-/// stage alone.
+/// The stages of the workspace with their files, sorted by name. An error in a file's name affects only its stage.
 fn all(workspace: &Workspace) -> Result<Vec<(String, Found)>> {
     let directory = workspace.shown(&workspace.environments());
     let mut files = stage_files(workspace)?;
@@ -149,14 +148,14 @@ pub(crate) fn list(workspace: &Workspace) -> Result<Vec<Stage>> {
 
 fn twice(directory: &str, stage: &Stage) -> String {
     format!(
-        "the stage `{stage}` has two files: {directory}/variables.{stage}.yml and {directory}/variables.{stage}.yaml\nhint: remove one of them"
+        "Stage `{stage}` has two files: {directory}/variables.{stage}.yml and {directory}/variables.{stage}.yaml\nhint: remove one of them"
     )
 }
 
-/// The file of the stage that a person named.
+/// Finds the file of the stage `name`.
 ///
 /// # Errors
-/// A name that is no stage's, or no stage of this workspace (then those there are, are listed), or two files for it.
+/// The name is invalid, the stage does not exist (the error lists those that do), or it has two files.
 fn find(workspace: &Workspace, name: &str) -> Result<(Stage, PathBuf)> {
     let directory = workspace.shown(&workspace.environments());
     let files = stage_files(workspace)?;
@@ -170,7 +169,7 @@ fn find(workspace: &Workspace, name: &str) -> Result<(Stage, PathBuf)> {
         known.dedup();
         if known.is_empty() {
             return format!(
-                "hint: {directory}/ has no stage yet: write {directory}/variables.dev.yml"
+                "hint: {directory}/ has no stages yet; create {directory}/variables.dev.yml"
             );
         }
         let meant = environment::closest(&name.to_ascii_lowercase(), known.iter().copied())
@@ -184,7 +183,7 @@ fn find(workspace: &Workspace, name: &str) -> Result<(Stage, PathBuf)> {
     let found: Vec<&StageFile> = files.iter().filter(|file| file.stage == name).collect();
     match found[..] {
         [] => Err(InputError(format!(
-            "there is no stage `{stage}`: neither {directory}/variables.{stage}.yml nor .yaml exists\n{}",
+            "Stage `{stage}` not found: neither {directory}/variables.{stage}.yml nor .yaml exists\n{}",
             list()
         ))
         .into()),
@@ -258,12 +257,12 @@ mod tests {
         environments/variables.a_b.yml: stage `a_b` is not a stage name
         hint: rename the file: a stage has 1 to 32 letters, digits and hyphens, and starts with a letter
 
-        the stage `dev` has two files: environments/variables.dev.yml and environments/variables.dev.yaml
+        Stage `dev` has two files: environments/variables.dev.yml and environments/variables.dev.yaml
         hint: remove one of them
         ");
         assert_eq!(list(&workspace).unwrap().len(), 1);
         insta::assert_snapshot!(problem(find(&workspace, "dev")), @"
-        the stage `dev` has two files: environments/variables.dev.yml and environments/variables.dev.yaml
+        Stage `dev` has two files: environments/variables.dev.yml and environments/variables.dev.yaml
         hint: remove one of them
         ");
     }
@@ -272,7 +271,7 @@ mod tests {
     fn a_stage_that_there_is_not() {
         let (_directory, workspace) = workspace(&["variables.dev.yml", "variables.prod.yml"]);
         insta::assert_snapshot!(problem(find(&workspace, "prd")), @"
-        there is no stage `prd`: neither environments/variables.prd.yml nor .yaml exists
+        Stage `prd` not found: neither environments/variables.prd.yml nor .yaml exists
         hint: the stages are dev, prod; did you mean `prod`?
         ");
         insta::assert_snapshot!(problem(find(&workspace, "../x")), @"
@@ -290,8 +289,8 @@ mod tests {
         let (_directory, workspace) = workspace(&[]);
         assert_eq!(list(&workspace).unwrap(), []);
         insta::assert_snapshot!(problem(find(&workspace, "dev")), @"
-        there is no stage `dev`: neither environments/variables.dev.yml nor .yaml exists
-        hint: environments/ has no stage yet: write environments/variables.dev.yml
+        Stage `dev` not found: neither environments/variables.dev.yml nor .yaml exists
+        hint: environments/ has no stages yet; create environments/variables.dev.yml
         ");
     }
 
@@ -323,7 +322,7 @@ mod tests {
         let root = workspace.root().display().to_string();
         insta::assert_snapshot!(problem.replace(&root, "…"), @"
         Failed to read `…/environments/variables.dev.yml`: it is a directory
-        hint: a stage's variables stand in a file that you may read
+        hint: check that it is a file and that you have permission to read it
         ");
     }
 }

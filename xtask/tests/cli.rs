@@ -261,7 +261,7 @@ fn a_misnamed_file_is_a_fault_of_its_own_stage_alone() {
     assert_eq!(checked.status.code(), Some(2));
     for told in [
         "ok  environments/variables.dev.yml",
-        "the stage `dev2` has two files",
+        "Stage `dev2` has two files",
         "environments/variables.my_stage.yml: stage `my_stage` is not a stage name",
         "`target-account-id` is not in quotes",
     ] {
@@ -313,7 +313,7 @@ fn many_problems_of_one_kind_are_told_once_and_fixed() {
         told.lines().count()
     );
     for part in [
-        "the same 299 times more, in lines 7, 8, ",
+        "the same problem 299 more times, on lines 7, 8, ",
         "301 problems in",
         "`cargo xtask check --fix`",
     ] {

@@ -114,7 +114,7 @@ impl<'a> Checker<'a> {
         let title = if self.text.trim().is_empty() {
             "the file is empty"
         } else {
-            "the file holds no variables"
+            "the file contains no variables"
         };
         self.problems.push(self.with_example(Problem::file(title)));
     }
@@ -124,7 +124,7 @@ impl<'a> Checker<'a> {
         let usual = self.top.iter().filter(|key| key.usual);
         let lines: Vec<&str> = usual.map(|key| key.example.as_str()).collect();
         problem.help(format!(
-            "a stage's file has these keys, with values of your own:\n{}",
+            "start with these keys and your own values:\n{}",
             lines.join("\n")
         ))
     }
@@ -187,7 +187,7 @@ impl<'a> Checker<'a> {
                 let problem = if node.is_nothing() {
                     Problem::at(self.key.clone(), title, "nothing under it")
                 } else {
-                    Problem::at(span, title, "stands for nothing in YAML")
+                    Problem::at(span, title, "null in YAML")
                 };
                 self.problems.push(problem.help(self.how_to_list()));
                 return None;
@@ -197,10 +197,10 @@ impl<'a> Checker<'a> {
                 self.problems.push(problem);
                 return None;
             }
-            Content::Map(_) => "keys",
+            Content::Map(_) => "a map",
             Content::Scalar { .. } => "a single value",
         };
-        let title = format!("`{here}` holds {what}, not a list");
+        let title = format!("`{here}` is {what}, not a list");
         self.problems
             .push(Problem::at(span, title, what).help(self.how_to_list()));
         None
@@ -208,7 +208,7 @@ impl<'a> Checker<'a> {
 
     pub(super) fn how_to_list(&self) -> String {
         format!(
-            "write a list, one item a line after `- `, indented by two spaces: {}",
+            "write a list with one item per line, each after `- ` and indented by two spaces: {}",
             self.form
         )
     }
@@ -227,9 +227,9 @@ impl<'a> Checker<'a> {
             return false;
         };
         let span = self.first_line(&first.span);
-        let title = format!("`{}` is a list of single values, not of keys", self.here());
+        let title = format!("`{}` is a list of single values, not of maps", self.here());
         let problem = Problem::at(span.clone(), title, "a single value").note(format!(
-            "each item has keys, of which `{}` is required",
+            "each item is a map, which needs the key `{}`",
             key.name
         ));
         let is_block = self.text[..span.start].trim_end().ends_with('-');
@@ -240,9 +240,9 @@ impl<'a> Checker<'a> {
             format!("{{ {entry} }}")
         };
         let say = if items.len() == 1 {
-            "name the key".to_owned()
+            "add the key".to_owned()
         } else {
-            format!("name the key, in each of the {} items", items.len())
+            format!("add the key to each of the {} items", items.len())
         };
         self.problems.push(problem.write(say, span, entry));
         true
@@ -274,13 +274,13 @@ impl<'a> Checker<'a> {
             Content::Scalar { .. } => "a single value",
         };
         let problem = if self.path.is_empty() {
-            let title = format!("the file holds {what} at the top, not `key: value` lines");
+            let title = format!("the file contains {what}, not `key: value` lines");
             self.with_example(Problem::at(span, title, what))
         } else if self.place == Place::Item {
-            Problem::at(span, format!("`{here}` holds {what}, not keys"), what)
+            Problem::at(span, format!("`{here}` is {what}, not a map"), what)
                 .help(format!("write its keys after the `-`: {}", self.form))
         } else {
-            Problem::at(span, format!("`{here}` holds {what}, not keys"), what).help(format!(
+            Problem::at(span, format!("`{here}` is {what}, not a map"), what).help(format!(
                 "write its keys under `{here}:`, indented by two spaces"
             ))
         };
@@ -294,8 +294,8 @@ impl<'a> Checker<'a> {
         let problem = match &key.content {
             Content::Refused => return None,
             Content::Scalar { text, style } if text == "<<" && *style == Style::Plain => {
-                Problem::at(span, "a merge key has no place here", "a merge key")
-                    .help("a variables file knows no merging: write the keys out")
+                Problem::at(span, "YAML merge keys are not supported", "a merge key")
+                    .help("write out the keys")
             }
             _ if key.is_nothing() => Problem::at(
                 self.rest_of_line(span.start),
@@ -305,7 +305,7 @@ impl<'a> Checker<'a> {
             .help("write `key: value`"),
             Content::Scalar { text, style } if *style != Style::Block => return Some(text),
             _ if self.is_template(key) => syntax::template(span),
-            _ => Problem::at(span, "a key must be a single word", "no word")
+            _ => Problem::at(span, "a key must be a single word", "not a word")
                 .help("write `key: value`"),
         };
         self.problems.push(problem);
@@ -327,7 +327,7 @@ impl<'a> Checker<'a> {
         self.problems.push(
             Problem::at(key.span.clone(), title, "given again here")
                 .also(first.clone(), "given first here")
-                .help("keep one of the two: YAML readers differ in which they take"),
+                .help("remove one of them; YAML parsers differ in which one they use"),
         );
     }
 
@@ -382,7 +382,7 @@ impl<'a> Checker<'a> {
         keys: &'static [Key],
         given: &HashSet<&str>,
     ) -> Option<&'static Key> {
-        let title = format!("there is no key `{}`", self.way_to(name));
+        let title = format!("unknown key `{}`", self.way_to(name));
         let problem = Problem::at(key.span.clone(), title, "unknown");
         let normal = suggest::kebab_case(name);
         let find = |keys: &'static [Key], name: &str| keys.iter().find(|key| key.name == name);
@@ -407,7 +407,7 @@ impl<'a> Checker<'a> {
         let is_given = known.is_some_and(|known| given.contains(known.name.as_str()));
         self.problems.push(match known {
             Some(known) if is_given => problem.help(format!(
-                "did you mean `{}`? It is given as well: remove one of the two",
+                "did you mean `{}`? It is given as well: remove one of them",
                 known.name
             )),
             Some(known) => problem.write(
@@ -481,7 +481,7 @@ impl<'a> Checker<'a> {
             let span = self.first_line(&given.node.span);
             let problem = Problem::at(span, title, "not in it")
                 .note(format!("it is {}", key.summary()))
-                .help(format!("add it, with a value of your own: {}", key.example));
+                .help(format!("add it with your own value: {}", key.example));
             self.problems.push(problem);
             return;
         }
@@ -506,9 +506,9 @@ impl<'a> Checker<'a> {
         let problem = why.into_iter().fold(problem, Problem::note);
         self.problems.push(if is_block {
             let line = format!("{newline}{before_first}{}\n", key.example);
-            problem.write("add it, with a value of your own", position..position, line)
+            problem.write("add it with your own value", position..position, line)
         } else {
-            problem.help(format!("add it, with a value of your own: {}", key.example))
+            problem.help(format!("add it with your own value: {}", key.example))
         });
     }
 

@@ -54,7 +54,7 @@ impl<T: Leaf> Checked for BTreeSet<T> {
                 checker.problems.push(
                     Problem::at(item.span.clone(), title, "given again here")
                         .also(earlier.span.clone(), "given first here")
-                        .help("remove one of the two"),
+                        .help("remove one of them"),
                 );
             }
         }
@@ -68,7 +68,7 @@ impl Checked for Tags {
         };
         if let Some((first, _)) = entries.get(Self::MOST) {
             let title = format!(
-                "there are {} tags, and the most is {}",
+                "there are {} tags; the maximum is {}",
                 entries.len(),
                 Self::MOST
             );

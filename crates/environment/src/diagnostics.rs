@@ -249,7 +249,7 @@ fn alike(others: &[&Problem], lines: &Lines) -> String {
         text.push("…".to_owned());
     }
     format!(
-        "the same {} times more, in lines {}",
+        "the same problem {} more times, on lines {}",
         others.len(),
         text.join(", ")
     )
@@ -394,7 +394,7 @@ impl Diagnostics {
             // Writing to a text cannot fail.
             let _ = write!(
                 sum,
-                "\nhint: `cargo xtask check --fix` puts the account ids in quotes ({safe})"
+                "\nhint: to put account IDs in quotes, run `cargo xtask check --fix` ({safe} to fix)"
             );
         }
         parts.push(sum);

@@ -77,7 +77,7 @@ impl Leaf for AccountId {
 
     fn note(text: &str) -> Option<String> {
         if !text.is_ascii() {
-            return Some("the digits of an ID are 0 to 9 in ASCII".to_owned());
+            return Some("an ID consists of the ASCII digits 0 to 9".to_owned());
         }
         (text.len() < Self::LENGTH && text.parse::<u64>().is_ok()).then(|| {
             "if a tool wrote this number, it may have dropped a leading zero or read the ID as octal"
@@ -152,14 +152,17 @@ impl Value<'_> {
     fn with_form<T: Leaf>(&self, problem: Problem) -> Problem {
         let what = match T::KIND {
             Kind::Switch => return problem.help("write `true` or `false`, without quotes"),
-            Kind::Number => "a whole number",
+            Kind::Number => "an integer",
             Kind::Text | Kind::OnOff | Kind::QuotedText => "one value",
         };
         let line = match self.place {
             Place::Key => "its key",
             Place::Item => "its `-`",
         };
-        problem.help(format!("write {what} in the line of {line}: {}", self.form))
+        problem.help(format!(
+            "write {what} on the same line as {line}: {}",
+            self.form
+        ))
     }
 }
 
@@ -172,11 +175,11 @@ impl Checker<'_> {
             Content::Map(_) if self.is_template(node) => {
                 Some(syntax::template(self.rest_of_line(span.start)))
             }
-            Content::Map(_) => Some(wrong_kind::<T>(value, span, "keys")),
+            Content::Map(_) => Some(wrong_kind::<T>(value, span, "a map")),
             Content::List(_) => {
                 let problem = wrong_kind::<T>(value, span, "a list");
                 Some(if self.here() == "target-account-id" {
-                    problem.help("or, for several accounts, write `targets:` in its place, with an item `- account-id: …` for each")
+                    problem.help("for several accounts, use `targets:` with an item `- account-id: …` for each")
                 } else {
                     problem
                 })
@@ -199,7 +202,7 @@ impl Checker<'_> {
             let problem = if text.is_empty() {
                 Problem::at(self.key.clone(), title, "nothing after it")
             } else {
-                Problem::at(span, title, "stands for nothing in YAML")
+                Problem::at(span, title, "null in YAML")
             };
             return Some(value.with_form::<T>(problem));
         }
@@ -212,17 +215,17 @@ impl Checker<'_> {
             Style::Block => "\n",
         };
         if written.contains('\n') {
-            let title = format!("the value of {} goes over several lines", value.subject);
-            return Some(value.with_form::<T>(Problem::at(span, title, "begins here")));
+            let title = format!("the value of {} spans several lines", value.subject);
+            return Some(value.with_form::<T>(Problem::at(span, title, "starts here")));
         }
         if let Some(problem) = filled_in(value, &span, text) {
             return Some(problem);
         }
         // What stands in the file must be the value: then no reader can take it for another one.
         if written != text {
-            let title = format!("the value of {} is written with an escape", value.subject);
+            let title = format!("the value of {} contains an escape", value.subject);
             return Some(Problem::at(span, title, "an escape, or a doubled quote").help(
-                "write the characters themselves: no value of a variables file needs quotes, backslashes or line breaks inside",
+                "write the value without escapes; no value needs quotes, backslashes or line breaks",
             ));
         }
         match T::KIND {
@@ -237,25 +240,25 @@ impl Checker<'_> {
 
 fn wrong_kind<T: Leaf>(value: &Value<'_>, span: Range<usize>, what: &str) -> Problem {
     let wanted = match T::KIND {
-        Kind::Text | Kind::OnOff | Kind::QuotedText => "a text",
+        Kind::Text | Kind::OnOff | Kind::QuotedText => "a string",
         Kind::Number => "a number",
         Kind::Switch => "`true` or `false`",
     };
-    let title = format!("{} holds {what}, not {wanted}", value.subject);
+    let title = format!("{} is {what}, not {wanted}", value.subject);
     value.with_form::<T>(Problem::at(span, title, what))
 }
 
 /// A value that the Serverless Framework or the template engine would fill in.
 fn filled_in(value: &Value<'_>, span: &Range<usize>, text: &str) -> Option<Problem> {
     if text.contains("${") {
-        let title = format!("{} holds `${{`", value.subject);
+        let title = format!("{} contains `${{`", value.subject);
         let problem = Problem::at(
             span.clone(),
             title,
             "a variable of the Serverless Framework",
         );
         return Some(problem.help(
-            "write the value itself: the Framework would fill in what stands in `${…}`, so it is refused",
+            "write the value itself; `${…}` is rejected because the Serverless Framework would replace it",
         ));
     }
     let has_brace = text.as_bytes().contains(&b'{') || text.as_bytes().contains(&b'}');
@@ -284,9 +287,7 @@ fn text_value<T: Leaf>(
             .chars()
             .find(|character| "“”„‘’‚«»".contains(*character))
         {
-            problem = problem.note(format!(
-                "`{quote}` is a quote of text processors; YAML's is \""
-            ));
+            problem = problem.note(format!("`{quote}` is a typographic quote; YAML uses \""));
         }
         return Some(match T::note(text) {
             Some(note) => problem.note(note),
@@ -298,16 +299,16 @@ fn text_value<T: Leaf>(
     }
     let problem = if T::KIND == Kind::QuotedText {
         let title = format!("{} is not in quotes", value.subject);
-        Problem::at(span.clone(), title, "a number to YAML").note(
+        Problem::at(span.clone(), title, "YAML reads a number").note(
             "without quotes it is a number: a leading zero is lost, or makes it octal, depending on the YAML parser",
         )
     } else {
         let misread = crate::yaml::misread_as(text)?;
-        let title = format!("{} is text, but not in quotes", value.subject);
+        let title = format!("{} must be in quotes", value.subject);
         Problem::at(
             span.clone(),
             title,
-            format!("{misread} to some YAML readers"),
+            format!("some YAML parsers read {misread}"),
         )
     };
     let is_id = T::KIND == Kind::QuotedText;
@@ -323,11 +324,11 @@ fn number_value<T: Leaf>(
     let subject = &value.subject;
     if !crate::yaml::is_whole_number(text) {
         let title = if crate::yaml::misread_as(text) == Some("a number") {
-            format!("{subject} is not written as a plain whole number")
+            format!("{subject} is not a plain decimal integer")
         } else {
-            format!("{subject} is not a whole number")
+            format!("{subject} is not an integer")
         };
-        let help = format!("write decimal digits alone: {}", value.form);
+        let help = format!("write only decimal digits: {}", value.form);
         return Some(Problem::at(span, title, "").help(help));
     }
     if let Some(fault) = T::fault(text) {
@@ -339,7 +340,7 @@ fn number_value<T: Leaf>(
     }
     let title = format!("{subject} is a number, but in quotes");
     (style == Style::Quoted).then(|| {
-        Problem::at(span.clone(), title, "a text to YAML").write(
+        Problem::at(span.clone(), title, "YAML reads a string").write(
             "write it without quotes",
             span,
             text,
@@ -366,8 +367,8 @@ fn switch_value(
         return None;
     }
     let label = match style {
-        Style::Quoted => "a text to YAML",
-        _ => "not the same to all YAML readers",
+        Style::Quoted => "YAML reads a string",
+        _ => "YAML parsers read this differently",
     };
     Some(Problem::at(span.clone(), title, label).write(
         format!("write `{meant}`, without quotes"),

@@ -140,12 +140,12 @@ pub fn parse(source: &str, stage: Stage, bytes: &[u8]) -> Result<Environment, Di
     let value = tree.root.as_ref().map_or(Value::Null, Value::from);
     let variables: Variables = serde_json::from_value(value).map_err(|error| {
         let problem = Problem::file(format!("the variables cannot be read: {error}"));
-        let help = "write one `key: value` a line, as in the shipped files";
+        let help = "write one `key: value` per line, as in the shipped files";
         rejected(&text, vec![problem.help(help)])
     })?;
     let selection = selection::selection(&variables).map_err(|fault| {
         let problem = Problem::file(format!("no accounts to list: {fault}"));
-        let help = "name them by `target-account-id`, `targets` or `organization`";
+        let help = "set `target-account-id`, `targets` or `organization`";
         rejected(&text, vec![problem.help(help)])
     })?;
     Ok(Environment {
@@ -176,7 +176,7 @@ fn name_too_long(stage: &Stage, root: Option<&Node>) -> Option<Problem> {
             format!("{} characters", service.as_str().len()),
         )
         .note(format!(
-            "the function would be called `{name}`: {} characters, and Lambda allows {LONGEST}",
+            "the function would be called `{name}`: {} characters; Lambda allows {LONGEST}",
             name.len()
         ))
         .help(format!(

@@ -54,8 +54,8 @@ pub(super) fn rules(given: &Given<'_>, checker: &mut Checker<'_>) {
         && let Some(problem) = taken_name(READ_ROLE, role.value, given)
     {
         checker.problems.push(problem.help(format!(
-            "name another role, or list the account by an item of `{LIST}` without a `role`: the execution role then lists \
-             it itself"
+            "use another role, or list the account as an item of `{LIST}` without a `role`: it is then listed \
+             with the execution role's own credentials"
         )));
     }
 }
@@ -63,7 +63,7 @@ pub(super) fn rules(given: &Given<'_>, checker: &mut Checker<'_>) {
 fn refuse_no_form(keys: &'static [Key], given: &Given<'_>, checker: &mut Checker<'_>) {
     if let Some(key) = keys.iter().find(|key| key.name == ONE) {
         let others = format!(
-            "or, in its place, `{LIST}:` for a list of accounts, or `{ORGANIZATION}:` for those of an organization"
+            "or use `{LIST}:` for a list of accounts, or `{ORGANIZATION}:` for the accounts of an organization"
         );
         checker.refuse_missing(key, keys, given, vec![others]);
     }
@@ -71,11 +71,11 @@ fn refuse_no_form(keys: &'static [Key], given: &Given<'_>, checker: &mut Checker
 
 fn two_forms(first: Entry<'_>, other: Entry<'_>) -> Problem {
     let (one, another) = (&first.known.name, &other.known.name);
-    let title = format!("`{another}` and `{one}` both say which accounts are listed");
-    Problem::at(other.key.span.clone(), title, "says it again")
-        .also(first.key.span.clone(), "says it first")
+    let title = format!("`{another}` and `{one}` exclude each other");
+    Problem::at(other.key.span.clone(), title, "set here as well")
+        .also(first.key.span.clone(), "set first here")
         .help(format!(
-            "keep one: `{ONE}` for one account, `{LIST}` for a list, `{ORGANIZATION}` for those of an organization"
+            "keep one: `{ONE}` for one account, `{LIST}` for a list, `{ORGANIZATION}` for an organization"
         ))
 }
 
@@ -90,7 +90,7 @@ fn needs_read_role(given: &Given<'_>, forms: &[Entry<'_>]) -> Option<Vec<String>
         let relies = value(entries, "role").is_none() && all_known(entries, keys);
         return relies.then(|| {
             vec![format!(
-                "`{ORGANIZATION}` has no `role` of its own, and relies on it"
+                "`{ORGANIZATION}` has no `role` of its own, so it uses this one"
             )]
         });
     }
@@ -107,8 +107,8 @@ fn needs_read_role(given: &Given<'_>, forms: &[Entry<'_>]) -> Option<Vec<String>
         .account()
         .map_or_else(String::new, |(id, _)| format!(" (account {id})"));
     let verbs = match relying.count() {
-        0 => "has no `role` of its own, and relies on it".to_owned(),
-        more => format!("and {more} more have no `role` of their own, and rely on it"),
+        0 => "has no `role` of its own, so it uses this one".to_owned(),
+        more => format!("and {more} more have no `role` of their own, so they use this one"),
     };
     Some(vec![format!("`{}`{account} {verbs}", first.path())])
 }
@@ -143,7 +143,7 @@ fn refuse_duplicates(targets: &[TargetEntry<'_>], checker: &mut Checker<'_>) {
                 checker.problems.push(
                     Problem::at(node.span.clone(), title, "again here")
                         .also(first.span.clone(), "first here")
-                        .help("remove one of the two: each account is listed once"),
+                        .help("remove one of them: each account is listed once"),
                 );
             }
         }
@@ -161,7 +161,7 @@ fn refuse_duplicates(targets: &[TargetEntry<'_>], checker: &mut Checker<'_>) {
                 checker.problems.push(
                     Problem::at(node.span.clone(), title, "again here")
                         .also(first.span.clone(), "first here")
-                        .help("give each account a name of its own: answers are told apart by it; or leave the name out"),
+                        .help("give each account a different name, or remove the name"),
                 );
             }
         }
@@ -190,16 +190,16 @@ fn refuse_other_partitions(
             continue;
         };
         let title = format!(
-            "`{}.region` lies in the partition {}, and the stage's region in {partition}",
+            "`{}.region` is in partition {}, but the stage's region is in {partition}",
             target.path(),
             own.partition()
         );
         let mut problem = Problem::at(node.span.clone(), title, own.partition().as_str())
             .note(format!(
-                "the stage's region is `{region_of_stage}`; no role can be assumed from one partition in another"
+                "the stage's region is `{region_of_stage}`; a role cannot be assumed across partitions"
             ))
             .help(format!(
-                "write a region of {partition}, or list the account by a stage of its own, whose Admin account lies in {}",
+                "use a region of {partition}, or list the account in a separate stage whose Admin account is in {}",
                 own.partition()
             ));
         if let Some(entry) = stage {
@@ -234,7 +234,7 @@ fn refuse_unknown_regions(
             format!("{subject} is not a region that this version knows"),
             "",
         );
-        let off = format!("`{CHECK}: off` takes a region that is newer than this version");
+        let off = format!("to use a region that is newer than this version, set `{CHECK}: off`");
         checker.problems.push(
             match suggest::closest(region.as_str(), Region::KNOWN) {
                 Some(meant) => problem.help(format!("did you mean `{meant}`?")),
@@ -267,7 +267,7 @@ fn refuse_external_id_of_own(
             checker.problems.push(
                 Problem::at(node.span.clone(), title, "without a `role`")
                     .note("the Admin account itself is listed with the execution role's own credentials, and no role is assumed")
-                    .help("remove it, or add the `role` that is to be assumed there"),
+                    .help("remove it, or add the `role` to assume"),
             );
         }
     }
@@ -286,7 +286,7 @@ fn refuse_execution_role(
             && let Some(problem) = taken_name(&format!("{}.role", target.path()), role, given)
         {
             checker.problems.push(problem.help(
-                "leave `role` out: the Admin account is then listed with the execution role's own credentials; or name another",
+                "remove `role` to list the Admin account with the execution role's own credentials, or use another role",
             ));
         }
     }
@@ -306,7 +306,7 @@ fn taken_name(key: &str, role: &Node, given: &Given<'_>) -> Option<Problem> {
     Some(
         Problem::at(role.span.clone(), title, "the role to assume")
             .also(execution_role.span.clone(), "the role that assumes it")
-            .note("an account has no two roles of one name, whatever their paths"),
+            .note("role names are unique in an account, whatever their paths"),
     )
 }
 
@@ -320,7 +320,7 @@ pub(super) fn organization_rules(given: &Given<'_>, checker: &mut Checker<'_>) {
         let problem = Problem::at(
             units.value.span.clone(),
             "`organization.units` is empty",
-            "no unit",
+            "no units",
         );
         checker.problems.push(problem.help(BOTH));
     }
@@ -328,22 +328,22 @@ pub(super) fn organization_rules(given: &Given<'_>, checker: &mut Checker<'_>) {
     match units {
         Some(units) => {
             if let Some(all) = is("true") {
-                let title = "`organization` has `units`, and `all: true` as well";
+                let title = "`organization` has both `units` and `all: true`";
                 checker.problems.push(
-                    Problem::at(line_of(all), title, "all of it")
-                        .also(units.key.span.clone(), "some of it")
-                        .help("keep one of the two: `all: true` also lists the accounts of these units"),
+                    Problem::at(line_of(all), title, "all accounts")
+                        .also(units.key.span.clone(), "some accounts")
+                        .help("remove one of them: `all: true` also lists the accounts of these units"),
                 );
             }
         }
         None => {
             if let Some(all) = is("false") {
-                let title = "`organization` has `all: false`, and no `units`";
-                let problem = Problem::at(line_of(all), title, "none of it");
+                let title = "`organization` has `all: false` but no `units`";
+                let problem = Problem::at(line_of(all), title, "no accounts");
                 checker.problems.push(problem.help(BOTH));
             } else if all.is_none() {
-                let title = "`organization` says neither which `units` nor `all: true`";
-                let problem = Problem::at(checker.key.clone(), title, "which accounts of it?");
+                let title = "`organization` has neither `units` nor `all: true`";
+                let problem = Problem::at(checker.key.clone(), title, "one of them is required");
                 checker.problems.push(problem.help(BOTH));
             }
         }

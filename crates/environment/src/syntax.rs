@@ -18,9 +18,10 @@ pub(super) fn problem(text: &str, at: usize, info: &str) -> Problem {
         && (info.contains("flow") || line_around(text, last).contains(&open))
         && !text[open..].contains(['}', ']'])
     {
-        let title = "a bracket is opened and not closed";
-        return Problem::at(open..open + 1, title, "opened here")
-            .help("close it in the same line; or write one `key: value` a line, without brackets");
+        let title = "a bracket is not closed";
+        return Problem::at(open..open + 1, title, "opened here").help(
+            "close it on the same line, or write one `key: value` per line without brackets",
+        );
     }
     let at = if ends { last } else { at };
     line(text, faulty_line(text, at).start).problem(at, info)
@@ -28,26 +29,20 @@ pub(super) fn problem(text: &str, at: usize, info: &str) -> Problem {
 
 /// Lists and maps lie too deep inside one another.
 pub(super) fn too_deep(span: Range<usize>) -> Problem {
-    Problem::at(
-        span,
-        "lists and maps lie too deep inside one another",
-        "too deep",
-    )
-    .help("a variables file has keys, and keys under some of them such as `function:`; the deepest are those of the items of `targets:`")
+    Problem::at(span, "lists and maps are nested too deeply", "too deep")
+        .help("the deepest keys of a variables file are those in the items of `targets:`")
 }
 
 /// Template syntax, which nothing fills in.
 pub(super) fn template(span: Range<usize>) -> Problem {
-    Problem::at(span, "template syntax has no place in a value", "not filled in by anything").help(
-        "write the value itself: the variables fill in the templates, and are no templates themselves",
-    )
+    Problem::at(span, "a value contains template syntax", "template syntax")
+        .help("write the value itself; a variables file is not a template")
 }
 
 /// An alias of YAML.
 pub(super) fn alias(span: Range<usize>) -> Problem {
-    Problem::at(span, "an alias has no place here", "an alias").help(
-        "a variables file knows no anchors and aliases: write the value itself; text that begins with `*` must be in quotes",
-    )
+    Problem::at(span, "YAML aliases are not supported", "an alias")
+        .help("write the value itself; a string that starts with `*` must be in quotes")
 }
 
 /// The line that holds a position, without its end.
@@ -116,15 +111,14 @@ impl Line<'_> {
         for (part, span) in [(value, &value_span), (content, &self.inner)] {
             let is_open = |quote: char| part.starts_with(quote) && part.matches(quote).count() == 1;
             if is_open('"') || is_open('\'') {
-                let title = "a quote is opened and not closed";
-                return Problem::at(span.clone(), title, "not closed in this line")
-                    .help("close the quotes, in the same line");
+                let title = "a quote is not closed";
+                return Problem::at(span.clone(), title, "not closed on this line")
+                    .help("close the quotes on the same line");
             }
         }
-        let inside =
-            "no value of a variables file needs quotes or backslashes inside: leave them out";
+        let inside = "remove them; no value needs quotes or backslashes";
         if info.contains("escape") {
-            return Problem::at(value_span, "a backslash stands in the value", "not YAML")
+            return Problem::at(value_span, "the value contains a backslash", "not YAML")
                 .help(inside);
         }
         if info.contains("trailing content") {
@@ -134,9 +128,8 @@ impl Line<'_> {
         let first = value.chars().next().filter(char::is_ascii_punctuation);
         if let Some(first) = first.filter(|_| at == value_span.start && self.value.is_some()) {
             let title = format!("a value cannot begin with `{first}` in YAML");
-            return Problem::at(value_span, title, "not YAML").help(
-                "no value of a variables file begins with it; text that does must be in quotes",
-            );
+            return Problem::at(value_span, title, "not YAML")
+                .help("put a value that starts with it in quotes");
         }
         if info.contains("comments must be separated") {
             return Problem::at(
@@ -149,42 +142,42 @@ impl Line<'_> {
         if info.contains("<document start>") {
             return Problem::at(
                 self.inner.clone(),
-                "the line stands further left than the first key",
-                "further left than the first key",
+                "the line is indented less than the first key",
+                "indented less than the first key",
             )
             .help("start all keys in the same column");
         }
         if value.contains(": ") && info.contains("mapping values") {
             return Problem::at(
                 self.point(at),
-                "a second `: ` stands in the line",
+                "the line contains a second `: `",
                 "not YAML",
             )
-            .help("write one `key: value` a line; a value that holds `: ` must be in quotes");
+            .help("write one `key: value` per line; a value that contains `: ` must be in quotes");
         }
         let is_indented = self.inner.start > self.span.start;
         if is_indented && (info.contains("mapping values") || info.contains("expected key")) {
             return Problem::at(
                 self.inner.clone(),
-                "the line is indented, but belongs to no key",
+                "the line is indented, but no key precedes it",
                 "indented too far",
             )
-            .help("start it in the column of the keys that it stands with");
+            .help("start it in the same column as the keys around it");
         }
         Problem::at(self.point(at), format!("not YAML: {info}"), "here")
-            .help("write one `key: value` a line")
+            .help("write one `key: value` per line")
     }
 
     /// The line is no `key: value`.
     fn no_entry(&self) -> Problem {
-        let problem = |title: &str| Problem::at(self.inner.clone(), title, "no `key: value`");
+        let problem = |title: &str| Problem::at(self.inner.clone(), title, "not `key: value`");
         match self.content.split_once(':') {
             Some((key, rest)) => problem("a space is missing after the colon").write(
                 "add a space",
                 self.inner.clone(),
                 format!("{key}: {rest}"),
             ),
-            None => problem("the line is no `key: value`")
+            None => problem("the line is not `key: value`")
                 .help("write a key, a colon, a space and the value"),
         }
     }

@@ -587,7 +587,7 @@ fn a_file_that_is_too_large() {
     insta::assert_snapshot!(parsed(&file).unwrap_err(), @"
     error: the file is too large: more than 4 MiB
     --> environments/variables.dev.yml:1:1
-     = help: is it a variables file? The seed's form has five lines
+     = help: check that this is a variables file
 
     1 problem in environments/variables.dev.yml; nothing was written
     note: keys and values are checked once this is fixed

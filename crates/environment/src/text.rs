@@ -14,7 +14,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<String, (String, Vec<Problem>)> {
     if bytes.len() > LARGEST {
         let title = format!("the file is too large: more than {} MiB", LARGEST >> 20);
         let problem = Problem::file(title);
-        return unreadable(problem.help("is it a variables file? The seed's form has five lines"));
+        return unreadable(problem.help("check that this is a variables file"));
     }
     if is_utf16(bytes) {
         let problem = Problem::file("the file is UTF-16, not UTF-8");
@@ -66,7 +66,7 @@ fn decode(bytes: &[u8], problems: &mut Vec<Problem>) -> String {
         let problem = Problem::at(
             start..text.len(),
             "the file is not UTF-8",
-            format!("byte 0x{first:02X} begins no UTF-8 character"),
+            format!("byte 0x{first:02X} does not start a UTF-8 character"),
         )
         .help("save the file as UTF-8");
         problems.push(if first >= 0xA0 {
@@ -124,9 +124,9 @@ fn refuse_forbidden(text: &str, problems: &mut Vec<Problem>) {
         let help = if character == '\r' {
             "save the file with LF or CRLF at the ends of its lines"
         } else {
-            "delete it; text that was copied from a web page or a document may carry some"
+            "delete it; text copied from a web page or a document often contains such characters"
         };
-        let title = "the file holds a character that cannot be seen";
+        let title = "the file contains an invisible character";
         problems.push(Problem::at(start..end, title, name).help(help));
     }
 }
@@ -150,5 +150,5 @@ fn refuse_tabs(text: &str) -> Option<Problem> {
         several => format!("{several} lines are indented with tabs; this is the first"),
     };
     let problem = Problem::at(first?, title, "a tab");
-    Some(problem.help("YAML takes spaces alone for indentation: write two for each tab"))
+    Some(problem.help("YAML allows only spaces for indentation; replace each tab with two spaces"))
 }

@@ -228,8 +228,12 @@ impl<'a> Builder<'a> {
                 self.documents += 1;
                 if self.documents > 1 {
                     return Err(Box::new(
-                        Problem::at(span, "the file holds several documents", "the second starts here")
-                            .help("a stage has one file with one document: remove this `---` and what follows, or the first part"),
+                        Problem::at(
+                            span,
+                            "the file contains several documents",
+                            "the second starts here",
+                        )
+                        .help("remove this `---` and what follows it, or everything before it"),
                     ));
                 }
             }
@@ -316,15 +320,14 @@ impl<'a> Builder<'a> {
         };
         if anchor > 0 {
             self.problems.push(
-                Problem::at(find('&'), "an anchor has no place here", "an anchor")
-                    .help("a variables file knows no anchors and aliases: write the value itself wherever it is wanted"),
+                Problem::at(find('&'), "YAML anchors are not supported", "an anchor")
+                    .help("write the value itself in each place"),
             );
         }
         if tag {
             self.problems.push(
-                Problem::at(find('!'), "a tag has no place here", "a tag").help(
-                    "a variables file knows no tags: write the value alone; quotes make it text",
-                ),
+                Problem::at(find('!'), "YAML tags are not supported", "a tag")
+                    .help("remove the tag; to make the value a string, put it in quotes"),
             );
         }
         anchor > 0 || tag

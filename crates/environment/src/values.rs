@@ -167,9 +167,9 @@ impl FromStr for LogRetention {
             return Ok(Self(days));
         }
         let problem = if number == Some(1096) {
-            "is one of CloudWatch's, but the Serverless Framework refuses it"
+            "is valid in CloudWatch, but the Serverless Framework rejects it"
         } else {
-            "is not a number of days that CloudWatch knows"
+            "is not a number of days that CloudWatch supports"
         };
         let list = Self::ALL.map(|days| days.to_string()).join(", ");
         Err(InvalidValue::new("log retention", text, problem)
@@ -351,13 +351,14 @@ impl FromStr for PolicyName {
         if text.starts_with("arn:") {
             let hint = match text.split_once(":policy/") {
                 Some((arn, _)) if arn.ends_with("::aws") => {
-                    "AWS's own managed policies cannot be named here: make one of your own in each account".to_owned()
+                    "AWS managed policies are not supported; create a customer managed policy in each account".to_owned()
                 }
-                Some((_, name)) => format!("write its name alone, with its path if it has one: `{name}`"),
+                Some((_, name)) => format!("write only its name, with its path if it has one: `{name}`"),
                 None => "write the name of a managed policy".to_owned(),
             };
             return Err(error(
-                "is an ARN; the policy is one of the account that a role is in".to_owned(),
+                "is an ARN; the policy must exist under this name in each role's account"
+                    .to_owned(),
             )
             .with_hint(hint));
         }
@@ -482,12 +483,12 @@ impl FromStr for Service {
         } else if !text.starts_with(|first: char| first.is_ascii_alphabetic()) {
             "does not start with a letter".to_owned()
         } else if text.len() < 2 {
-            "has one character; the Serverless Framework asks for two".to_owned()
+            "has one character; the Serverless Framework requires two".to_owned()
         } else {
             return Ok(Self(text.to_owned()));
         };
         Err(InvalidValue::new("service", text, problem).with_hint(
-            "a CloudFormation stack is named after it: write letters, digits and hyphens, a letter first",
+            "write letters, digits and hyphens, starting with a letter, as in a CloudFormation stack name",
         ))
     }
 }
@@ -533,7 +534,7 @@ impl FromStr for TagKey {
             .get(..4)
             .is_some_and(|start| start.eq_ignore_ascii_case("aws:"))
         {
-            "starts with `aws:`, which AWS keeps for itself".to_owned()
+            "starts with `aws:`, which is reserved for AWS".to_owned()
         } else if length > 128 {
             format!("has {length} characters; allowed are 1 to 128")
         } else {

@@ -142,7 +142,7 @@ keys! {
         pub session_policy: SessionPolicy,
 
         /// The role in the Admin account that CloudFormation uses to create resources. Without one, it uses the
-        /// permissions of whoever deploys (CloudFormation user guide, "CloudFormation service role").
+        /// permissions of your credentials (CloudFormation user guide, "CloudFormation service role").
         #[schemars(with = "RoleName", extend("$comment" = "`NAME` or `path/NAME`"))]
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub deployment_role: Option<RoleName>,
@@ -163,7 +163,7 @@ keys! {
         /// letters, digits, spaces and `_ . : / = + -`, and does not start with `aws:`. A value has up to 256 letters,
         /// digits, spaces and `_ . : / = + - @` (Lambda developer guide, "Using tags on Lambda functions"; in keys, the
         /// Serverless Framework's schema rejects `@` and non-ASCII characters).
-        #[schemars(extend("$comment" = "text to text"))]
+        #[schemars(extend("$comment" = "strings to strings"))]
         #[serde(default, skip_serializing_if = "Tags::is_empty")]
         pub tags: Tags,
 
@@ -230,7 +230,7 @@ keys! {
         #[schemars(
             with = "BTreeSet<UnitId>",
             length(min = 1),
-            extend("$comment" = "an id such as `ou-ab12-34cd56ef`")
+            extend("$comment" = "an ID such as `ou-ab12-34cd56ef`")
         )]
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub units: Option<BTreeSet<UnitId>>,

@@ -108,7 +108,7 @@ fn check(
     let mut stale = !left_over.is_empty();
     for (environment, path) in left_over {
         console::note(&format!(
-            "error: {} is out of date: the stage no longer has this role\nhint: cargo xtask {command} --env {}",
+            "error: {} is out of date: the stage no longer has this role\nhint: run `cargo xtask {command} --env {}`",
             workspace.shown(path),
             environment.stage
         ));
@@ -132,7 +132,7 @@ fn check(
             file.text(),
         ))?;
         console::note(&format!(
-            "error: {name} is {condition}\nhint: cargo xtask {command} --env {}",
+            "error: {name} is {condition}\nhint: run `cargo xtask {command} --env {}`",
             environment.stage
         ));
     }
