@@ -347,8 +347,8 @@ mod tests {
         let problem = |variables: &[(&str, &str)]| read(variables).unwrap_err()[0].to_string();
         assert_eq!(
             problem(&[("AWS_CA_BUNDLE", "Cargo.toml")]),
-            "environment variable AWS_CA_BUNDLE: certificates `Cargo.toml` cannot be used: there is no usable \
-             certificate in it"
+            "environment variable AWS_CA_BUNDLE: certificates `Cargo.toml` cannot be used: it contains no \
+             usable certificate"
         );
         let missing = problem(&[("SSL_CERT_FILE", "/nonexistent/ca.pem")]);
         assert!(
