@@ -13,6 +13,7 @@ use crate::{
     account_time::{TimeLimit, WaitFor},
     cause::{Cause, one_line},
     clock::ClocksApart,
+    denied_by::{Denial, DeniedBy},
     hint::{self, Circumstances},
     http::{CertificateRejected, find},
     kind::{FailureKind, Phase},
@@ -35,6 +36,7 @@ struct Details {
     unit: Option<UnitId>,
     code: Option<String>,
     message: Option<String>,
+    denied_by: Option<DeniedBy>,
     request_id: Option<String>,
     /// What happened, if AWS sent no message.
     explanation: Cow<'static, str>,
@@ -84,6 +86,11 @@ impl Failure {
     /// AWS's message, on one line of at most about 2,000 bytes.
     pub fn message(&self) -> Option<&str> {
         self.0.message.as_deref()
+    }
+
+    /// The kind of policy that denied the request, if AWS's message names it.
+    pub fn denied_by(&self) -> Option<DeniedBy> {
+        self.0.denied_by
     }
 
     /// AWS's request ID, which AWS Support can look up.
@@ -225,6 +232,7 @@ impl fmt::Debug for Failure {
             unit,
             code,
             message,
+            denied_by,
             request_id,
             explanation,
             hint,
@@ -240,6 +248,7 @@ impl fmt::Debug for Failure {
             .field("unit", &unit.as_ref().map(UnitId::as_str))
             .field("code", code)
             .field("message", message)
+            .field("denied_by", denied_by)
             .field("request_id", request_id)
             .field("explanation", explanation)
             .field("hint", hint)
@@ -525,6 +534,12 @@ impl FailureBuilder {
     }
 
     fn build(self, what: What) -> Failure {
+        let denial = match what.kind {
+            FailureKind::AssumeRoleDenied
+            | FailureKind::ListBucketsDenied
+            | FailureKind::OrganizationDenied => what.message.as_deref().and_then(Denial::of),
+            _ => None,
+        };
         let hint = hint::hint(&Circumstances {
             phase: self.phase,
             kind: what.kind,
@@ -536,6 +551,7 @@ impl FailureBuilder {
             region: &self.region,
             code: what.code.as_deref(),
             message: what.message.as_deref(),
+            denial,
             ended: what.ended,
         });
         Failure(Arc::new(Details {
@@ -546,6 +562,7 @@ impl FailureBuilder {
             unit: self.unit,
             code: what.code,
             message: what.message,
+            denied_by: denial.map(|denial| denial.by),
             request_id: what.request_id,
             explanation: what.explanation,
             hint,

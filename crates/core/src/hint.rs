@@ -8,6 +8,7 @@ use contract::{AccountId, ExternalId, Region, RoleArn, UnitId};
 use crate::{
     account_time::TimeLimit,
     clock::ClocksApart,
+    denied_by::Denial,
     kind::{FailureKind, Phase},
 };
 
@@ -25,6 +26,8 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) region: &'a Region,
     pub(crate) code: Option<&'a str>,
     pub(crate) message: Option<&'a str>,
+    /// The policy that denied the request, if AWS's message names its kind.
+    pub(crate) denial: Option<Denial>,
     /// The time limit that was reached.
     pub(crate) ended: Option<TimeLimit>,
 }
@@ -141,10 +144,15 @@ fn denied(circumstances: &Circumstances<'_>) -> Option<String> {
         account,
         role,
         region,
-        message,
+        denial,
         ..
     } = circumstances;
-    if let Some(policy) = message.and_then(explicit_deny) {
+    if let Some(Denial {
+        policy,
+        is_explicit: true,
+        ..
+    }) = denial
+    {
         return Some(format!(
             "an explicit deny in {policy} denies the request; no other policy can override it"
         ));
@@ -308,15 +316,6 @@ fn caller(message: &str) -> Option<String> {
     }
 }
 
-/// Returns the kind of policy that denies explicitly, if the message names it: `… with an explicit deny in a service
-/// control policy`.
-fn explicit_deny(message: &str) -> Option<&str> {
-    let (_, rest) = message.split_once("with an explicit deny in ")?;
-    let end = rest.find("policy")? + "policy".len();
-    let policy = rest[..end].trim();
-    (policy.len() < 60).then_some(policy)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -334,19 +333,5 @@ mod tests {
         for message in ["", "Access Denied", "User: ", "User: somebody is not"] {
             assert_eq!(caller(message), None, "{message}");
         }
-    }
-
-    #[test]
-    fn the_policy_is_what_aws_says_it_is() {
-        assert_eq!(
-            explicit_deny(
-                "User: x is not authorized to perform: s3:ListAllMyBuckets with an explicit deny in a service control policy: arn:aws:organizations::1:policy/p"
-            ),
-            Some("a service control policy")
-        );
-        assert_eq!(
-            explicit_deny("because no identity-based policy allows the s3:ListAllMyBuckets action"),
-            None
-        );
     }
 }

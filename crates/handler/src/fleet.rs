@@ -1,7 +1,7 @@
 //! Handles the invocations of a stage with many accounts. The response has an entry for each account.
 
 use contract::{AccountId, Accounts, Concurrency, Target, TargetsFile};
-use cross_account::{AccountOutcome, Clients, FailureKind, FanOutOptions, Outcome};
+use cross_account::{AccountOutcome, Clients, DeniedBy, FailureKind, FanOutOptions, Outcome};
 use tokio::time::Instant;
 
 use crate::{
@@ -132,6 +132,7 @@ fn log(report: &Report, started: Instant) {
                 targetName = target.name.as_ref().map(tracing::field::display),
                 phase = failure.phase().as_str(),
                 code = failure.code(),
+                deniedBy = failure.denied_by().map(DeniedBy::as_str),
                 serviceRequestId = failure.request_id(),
                 retryable = failure.is_retryable(),
                 hint = failure.hint(),

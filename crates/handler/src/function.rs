@@ -13,7 +13,7 @@ use std::{
 use contract::{
     AccountId, ConfigurationProblem, FunctionConfiguration, Selection, Target, TargetsFile,
 };
-use cross_account::{Clients, Failure, Listing, Timings};
+use cross_account::{Clients, DeniedBy, Failure, Listing, Timings};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -192,6 +192,7 @@ impl Function {
             account = account.map(tracing::field::display),
             phase = failure.map(|failure| failure.phase().as_str()),
             code = failure.and_then(Failure::code),
+            deniedBy = failure.and_then(Failure::denied_by).map(DeniedBy::as_str),
             serviceRequestId = failure.and_then(Failure::request_id),
             retryable = failure.map(Failure::is_retryable),
             hint = failure.and_then(Failure::hint),

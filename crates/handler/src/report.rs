@@ -12,7 +12,7 @@
 //! The response is not held as text. It is serialized once, directly into what is sent.
 
 use contract::{Target, TargetName};
-use cross_account::{AccountOutcome, Buckets, FanOutResult, Outcome, SkipReason};
+use cross_account::{AccountOutcome, Buckets, DeniedBy, FanOutResult, Outcome, SkipReason};
 use serde::{Serialize, Serializer};
 
 use crate::{
@@ -247,6 +247,8 @@ struct FailureEntry<'a> {
     phase: &'static str,
     error_type: &'static str,
     code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    denied_by: Option<&'static str>,
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'a str>,
@@ -282,6 +284,7 @@ impl<'a> Entry<'a> {
                     phase: failure.phase().as_str(),
                     error_type: failure.kind().as_str(),
                     code: failure.code().unwrap_or(failure.kind().as_str()),
+                    denied_by: failure.denied_by().map(DeniedBy::as_str),
                     message: failure.to_string(),
                     hint: failure.hint(),
                     request_id: failure.request_id(),

@@ -137,6 +137,54 @@ async fn invoke_all(
 }
 
 #[tokio::test]
+async fn a_denial_names_the_kind_of_policy_if_aws_does() {
+    const D: &str = "555555555555";
+    let by_control_policy = Fault::Error {
+        status: 403,
+        code: "AccessDenied",
+        message: "User: arn:aws:sts::111111111111:assumed-role/MyLambdaExecutionRole/list is not authorized to perform: \
+                  sts:AssumeRole on resource: arn:aws:iam::333333333333:role/MyS3ReadRole with an explicit deny in a service \
+                  control policy",
+    };
+    let aws = FakeAws::builder()
+        .account(A, Account::new().always_on_assume(by_control_policy))
+        .account(B, Account::new().always_on_assume(Fault::Denied))
+        .account(C, Account::new().always_on_list(Fault::Denied))
+        .account(D, Account::new().buckets(1))
+        .start()
+        .unwrap();
+    let mut function = Setup::many(&aws.endpoint(), &targets(&[A, B, C, D]))
+        .start()
+        .await;
+    let body = body(&function.invoke("{}").await, 207);
+    let log = function.stop().await;
+    for (index, (account, expected)) in [
+        (A, Some("service-control-policy")),
+        // The message of STS names none.
+        (B, None),
+        (C, Some("identity-policy")),
+        (D, None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let entry = &body["accounts"][index];
+        assert_eq!(entry["accountId"], account);
+        let denied_by = entry.get("deniedBy").map(|value| value.as_str().unwrap());
+        assert_eq!(denied_by, expected, "{entry}");
+        let lines = log.lines();
+        let line = lines.iter().find(|line| line["account"] == account);
+        let denied_by = line.and_then(|line| line.get("deniedBy"));
+        assert_eq!(denied_by.map(|value| value.as_str().unwrap()), expected);
+    }
+    let hint = body["accounts"][0]["hint"].as_str().unwrap();
+    assert!(
+        hint.contains("an explicit deny in a service control policy"),
+        "{hint}"
+    );
+}
+
+#[tokio::test]
 async fn one_of_three_is_denied() {
     let aws = three();
     let mut function = function(&aws).await;
