@@ -10,6 +10,7 @@
 //! The AWS SDK, files, YAML and the network do not belong here: this crate is compiled into both programs and stays small.
 
 mod account_id;
+mod action;
 mod arn;
 mod concurrency;
 mod external_id;
@@ -29,6 +30,7 @@ mod target_name;
 mod targets_file;
 
 pub use account_id::AccountId;
+pub use action::{ActionSpec, Field, Scope};
 pub use arn::{RoleArn, account_of_arn};
 pub use concurrency::Concurrency;
 pub use external_id::ExternalId;

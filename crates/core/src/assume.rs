@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use aws_sdk_sts::{config::Credentials, operation::assume_role::AssumeRoleOutput};
 use aws_smithy_types::DateTime;
-use contract::{ExternalId, RoleArn, RoleName, SessionName, SessionPolicy, Target, account_of_arn};
+use contract::{
+    ActionSpec, ExternalId, RoleArn, RoleName, SessionName, SessionPolicy, Target, account_of_arn,
+};
 
 use crate::{
     account_time::Waits, clients::Clients, clock::ResponseTime, failure::Failure, kind::Phase,
@@ -15,10 +17,6 @@ use crate::{
 /// (IAM user guide, "Terms and concepts for roles"), and a Lambda function's own credentials are a role session. Every
 /// role allows it (its `MaxSessionDuration` is 3,600 to 43,200).
 const SESSION_DURATION_SECONDS: i32 = 3_600;
-
-/// The session policy: whatever the role allows, the session may list the account's buckets and nothing else (IAM user
-/// guide, "Session policies"). STS accepts up to 2,048 characters.
-const SESSION_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"}]}"#;
 
 /// Requests a session from STS within [`Limits`](crate::Limits) and checks it. An invalid one counts as a failed
 /// attempt.
@@ -44,7 +42,7 @@ pub(crate) async fn assume(
         .duration_seconds(SESSION_DURATION_SECONDS)
         .set_external_id(external_id.map(ToString::to_string))
         .set_policy(match clients.session_policy() {
-            SessionPolicy::On => Some(SESSION_POLICY.to_owned()),
+            SessionPolicy::On => Some(ActionSpec::S3_BUCKETS.session_policy()),
             SessionPolicy::Off => None,
         });
     send_with_retries(

@@ -732,5 +732,9 @@ mod tests {
         }
         let denied = kind_of_response(Phase::List, 403, Some("AccessDenied"));
         assert_eq!(denied, ListBucketsDenied);
+        assert_eq!(
+            denied.as_str(),
+            contract::ActionSpec::S3_BUCKETS.denied_error_type
+        );
     }
 }

@@ -3,7 +3,7 @@
 //! AWS does not say which policy denied a request, nor whether a role exists, so a hint lists the possibilities. It names
 //! the kind of policy only if AWS's message does (IAM user guide, "Troubleshoot access denied error messages").
 
-use contract::{AccountId, ExternalId, Region, RoleArn, UnitId};
+use contract::{AccountId, ActionSpec, ExternalId, Region, RoleArn, UnitId};
 
 use crate::{
     account_time::TimeLimit,
@@ -161,12 +161,13 @@ fn denied(circumstances: &Circumstances<'_>) -> Option<String> {
         Phase::Assume => assume_role_denied(circumstances),
         Phase::Organization => organization(circumstances),
         Phase::List => Some(format!(
-            "check that the policies and the permissions boundary of {} allow s3:ListAllMyBuckets on `*`, and that no \
+            "check that the policies and the permissions boundary of {} allow {} on `*`, and that no \
              service or resource control policy of its organization denies it, for example by region ({region})",
             match role {
                 Some(role) => format!("the role `{}` in account {account}", role.role),
                 None => format!("the function's own role in account {account}"),
-            }
+            },
+            ActionSpec::S3_BUCKETS.permissions(),
         )),
     }
 }

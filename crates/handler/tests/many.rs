@@ -10,6 +10,7 @@ mod support;
 
 use std::{collections::BTreeMap, time::Duration};
 
+use contract::ActionSpec;
 use fake_aws::{Account, Action, FakeAws, Fault, Organization};
 use runtime_api::{Outcome, OutcomeKind};
 use serde_json::{Value, json};
@@ -212,6 +213,7 @@ async fn one_of_three_is_denied() {
         keys(0),
         ["accountId", "buckets", "durationMs", "name", "status"]
     );
+    assert_eq!(keys(0)[1], ActionSpec::S3_BUCKETS.items_key);
     assert_eq!(
         keys(1),
         [
