@@ -6,8 +6,8 @@ use std::{
 };
 
 use contract::{
-    Accounts, FunctionConfiguration, Organization, Selection, SessionPolicy, Target, Units,
-    variable,
+    Accounts, ActionSpec, FunctionConfiguration, Organization, Selection, SessionPolicy, Target,
+    Units, variable,
 };
 use serde_json::Value;
 
@@ -28,10 +28,10 @@ pub(super) fn broadened(old: &FunctionConfiguration, new: &FunctionConfiguration
         ],
     };
     if new.session_policy == SessionPolicy::Off && old.session_policy != SessionPolicy::Off {
-        sentences.push(
-            "the sessions of the function are no longer limited to s3:ListAllMyBuckets (`session-policy: off`)"
-                .to_owned(),
-        );
+        sentences.push(format!(
+            "the sessions of the function are no longer limited to {} (`session-policy: off`)",
+            ActionSpec::S3_BUCKETS.permissions()
+        ));
     }
     sentences
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use contract::{AccountId, Target};
+use contract::{AccountId, ActionSpec, Target};
 use operator_api::Invocation;
 
 use crate::inspect::response::{AccountOutcome, AccountResult, FunctionError, Response};
@@ -70,7 +70,7 @@ impl Failure {
         let denied = |code: &str| code.starts_with("AccessDenied");
         let kind = match (error_type, phase, code) {
             ("AssumeRoleDenied", ..) => FailureKind::AssumeDenied,
-            ("ListBucketsDenied", ..) => FailureKind::ListDenied,
+            (LISTING_DENIED, ..) => FailureKind::ListDenied,
             ("RegionDisabled", ..) => FailureKind::RegionDisabled,
             ("Throttled" | "Timeout" | "ServiceUnavailable" | "ConnectionFailed", ..) => {
                 FailureKind::Transient
@@ -87,10 +87,13 @@ impl Failure {
     }
 }
 
+/// The error if the Target account denies the listing.
+const LISTING_DENIED: &str = ActionSpec::S3_BUCKETS.denied_error_type;
+
 /// The errors of the target, for a function with one target. Other errors are of the function itself.
 const TARGET_ERRORS: [&str; 12] = [
     "AssumeRoleDenied",
-    "ListBucketsDenied",
+    LISTING_DENIED,
     "Throttled",
     "Timeout",
     "WrongAccount",

@@ -3,11 +3,14 @@
 //! There are two sources: the result of invoking the function, and the policies of the account, if they can be read. A denied
 //! request that the Admin account explains says nothing about the target.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    iter,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use contract::{
-    Access, AccountId, Accounts, ExternalId, Organization, Region, RoleArn, Selection, SessionName,
-    Target,
+    Access, AccountId, Accounts, ActionSpec, ExternalId, Organization, Region, RoleArn, Selection,
+    SessionName, Target,
 };
 use iam_policy::{Caller, Context, Request, Statement};
 use operator_api::DeployedRole;
@@ -298,15 +301,16 @@ impl TargetCheck<'_> {
                 Check::failed(CheckId::Target, found, ranked(reported, causes))
             }
             TargetPolicies::Unclear(_) | TargetPolicies::Unreadable(_) => {
+                let permissions = ActionSpec::S3_BUCKETS.permissions();
                 let lacks = format!(
-                    "the policies of {} may not allow s3:ListAllMyBuckets",
+                    "the policies of {} may not allow {permissions}",
                     self.arn.role
                 );
                 let causes = vec![
                     self.fixed_in_permissions(Cause::possible(CauseId::PermissionMissing, lacks)),
                     Cause::possible(
                         CauseId::PermissionsBoundary,
-                        "a permissions boundary of the role may not allow s3:ListAllMyBuckets",
+                        format!("a permissions boundary of the role may not allow {permissions}"),
                     ),
                     Cause::possible(CauseId::ExplicitDeny, "a policy of the role may deny it"),
                     self.control_policy(),
@@ -380,25 +384,33 @@ impl TargetCheck<'_> {
         let execution_role = self.environment.execution_role_arn().to_string();
         let trust = verdict::of_trust(&seen.trust_policy, &self.assume_request(&execution_role));
         let resources = ["*".to_owned(), format!("arn:{}:s3:::*", self.arn.partition)];
-        let ways = resources.each_ref().map(|resource| Request {
-            action: "s3:ListAllMyBuckets",
-            resource: Some(resource),
-            caller: None,
-            context: Context::default(),
+        let policies = Policies::of(seen);
+        let listing = ActionSpec::S3_BUCKETS.iam_actions.iter().map(|action| {
+            let ways = resources.each_ref().map(|resource| Request {
+                action,
+                resource: Some(resource),
+                caller: None,
+                context: Context::default(),
+            });
+            (*action, policies.verdict(&ways))
         });
-        let listing = Policies::of(seen).verdict(&ways);
-        match (trust, listing) {
-            (Verdict::Allowed, Verdict::Allowed) => TargetPolicies::Allow,
-            (trust @ Verdict::Denied(_), listing) | (trust, listing @ Verdict::Denied(_)) => {
-                TargetPolicies::Deny(
-                    self.trust_causes(&trust, &execution_role),
-                    self.listing_causes(&listing),
-                )
-            }
-            (Verdict::Unclear(what), _) | (_, Verdict::Unclear(what)) => {
-                TargetPolicies::Unclear(reasons::joined(&what))
-            }
+        let listing: Vec<(&str, Verdict)> = listing.collect();
+        let mut verdicts = iter::once(&trust).chain(listing.iter().map(|(_, verdict)| verdict));
+        if verdicts
+            .clone()
+            .any(|verdict| matches!(verdict, Verdict::Denied(_)))
+        {
+            return TargetPolicies::Deny(
+                self.trust_causes(&trust, &execution_role),
+                self.listing_causes(&listing),
+            );
         }
+        verdicts
+            .find_map(|verdict| match verdict {
+                Verdict::Unclear(what) => Some(TargetPolicies::Unclear(reasons::joined(what))),
+                _ => None,
+            })
+            .unwrap_or(TargetPolicies::Allow)
     }
 
     /// The request of the function to STS, with the known context.
@@ -455,14 +467,15 @@ impl TargetCheck<'_> {
             .collect()
     }
 
-    fn listing_causes(&self, verdict: &Verdict) -> Vec<Cause> {
-        let Verdict::Denied(reasons) = verdict else {
-            return Vec::new();
-        };
-        reasons
-            .iter()
-            .map(|reason| {
-                let cause = reasons::permission_cause(reason, "s3:ListAllMyBuckets");
+    /// The causes for each denied IAM action.
+    fn listing_causes(&self, listing: &[(&str, Verdict)]) -> Vec<Cause> {
+        let denied = listing.iter().flat_map(|(action, verdict)| match verdict {
+            Verdict::Denied(reasons) => reasons.iter().map(|reason| (*action, reason)).collect(),
+            _ => Vec::new(),
+        });
+        denied
+            .map(|(action, reason)| {
+                let cause = reasons::permission_cause(reason, action);
                 match cause.id {
                     CauseId::PermissionMissing | CauseId::ConditionNotMet => {
                         self.fixed_in_permissions(cause)

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contract::{
-    Access, AccountId, Accounts, ExternalId, InvalidValue, Organization, OrganizationId, RoleName,
-    Selection, Target, TargetName, Units,
+    Access, AccountId, Accounts, ActionSpec, ExternalId, InvalidValue, Organization,
+    OrganizationId, RoleName, Selection, Target, TargetName, Units,
 };
 use serde::Serialize;
 
@@ -393,7 +393,7 @@ fn assume(arns: impl IntoIterator<Item = impl Into<String>>) -> Statement {
 }
 
 fn list_buckets(sid: &str) -> Statement {
-    Statement::allow(sid, ["s3:ListAllMyBuckets"]).on(["*"])
+    Statement::allow(sid, ActionSpec::S3_BUCKETS.iam_actions.iter().copied()).on(["*"])
 }
 
 fn boundary(environment: &Environment) -> Option<String> {

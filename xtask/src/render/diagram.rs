@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use contract::{AccountId, Organization, SessionPolicy, TargetName, UnitId, Units};
+use contract::{AccountId, ActionSpec, Organization, SessionPolicy, TargetName, UnitId, Units};
 use iam_policy::{Document, Set};
 
 use crate::policy::{Assumes, Grants, RoleGrants, TargetAccounts, TargetRole};
@@ -89,16 +89,17 @@ fn target_box(
         // Writing to a string cannot fail.
         let _ = write!(assumes, "<br/>if aws:ResourceOrgID is {id}");
     }
-    assumes.push_str(match environment.variables.session_policy {
-        SessionPolicy::On => ",<br/>session limited to<br/>s3:ListAllMyBuckets",
-        SessionPolicy::Off => ",<br/>session not limited",
-    });
+    let permissions = ActionSpec::S3_BUCKETS.permissions();
+    let _ = match environment.variables.session_policy {
+        SessionPolicy::On => write!(assumes, ",<br/>session limited to<br/>{permissions}"),
+        SessionPolicy::Off => write!(assumes, ",<br/>session not limited"),
+    };
     let trusts = trusts(environment, &target.role.trust_policy);
     let mut lines = vec![format!("    subgraph target{number}[\"{title}\"]")];
     lines.push(role_box(
         &format!("read{number}"),
         &target.role,
-        "may call s3:ListAllMyBuckets",
+        &format!("may call {permissions}"),
     ));
     lines.extend([
         format!("        buckets{number}[(\"S3 buckets{whose}\")]"),
