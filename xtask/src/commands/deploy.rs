@@ -46,19 +46,9 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Deploy) -> Result<()> {
     console::note(changes.to_string().trim_end());
     let allowed = flags.allow_broadening;
     guard::confirm_changes(&environment, &changes, &flags.confirmation, allowed)?;
-    let before = (!flags.smoke.no_smoke)
-        .then(|| smoke::Before::ask(workspace, &environment, &caller.session));
-    deploy(workspace, &caller, &package)?;
-    match before {
-        Some(before) => smoke::invoke(
-            workspace,
-            &environment,
-            &caller.session,
-            &before,
-            flags.smoke.max_failures,
-        ),
-        None => Ok(()),
-    }
+    smoke::around(workspace, &caller, &flags.smoke, || {
+        deploy(workspace, &caller, &package)
+    })
 }
 
 /// Deploys the package unless it runs already, and verifies that it runs afterwards.

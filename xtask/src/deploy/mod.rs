@@ -3,5 +3,6 @@
 pub(crate) mod collisions;
 pub(crate) mod guard;
 pub(crate) mod role_stacks;
+pub(crate) mod rollback;
 pub(crate) mod serverless;
 pub(crate) mod smoke;

@@ -1,5 +1,5 @@
-//! One of the stage's roles, deployed with CloudFormation: a change set first, so that what will change is seen before
-//! it does; and the role is read afterwards, as CloudFormation does not see all that was edited by hand.
+//! Deploys a stage's role with CloudFormation. A change set shows the changes first, and the role is read back afterwards,
+//! because CloudFormation does not detect all manual edits.
 
 use std::{thread, time::Duration};
 
@@ -25,16 +25,17 @@ use crate::{
 };
 use environment::Environment;
 
-/// How often a role that was changed is read until it is as it should be: IAM shows a change to everybody after some
-/// seconds only (IAM user guide, "Changes that I make are not always immediately visible").
-const READS: u32 = 5;
-const PAUSE: Duration = Duration::from_secs(2);
+/// How often a changed role is read until it is as rendered: IAM is eventually consistent (IAM user guide, "Changes that I
+/// make are not always immediately visible").
+const MAX_READS: u32 = 5;
+/// The delay between two reads.
+const READ_DELAY: Duration = Duration::from_secs(2);
 
-/// Renders the role of `side`, shows what would change in the caller's account, and changes it.
+/// Renders the role of `side`, shows the changes in the caller's account, and deploys it.
 ///
 /// # Errors
-/// The caller is in no account that the role belongs to, somebody else's role has its name, CloudFormation refuses, the
-/// person says no, or the role is not as it should be afterwards.
+/// The role does not belong in the caller's account, another role has its name, CloudFormation fails, the changes are not
+/// confirmed, or the role differs from the rendered one afterwards.
 pub(crate) fn role(
     workspace: &Workspace,
     environment: &Environment,
@@ -44,7 +45,7 @@ pub(crate) fn role(
     let confirmation = &flags.confirmation;
     let (file, caller) = match side {
         Side::Admin => {
-            // A problem of the template is told before anybody is asked.
+            // Reports template errors before STS is asked.
             Rendered::of_stage(workspace, environment, File::AdminRole)?;
             let caller = guard::require_admin(workspace, environment)?;
             (File::AdminRole, caller.into())
@@ -91,14 +92,14 @@ pub(crate) fn role(
         bail!(it.is_not_ours());
     }
     if !confirmation.yes && console::is_interactive() && !agreed(&operator, change_set, account)? {
-        console::note("cancelled: nothing was changed");
+        console::note("Canceled; nothing was changed");
         return Err(AlreadyReported.into());
     }
     operator.execute(change_set)?;
-    it.verify(READS)
+    it.verify(MAX_READS)
 }
 
-/// A role and the stack that it is deployed with.
+/// A role and its stack.
 struct Applied<'a> {
     workspace: &'a Workspace,
     environment: &'a Environment,
@@ -110,7 +111,7 @@ struct Applied<'a> {
 }
 
 impl Applied<'_> {
-    /// The role of that name, and whether the stack is more than a name.
+    /// Reads the role, and whether the stack has been created.
     fn look(&self) -> Result<(Part<DeployedRole>, bool)> {
         let query = Query {
             roles: vec![self.name.clone()],
@@ -121,7 +122,7 @@ impl Applied<'_> {
         let has_stack = match deployed.stacks.get(&self.stack) {
             Some(Part::Ok(stack)) => stack.status != "REVIEW_IN_PROGRESS",
             Some(Part::Absent) => false,
-            // CloudFormation will say what is the matter.
+            // CloudFormation will report the reason.
             Some(Part::Unreadable(_)) | None => true,
         };
         let role = deployed.roles.remove(&self.name);
@@ -131,7 +132,7 @@ impl Applied<'_> {
         ))
     }
 
-    /// Compares the role that is there with the one that was rendered, up to `reads` times.
+    /// Compares the deployed role with the rendered one, up to `reads` times.
     fn verify(&self, reads: u32) -> Result<()> {
         let account = &self.session.identity().account;
         let what = format!("role {} in account {account}", self.name);
@@ -140,12 +141,12 @@ impl Applied<'_> {
             let changes = Changes::of_role(account, role, self.rendered)?;
             match changes.is_same() {
                 Some(true) => break,
-                Some(false) if read < reads => thread::sleep(PAUSE),
+                Some(false) if read < reads => thread::sleep(READ_DELAY),
                 Some(false) => {
                     console::note(changes.to_string().trim_end());
                     bail!(
-                        "CloudFormation has nothing more to change, but {what} is not as rendered\n\
-                         hint: {}; or delete stack `{}`, run this again, and then deploy again whatever trusts the role",
+                        "CloudFormation has no changes, but {what} differs from the rendered one\n\
+                         hint: {}; or delete stack `{}`, run this command again, and deploy the roles that trust this role again",
                         self.by_hand(),
                         self.stack
                     );
@@ -157,11 +158,11 @@ impl Applied<'_> {
                 ),
             }
         }
-        console::note(&format!("verified {what}"));
+        console::note(&format!("Verified {what}"));
         Ok(())
     }
 
-    /// Which commands change a role without CloudFormation.
+    /// The commands that change a role without CloudFormation.
     fn by_hand(&self) -> String {
         let name = self.name.name();
         format!(
@@ -182,14 +183,14 @@ impl Applied<'_> {
         };
         format!(
             "Role {name} in account {account} does not belong to stack `{stack}`; nothing was changed\n\
-             hint: to have the stack take it over, add `DeletionPolicy: Retain` to {logical} in a copy of \
+             hint: to import it into the stack, add `DeletionPolicy: Retain` to {logical} in a copy of \
              dist/{stage}/roles/{file}.yml, import it with `aws cloudformation create-change-set --stack-name {stack} \
              --change-set-name import --change-set-type IMPORT --region {region} --capabilities CAPABILITY_NAMED_IAM \
              --template-body file://COPY --resources-to-import ResourceType=AWS::IAM::Role,LogicalResourceId={logical},\
              ResourceIdentifier={{RoleName={plain}}}` and `aws cloudformation execute-change-set --stack-name {stack} \
-             --change-set-name import --region {region}`, then run this again\n\
-             hint: to leave it where it is, {by_hand}\n\
-             hint: to use another role, change its name in {source}",
+             --change-set-name import --region {region}`, then run this command again\n\
+             hint: to manage it outside of the stack, {by_hand}\n\
+             hint: to use another role, change the name in {source}",
             stage = self.environment.stage,
             plain = name.name(),
             by_hand = self.by_hand(),
@@ -198,18 +199,18 @@ impl Applied<'_> {
     }
 }
 
-/// Asks whether to go on. Whoever does not leaves no change set behind.
+/// Asks for confirmation, and deletes the change set if it is not given.
 fn agreed(operator: &Operator<'_>, change_set: &ChangeSetArn, account: &AccountId) -> Result<bool> {
     let discarding = operator.discard(change_set)?;
     let on_interrupt = Undo::Call(Box::new(move || {
         console::note(if discarding.succeeds_apart() {
-            "cancelled: nothing was changed"
+            "Canceled; nothing was changed"
         } else {
-            "cancelled: nothing was changed, but the change set is left"
+            "Canceled; nothing was changed, but the change set still exists"
         });
     }));
     let pending = interrupt::on_interrupt(on_interrupt)?;
-    let answer = console::ask(&format!("Change this in account {account}? [y/N]"));
+    let answer = console::ask(&format!("Deploy these changes to account {account}? [y/N]"));
     drop(pending);
     let agreed = answer
         .as_ref()
@@ -221,7 +222,7 @@ fn agreed(operator: &Operator<'_>, change_set: &ChangeSetArn, account: &AccountI
     Ok(agreed)
 }
 
-/// Deletes the change set; that a stack made for it is deleted as well is no news.
+/// Deletes the change set, and its stack if it was created for it.
 fn discard(operator: &Operator<'_>, change_set: &ChangeSetArn) -> Result<()> {
     operator
         .discard(change_set)?
@@ -236,14 +237,14 @@ fn role_name(environment: &Environment, side: Side, account: &AccountId) -> Resu
         Side::Target => {
             let grants = rendering::grants(environment)?;
             let target = grants.target_role_in(account);
-            let target =
-                target.with_context(|| format!("No role is assumed in account {account}"))?;
+            let target = target
+                .with_context(|| format!("The stage assumes no role in account {account}"))?;
             Ok(target.role.full_name()?)
         }
     }
 }
 
-/// The name of the stack that holds a role, in whichever account.
+/// The name of a role's stack, the same in every account.
 pub(crate) fn stack_name(environment: &Environment, side: Side) -> String {
     let side = match side {
         Side::Admin => "admin",

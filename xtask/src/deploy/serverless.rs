@@ -32,7 +32,7 @@ pub(crate) const FUNCTION: &str = "list_s3";
 const ARCHIVE: &str = "handler.zip";
 
 /// The directory of a package, inside `dist/STAGE`.
-const PACKAGE_FOLDER: &str = ".serverless";
+const PACKAGE_DIRECTORY: &str = ".serverless";
 
 /// A stage as CloudFormation will get it: rendered, built, packaged and linted.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Package {
         let step = Step::begin("Packaging");
         offline(tools::osls(workspace)?)
             .in_directory(&directory)
-            .args(["package", "--package", PACKAGE_FOLDER])
+            .args(["package", "--package", PACKAGE_DIRECTORY])
             .run_quietly()
             .context("The Serverless Framework failed to package the stage")?;
         step.done("");
@@ -105,7 +105,7 @@ impl Package {
         tools::cfn_lint(workspace)?
             .args(["--regions", self.region.as_str(), "--template"])
             .args(template.file_name())
-            .in_directory(self.directory.join(PACKAGE_FOLDER))
+            .in_directory(self.directory.join(PACKAGE_DIRECTORY))
             .run_quietly()
             .context("cfn-lint rejected the packaged CloudFormation template")?;
         step.done("no findings");
@@ -152,17 +152,17 @@ impl<'a> Deployable<'a> {
         require_same(files, &files_of(directory)?, stage)?;
         as_the_caller(tools::osls(workspace)?, &self.caller.session)?
             .in_directory(directory)
-            .args(["deploy", "--force", "--package", PACKAGE_FOLDER])
+            .args(["deploy", "--force", "--package", PACKAGE_DIRECTORY])
             .run()
     }
 }
 
 /// The files in `dist/STAGE` that the Framework deploys from, with their hashes.
 fn files_of(directory: &Path) -> Result<BTreeMap<String, String>> {
-    let packaged = files::names_in(&directory.join(PACKAGE_FOLDER))?;
+    let packaged = files::names_in(&directory.join(PACKAGE_DIRECTORY))?;
     let packaged = packaged
         .into_iter()
-        .map(|name| format!("{PACKAGE_FOLDER}/{name}"))
+        .map(|name| format!("{PACKAGE_DIRECTORY}/{name}"))
         // A plugin's directory: the Framework deploys files.
         .filter(|name| !directory.join(name).is_dir());
     [ARCHIVE.to_owned(), File::Serverless.path()]
@@ -194,7 +194,7 @@ fn require_same(
 /// The CloudFormation template of a package in `dist/STAGE`.
 fn template_path(directory: &Path) -> PathBuf {
     directory
-        .join(PACKAGE_FOLDER)
+        .join(PACKAGE_DIRECTORY)
         .join("cloudformation-template-update-stack.json")
 }
 

@@ -1,7 +1,6 @@
-//! The smoke invocation: the deployed function is called once, and every target must answer that answered before.
+//! The smoke invocation: invokes the function after a deployment. Every target that was listed before must be listed.
 //!
-//! A stage of many targets may need more than one call; the function says where to go on, and the answers are put
-//! together here.
+//! A stage with many targets may need several invocations; their results are combined here.
 
 use std::{
     collections::BTreeSet,
@@ -13,6 +12,8 @@ use contract::AccountId;
 use operator_api::Part;
 
 use crate::{
+    cli,
+    deploy::guard::Caller,
     inspect::{
         operator::{MAX_INVOCATIONS, Operator, Query},
         response::{AccountFailure, AccountOutcome, AccountResult, Response},
@@ -25,33 +26,35 @@ use crate::{
 };
 use environment::Environment;
 
-/// How many of the accounts that failed are told of.
-const MOST_TOLD: usize = 10;
+/// The maximum number of failed accounts that are printed.
+const MAX_PRINTED: usize = 10;
 
-/// What is known of the accounts that failed before a deployment.
+/// The accounts that failed before the deployment.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Before {
-    /// There was no function.
+    /// No function was deployed.
     NotDeployed,
-    /// The function that was deployed could not be asked: why.
+    /// The deployed function could not be invoked, with the reason.
     Unknown(String),
-    /// It listed the others.
+    /// The accounts that failed; all others were listed.
     Failed(BTreeSet<AccountId>),
 }
 
 impl Before {
-    /// Asks the function that is deployed now, before another one takes its place.
-    pub(crate) fn ask(workspace: &Workspace, environment: &Environment, session: &Session) -> Self {
-        let step = Step::begin(
-            "Invoking the function that is deployed, to see which targets fail already",
-        );
-        let before = Self::look(workspace, environment, session)
+    /// Invokes the function that is deployed now, before it is replaced.
+    fn get(workspace: &Workspace, environment: &Environment, session: &Session) -> Self {
+        let step = Step::begin("Invoking the current function, to see which targets already fail");
+        let before = Self::invoke_current(workspace, environment, session)
             .unwrap_or_else(|error| Self::Unknown(format!("{error:#}")));
         step.done(&before.to_string());
         before
     }
 
-    fn look(workspace: &Workspace, environment: &Environment, session: &Session) -> Result<Self> {
+    fn invoke_current(
+        workspace: &Workspace,
+        environment: &Environment,
+        session: &Session,
+    ) -> Result<Self> {
         let name = environment.function_name();
         let query = Query {
             functions: vec![name.clone()],
@@ -62,7 +65,7 @@ impl Before {
             Some(Part::Ok(_)) => Self::of(call(workspace, environment, session)?),
             Some(Part::Absent) => Self::NotDeployed,
             Some(Part::Unreadable(why)) => Self::Unknown(why.message.clone()),
-            None => Self::Unknown("the operator does not tell of it".to_owned()),
+            None => Self::Unknown("the operator returned no result for it".to_owned()),
         })
     }
 
@@ -71,7 +74,7 @@ impl Before {
             Smoke::Failed(failure) => {
                 Self::Unknown(failure.lines().next().unwrap_or_default().to_owned())
             }
-            Smoke::Answered(summary) => {
+            Smoke::Completed(summary) => {
                 Self::Failed(summary.failed.into_iter().map(|(id, _)| id).collect())
             }
         }
@@ -92,51 +95,73 @@ impl fmt::Display for Before {
     }
 }
 
-/// Invokes the function and tells what it answered. An account that failed `before` as well is told and no failure; of
-/// the others, `most` may fail.
+/// Invokes the function before and after `change`, unless `flags` say otherwise, and compares the results.
 ///
 /// # Errors
-/// It fails, or more targets than that do not answer. The deployment stands.
-pub(crate) fn invoke(
+/// The change fails, or see [`invoke`].
+pub(crate) fn around(
+    workspace: &Workspace,
+    caller: &Caller<'_>,
+    flags: &cli::Smoke,
+    change: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    let (environment, session) = (caller.environment, &caller.session);
+    if flags.no_smoke {
+        return change();
+    }
+    let before = Before::get(workspace, environment, session);
+    change()?;
+    invoke(workspace, environment, session, &before, flags.max_failures)
+}
+
+/// Invokes the function and prints the result. Accounts that also failed `before` are printed, but do not count; of the
+/// others, at most `max_failures` may fail.
+///
+/// # Errors
+/// The function fails, or too many targets fail. The deployment is not undone.
+fn invoke(
     workspace: &Workspace,
     environment: &Environment,
     session: &Session,
     before: &Before,
-    most: usize,
+    max_failures: usize,
 ) -> Result<()> {
-    let step = Step::begin("Invoking the function, to see whether every target answers");
+    let step = Step::begin("Invoking the function, to see whether every target is listed");
     let outcome = call(workspace, environment, session);
     match outcome? {
         Smoke::Failed(failure) => {
             drop(step);
             console::note(&failure);
-            bail!(stands(environment, "the function fails"));
+            bail!(deployed_but(environment, "the function fails"));
         }
-        Smoke::Answered(summary) if summary.failed.is_empty() => {
+        Smoke::Completed(summary) if summary.failed.is_empty() => {
             step.done(&summary.to_string());
             Ok(())
         }
-        Smoke::Answered(summary) => {
-            let judged = Judged::of(&summary, before);
-            console::note(judged.to_string().trim_end());
-            if judged.new.len() <= most {
-                step.done(&format!("{summary}; {}", judged.sum()));
+        Smoke::Completed(summary) => {
+            let failures = Failures::of(&summary, before);
+            console::note(failures.to_string().trim_end());
+            if failures.new.len() <= max_failures {
+                step.done(&format!("{summary}; {}", failures.sum()));
                 return Ok(());
             }
             drop(step);
-            bail!(stands(environment, &format!("{summary}; {}", judged.sum())));
+            bail!(deployed_but(
+                environment,
+                &format!("{summary}; {}", failures.sum())
+            ));
         }
     }
 }
 
-/// The accounts that failed, told apart by whether they did so before.
-struct Judged<'a> {
+/// The failed accounts: new failures, and those that failed before.
+struct Failures<'a> {
     before: &'a Before,
     new: Vec<&'a str>,
     known: Vec<&'a str>,
 }
 
-impl<'a> Judged<'a> {
+impl<'a> Failures<'a> {
     fn of(summary: &'a Summary, before: &'a Before) -> Self {
         let is_known = |id: &AccountId| matches!(before, Before::Failed(ids) if ids.contains(id));
         let (known, new): (Vec<_>, Vec<_>) =
@@ -154,28 +179,25 @@ impl<'a> Judged<'a> {
     fn sum(&self) -> String {
         let (new, known) = (self.new.len(), self.known.len());
         match self.before {
-            Before::Failed(_) => format!("{new} new, and {known} that failed before as well"),
-            Before::NotDeployed => "all new: nothing was deployed before".to_owned(),
-            Before::Unknown(_) => "which of them failed before is unknown".to_owned(),
+            Before::Failed(_) => format!("{new} new, {known} that also failed before"),
+            Before::NotDeployed => "all new, because nothing was deployed before".to_owned(),
+            Before::Unknown(_) => "it is unknown which of them failed before".to_owned(),
         }
     }
 }
 
-impl fmt::Display for Judged<'_> {
+impl fmt::Display for Failures<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (what, failed) in [
-            ("failed", &self.new),
-            ("failed before as well", &self.known),
-        ] {
+        for (what, failed) in [("failed", &self.new), ("also failed before", &self.known)] {
             if failed.is_empty() {
                 continue;
             }
             writeln!(f, "{what}:")?;
-            for text in failed.iter().take(MOST_TOLD) {
+            for text in failed.iter().take(MAX_PRINTED) {
                 writeln!(f, "{text}")?;
             }
-            if failed.len() > MOST_TOLD {
-                writeln!(f, "and {} more", failed.len() - MOST_TOLD)?;
+            if failed.len() > MAX_PRINTED {
+                writeln!(f, "and {} more", failed.len() - MAX_PRINTED)?;
             }
         }
         Ok(())
@@ -189,30 +211,31 @@ fn counted(number: usize, one: &str, several: &str) -> String {
     }
 }
 
-fn stands(environment: &Environment, what: &str) -> String {
+fn deployed_but(environment: &Environment, what: &str) -> String {
     let stage = &environment.stage;
     format!(
-        "The stage is deployed, but {what}\n\
-         hint: `cargo xtask doctor --env {stage}` looks for the cause; a role made within the last minute may only need \
-         time (`cargo xtask invoke --env {stage}`); `cargo xtask rollback --env {stage}` goes back to the deployment before\n\
-         hint: `--max-failures N` lets up to N new failures pass"
+        "Stage `{stage}` was deployed, but {what}\n\
+         hint: IAM changes can take a minute; retry with `cargo xtask invoke --env {stage}`\n\
+         hint: to find the cause, run `cargo xtask doctor --env {stage}`\n\
+         hint: to undo the deployment, run `cargo xtask rollback --env {stage}`\n\
+         hint: to accept up to N new failures, pass `--max-failures N`"
     )
 }
 
-/// What came of the calls.
+/// The result of all invocations.
 #[derive(Debug, PartialEq, Eq)]
 enum Smoke {
-    /// The function failed, with this text.
+    /// The function failed, with its error.
     Failed(String),
-    Answered(Summary),
+    Completed(Summary),
 }
 
-/// The answers of all calls together.
+/// The results of all invocations.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Summary {
     listed: usize,
     buckets: usize,
-    /// With what is told of each.
+    /// Each with its message.
     failed: Vec<(AccountId, String)>,
 }
 
@@ -250,12 +273,12 @@ fn call(workspace: &Workspace, environment: &Environment, session: &Session) -> 
     })?;
     ensure!(
         is_complete,
-        "The function still had accounts to list after {MAX_INVOCATIONS} invocations"
+        "The function had not listed all accounts after {MAX_INVOCATIONS} invocations"
     );
-    Ok(failure.map_or(Smoke::Answered(summary), Smoke::Failed))
+    Ok(failure.map_or(Smoke::Completed(summary), Smoke::Failed))
 }
 
-/// What to do after a call.
+/// What to do after an invocation.
 #[derive(Debug)]
 enum Next {
     Failed(String),
@@ -290,7 +313,7 @@ fn note(response: Response, summary: &mut Summary) -> Result<Next> {
     }
     ensure!(
         skipped == 0 || many.resume.is_some(),
-        "The function skipped {skipped} accounts and does not say where to go on"
+        "The function skipped {skipped} accounts and returned no resume token"
     );
     Ok(many.resume.map_or(Next::Done, Next::Resume))
 }
@@ -324,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn one_target_and_many_are_summed_up() {
+    fn single_and_many_targets_are_summarized() {
         let mut summary = Summary::default();
         let next = note(&json!(["a", "b"]), &mut summary);
         assert!(matches!(next, Ok(Next::Done)));
@@ -345,16 +368,16 @@ mod tests {
         assert_eq!(summary.to_string(), "2 of 3 accounts listed, 3 buckets");
         let before = Before::Failed(BTreeSet::new());
         assert_eq!(
-            Judged::of(&summary, &before).to_string(),
+            Failures::of(&summary, &before).to_string(),
             "failed:\n000000000002 (Audit): denied\n  hint: look\n"
         );
     }
 
     #[test]
-    fn what_was_skipped_and_is_not_gone_on_with_is_an_error() {
+    fn skipped_accounts_without_a_resume_token_are_an_error() {
         let lost = json!({"accounts": [{"accountId": "000000000001", "status": "skipped"}]});
         let error = note(&lost, &mut Summary::default()).unwrap_err();
-        assert!(error.to_string().contains("where to go on"), "{error}");
+        assert!(error.to_string().contains("no resume token"), "{error}");
     }
 
     fn failing(accounts: std::ops::Range<usize>) -> Summary {
@@ -370,27 +393,27 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_before_is_told_from_what_is_new() {
+    fn new_failures_are_separated_from_known_ones() {
         let summary = failing(1..4);
-        let before = Before::of(Smoke::Answered(failing(2..9)));
-        let judged = Judged::of(&summary, &before);
-        assert_eq!(judged.new, ["000000000001: denied"]);
-        assert_eq!(judged.sum(), "1 new, and 2 that failed before as well");
+        let before = Before::of(Smoke::Completed(failing(2..9)));
+        let failures = Failures::of(&summary, &before);
+        assert_eq!(failures.new, ["000000000001: denied"]);
+        assert_eq!(failures.sum(), "1 new, 2 that also failed before");
         assert_eq!(
-            judged.to_string(),
-            "failed:\n000000000001: denied\nfailed before as well:\n000000000002: denied\n000000000003: denied\n"
+            failures.to_string(),
+            "failed:\n000000000001: denied\nalso failed before:\n000000000002: denied\n000000000003: denied\n"
         );
-        let same = Before::of(Smoke::Answered(failing(1..4)));
-        assert_eq!(Judged::of(&summary, &same).new.len(), 0);
+        let same = Before::of(Smoke::Completed(failing(1..4)));
+        assert_eq!(Failures::of(&summary, &same).new.len(), 0);
     }
 
     #[test]
-    fn what_is_not_known_of_before_makes_no_failure_a_known_one() {
+    fn every_failure_is_new_if_the_state_before_is_unknown() {
         let summary = failing(1..4);
         let failed = Before::of(Smoke::Failed("AllTargetsFailed: x\n- y".to_owned()));
         assert_eq!(failed, Before::Unknown("AllTargetsFailed: x".to_owned()));
         for before in [Before::NotDeployed, failed] {
-            assert_eq!(Judged::of(&summary, &before).new.len(), 3, "{before}");
+            assert_eq!(Failures::of(&summary, &before).new.len(), 3, "{before}");
         }
     }
 
@@ -398,7 +421,7 @@ mod tests {
     fn a_long_list_of_failures_is_cut() {
         let before = Before::NotDeployed;
         let summary = failing(0..12);
-        let told = Judged::of(&summary, &before).to_string();
+        let told = Failures::of(&summary, &before).to_string();
         assert!(
             told.ends_with("000000000009: denied\nand 2 more\n"),
             "{told}"

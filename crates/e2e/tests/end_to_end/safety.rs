@@ -149,7 +149,7 @@ async fn a_deployment_is_seen_before_it_happens_and_can_be_undone() {
     // Allowed, it is deployed; the smoke invocation finds that the Target's role still asks for the external ID.
     let deployed = xtask(&["deploy", "--yes", "--allow-broadening"]).expect(1);
     let told = deployed.stderr();
-    assert!(told.contains("The stage is deployed, but"), "{deployed}");
+    assert!(told.contains("was deployed, but"), "{deployed}");
     assert!(told.contains("AssumeRoleDenied"), "{deployed}");
     assert!(told.contains("rollback --env safe"), "{deployed}");
     assert_eq!(external_id(&stage).await, None);
@@ -254,7 +254,7 @@ fn a_role_that_is_not_as_rendered_is_no_success() {
             .run("", "python3".as_ref(), &arguments)
             .expect(status);
         let shown = run.stdout();
-        assert!(shown.contains("cancelled: nothing was changed"), "{run}");
+        assert!(shown.contains("Canceled; nothing was changed"), "{run}");
         assert!(!shown.contains("deleted"), "{run}");
         let stack = "List-S3-Buckets-drift-admin-role";
         let left = stage
@@ -264,7 +264,7 @@ fn a_role_that_is_not_as_rendered_is_no_success() {
         clock.lap("said no");
     }
 
-    let verified = "verified role MyLambdaExecutionRole in account 100000000047";
+    let verified = "Verified role MyLambdaExecutionRole in account 100000000047";
     for _ in 0..2 {
         let applied = apply().ok();
         assert!(applied.stderr().contains(verified), "{applied}");
