@@ -123,10 +123,13 @@ fn warn_if_useless(profile: &str, seen: &Snapshot, environment: &Environment, gr
             }
         }
         Some(Part::Absent) | None => {}
-        Some(Part::Unreadable(why)) => console::note(&format!(
-            "warning: profile `{profile}` could not be used: {}",
-            why.message
-        )),
+        Some(Part::Unreadable(why)) => {
+            let prefix = format!("profile `{profile}`: ");
+            let message = why.message.strip_prefix(&prefix).unwrap_or(&why.message);
+            console::note(&format!(
+                "warning: profile `{profile}` could not be used: {message}"
+            ));
+        }
     }
 }
 

@@ -143,10 +143,10 @@ pub(super) fn rendered(
         };
         return Ok((Check::ok(CheckId::Rendered, found), Some(grants)));
     }
-    let found = format!(
-        "{} files in dist/{stage} are out of date or missing",
-        causes.len()
-    );
+    let found = match causes.len() {
+        1 => format!("1 file in dist/{stage} is out of date or missing"),
+        count => format!("{count} files in dist/{stage} are out of date or missing"),
+    };
     let fix = format!("run `cargo xtask render --env {stage} && cargo xtask roles --env {stage}`");
     let check = Check::failed(CheckId::Rendered, found, causes).fix(fix);
     Ok((check, Some(grants)))

@@ -677,7 +677,7 @@ fn listed(buckets: usize) -> String {
 /// Why a target has no outcome.
 fn not_tried(facts: &Facts) -> String {
     match facts.evidence.as_ref().map(|evidence| &evidence.error) {
-        None => "not tried, because there is no function to invoke".to_owned(),
+        None => "the function was not invoked".to_owned(),
         Some(None) => "the function did not report it".to_owned(),
         Some(Some(InvocationError::FunctionFailed { error_type, .. })) => {
             format!("the function returned {error_type}")

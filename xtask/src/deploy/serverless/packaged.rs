@@ -26,9 +26,7 @@ pub(super) fn check(
     environment: &Environment,
 ) -> Result<(), InputError> {
     if cloudformation::has_transform(template) {
-        return Err(problem(
-            "there is a transform, which may turn it into anything",
-        ));
+        return Err(problem("a transform may change anything"));
     }
     let none = Map::new();
     let resources = template["Resources"].as_object().unwrap_or(&none);
@@ -37,7 +35,7 @@ pub(super) fn check(
         // What a nested stack makes is its own; `diff` tells of one that is new.
         if cloudformation::is_opaque(kind) && kind != "AWS::CloudFormation::Stack" {
             return Err(problem(&format!(
-                "`{id}` is `{kind}`, which is made by somebody's code: what that does cannot be checked"
+                "`{id}` is `{kind}`, whose code cannot be checked"
             )));
         }
     }
@@ -48,7 +46,7 @@ pub(super) fn check(
     };
     let mut functions = resources.iter().filter(|(_, resource)| is_own(resource));
     let Some((id, function)) = functions.next() else {
-        return Err(problem(&format!("there is no function `{name}` any more")));
+        return Err(problem(&format!("function `{name}` is missing")));
     };
     let function = &function["Properties"];
     check_function(function, rendered, environment)?;
@@ -109,7 +107,7 @@ fn check_function(
     let layers = layers_of(rendered);
     if function["Layers"] != layers {
         return Err(problem(&format!(
-            "`Layers` of the function is {}, where serverless.yml makes it {layers}: a layer is code that runs with the \
+            "`Layers` of the function is {}, but serverless.yml sets it to {layers}; a layer is code that runs with the \
              function's credentials",
             function["Layers"]
         )));
@@ -160,7 +158,7 @@ fn check_code(
         return Ok(());
     }
     Err(problem(&format!(
-        "the function's code is {code}, and not `handler.zip` in the Framework's bucket"
+        "the function's code is {code}, not `handler.zip` in the Serverless Framework's bucket"
     )))
 }
 
@@ -200,7 +198,7 @@ fn check_logs(
         is_own.then_some(properties)
     });
     let Some(properties) = properties else {
-        return Err(problem(&format!("there is no log group {name} any more")));
+        return Err(problem(&format!("log group {name} is missing")));
     };
     let days = environment.variables.function.log_retention_days.get();
     expect(
@@ -274,8 +272,8 @@ fn expect(what: fmt::Arguments<'_>, is: &Value, must: &Value) -> Result<(), Inpu
 fn problem(what: &str) -> InputError {
     let template = File::Serverless.template_path();
     InputError(format!(
-        "In the packaged CloudFormation template {what}\n\
-         hint: look under `resources` and `extensions` in {template}: what stands there is merged over the function"
+        "In the packaged CloudFormation template, {what}\n\
+         hint: check `resources` and `extensions` in {template}, which are merged over the function"
     ))
 }
 
@@ -348,7 +346,7 @@ mod tests {
             (
                 "FunctionName",
                 json!("Other"),
-                "no function `List-S3-Buckets-dev-list_s3`",
+                "function `List-S3-Buckets-dev-list_s3` is missing",
             ),
             (
                 "Role",
@@ -416,32 +414,32 @@ mod tests {
             (
                 "Code/S3Key",
                 json!("serverless/x/other.zip"),
-                "`handler.zip` in the Framework's bucket",
+                "`handler.zip` in the Serverless Framework's bucket",
             ),
             (
                 "Code/S3Key",
                 json!("serverless/List-S3-Buckets/prod/1-t/handler.zip"),
-                "`handler.zip` in the Framework's bucket",
+                "`handler.zip` in the Serverless Framework's bucket",
             ),
             (
                 "Code/S3Bucket",
                 json!("theirs"),
-                "`handler.zip` in the Framework's bucket",
+                "`handler.zip` in the Serverless Framework's bucket",
             ),
             (
                 "Code/S3Bucket",
                 json!({"Ref": "Theirs"}),
-                "`handler.zip` in the Framework's bucket",
+                "`handler.zip` in the Serverless Framework's bucket",
             ),
             (
                 "Code/S3ObjectVersion",
                 json!("1"),
-                "`handler.zip` in the Framework's bucket",
+                "`handler.zip` in the Serverless Framework's bucket",
             ),
             (
                 "Code",
                 json!({"ZipFile": "x"}),
-                "`handler.zip` in the Framework's bucket",
+                "`handler.zip` in the Serverless Framework's bucket",
             ),
             (
                 "Environment/Variables/TARGET_ACCOUNT_ID",
@@ -521,7 +519,7 @@ mod tests {
             (
                 "ListUnderscores3LogGroup/Properties/LogGroupName",
                 json!("x"),
-                "there is no log group",
+                "log group \"/aws/lambda/List-S3-Buckets-dev-list_s3\" is missing",
             ),
             (
                 "ListUnderscores3LambdaFunction/Properties/Tags",
