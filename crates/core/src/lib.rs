@@ -1,8 +1,8 @@
 //! Assumes a role in a Target account and lists that account's S3 buckets.
 //!
-//! Data flows one way: a [`Target`] → a session (STS, `AssumeRole`) → its buckets (S3, `ListBuckets`) → a [`Listing`],
-//! or a [`Failure`] with its [`Phase`], AWS's message and a hint. [`organization_targets`] returns the targets of an
-//! organization.
+//! Data flows one way: a [`Target`](contract::Target) → a session (STS, `AssumeRole`) → its buckets (S3,
+//! `ListBuckets`) → a [`Listing`], or a [`Failure`] with its [`Phase`], AWS's message and a hint.
+//! [`organization_targets`] returns the targets of an organization.
 //!
 //! ```no_run
 //! # async fn example(config: aws_types::SdkConfig, target: contract::Target) -> Result<(), Box<dyn std::error::Error>> {
@@ -17,7 +17,7 @@
 //! one S3 client per region, and a cache of sessions with about two kilobytes per target. A warm invocation therefore
 //! needs no request to STS and no new connection, and thousands of targets share one process.
 //!
-//! [`fan_out`] lists many targets in one invocation and stops before the deadline.
+//! [`fan_out()`] lists many targets in one invocation and stops before the deadline.
 //!
 //! # Invariants
 //! - The two phases fail separately: credentials are obtained first, and only then passed to the S3 client. A provider

@@ -49,7 +49,7 @@ pub struct Timings {
 ///
 /// At `deadline`, requests in flight are canceled, and the listing fails with [`FailureKind::Timeout`] in its phase, or
 /// with [`FailureKind::Throttled`] if the STS rate limiter held it back. Without a deadline, only the timeouts and
-/// attempts of [`Limits`] apply.
+/// attempts of [`Limits`](crate::Limits) apply.
 ///
 /// # Errors
 /// A [`Failure`] with its phase and [`FailureKind`].
