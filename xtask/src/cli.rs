@@ -65,7 +65,7 @@ pub(crate) fn command() -> clap::Command {
                   New here? `cargo xtask demo` runs everything on this machine, without an AWS account."
 )]
 pub(crate) struct Cli {
-    /// The workspace to work on, if it is not the one that this command belongs to
+    /// Use the workspace in DIRECTORY instead of the current one
     #[arg(long, value_name = "DIRECTORY", global = true, hide_short_help = true)]
     pub(crate) workspace: Option<PathBuf>,
 
@@ -151,9 +151,9 @@ pub(crate) enum Command {
     /// Deploy a stage to its Admin account
     ///
     /// Verifies with STS that your credentials belong to the stage's Admin account, before it builds anything. Then renders,
-    /// builds, packages and deploys with the Serverless Framework whatever differs from what is deployed, and invokes the
-    /// function once. Credentials come from where the AWS CLI takes them. On a terminal, asks before it broadens access or
-    /// removes something. A stage with `protected: true` asks for its name.
+    /// builds and packages the stage, deploys it with the Serverless Framework if anything differs from what is deployed,
+    /// and invokes the function once. Credentials come from where the AWS CLI takes them. On a terminal, asks before it
+    /// broadens access or removes something. A stage with `protected: true` asks for its name.
     ///
     /// Exits with 1 if something other than the package runs afterwards, or if targets fail that did not fail before.
     ///
@@ -177,7 +177,7 @@ pub(crate) enum Command {
     Remove(Remove),
     /// Invoke the deployed function and print its response
     ///
-    /// Exits with 1 if the function fails; its error is printed all the same.
+    /// Exits with 1 if the function fails, and prints its error.
     ///
     /// Example: `AWS_PROFILE=admin cargo xtask invoke --env dev --event '{"prefix": "logs-"}'`
     Invoke(Invoke),
@@ -384,7 +384,7 @@ pub(crate) struct Smoke {
 pub(crate) struct Rollback {
     #[command(flatten)]
     pub(crate) stage: OneStage,
-    /// The deployment to return to, by its timestamp in milliseconds; by default, the previous one
+    /// The timestamp of the deployment to restore, in milliseconds; by default, the previous deployment
     #[arg(long, value_name = "TIMESTAMP")]
     pub(crate) to: Option<u64>,
     /// On a protected stage, skip the confirmation of changes that broaden access
@@ -420,7 +420,7 @@ pub(crate) struct Logs {
     /// Keep printing new lines
     #[arg(long)]
     pub(crate) tail: bool,
-    /// The start: 30m, 2h or 1d ago, or a time such as 2026-01-31T08:00
+    /// The start time: 30m, 2h or 1d ago, or a UTC time such as 2026-01-31T08:00; by default 10m ago, with --tail 10s ago
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
 }

@@ -24,7 +24,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Doctor) -> Result<()> {
     }
     if flags.offline && !flags.json {
         console::note(
-            "hint: without `--offline`, the caller, the roles and the function are checked too",
+            "hint: to check the caller, the roles and the function too, run without `--offline`",
         );
     }
     if report.has_failed() {

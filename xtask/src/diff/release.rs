@@ -91,15 +91,15 @@ impl Release {
         match self.compare(workspace, environment, session)? {
             Running::Release => Ok(()),
             Running::Other(differences) => bail!(
-                "The deployment of stage `{stage}` has ended, but something else runs:\n- {}\n\
+                "The deployment of stage `{stage}` is complete, but what runs differs from it:\n- {}\n\
                  hint: to see the differences, run `cargo xtask diff --env {stage}`\n\
-                 hint: if somebody else deployed at the same time, deploy again\n\
+                 hint: if another deployment ran at the same time, deploy again\n\
                  hint: CloudFormation does not revert settings that were changed outside it; change them back in Lambda, \
                  or run `cargo xtask remove --env {stage}` and deploy again",
                 differences.join("\n- ")
             ),
             Running::Unknown(reasons) => bail!(
-                "The deployment of stage `{stage}` has ended, but what runs is unknown:\n- {}\n\
+                "The deployment of stage `{stage}` is complete, but it could not be verified:\n- {}\n\
                  hint: use credentials that allow cloudformation:DescribeStacks, cloudformation:GetTemplate and \
                  lambda:GetFunctionConfiguration",
                 reasons.join("\n- ")

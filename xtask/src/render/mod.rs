@@ -292,7 +292,7 @@ impl Rendered {
     /// It is serverless.yml, which defines none.
     pub(crate) fn role(&self) -> Result<&RenderedRole> {
         let role = self.role.as_ref();
-        role.with_context(|| format!("{} makes no role", self.file.path()))
+        role.with_context(|| format!("{} defines no role", self.file.path()))
     }
 
     /// The text of the file.
