@@ -105,7 +105,7 @@ mod tests {
         (
             "User: arn:aws:iam::777788889999:user/John is not authorized to perform: \
              codecommit:ListRepositories because no service control policy allows the \
-             codecommit:ListRespositories action",
+             codecommit:ListRepositories action",
             ServiceControlPolicy,
             false,
         ),

@@ -28,6 +28,15 @@ pub(crate) fn run(workspace: &Workspace, quick: bool) -> Result<()> {
         "warnings",
     ])
     .run()?;
+    cargo(&[
+        "doc",
+        "--workspace",
+        "--all-features",
+        "--no-deps",
+        "--locked",
+    ])
+    .env("RUSTDOCFLAGS", "--deny warnings")
+    .run()?;
     typos(workspace)?.run()?;
     xtask(workspace)?.args(["check"]).run()?;
     cargo(&["test", "--locked"]).run_for_results()?;
