@@ -122,7 +122,7 @@ impl DesiredStack {
             Operation::Update => PlanKind::Update,
             Operation::DeleteAndCreate => bail!(
                 "stack `{0}` is in ROLLBACK_COMPLETE: its creation failed, and it must be deleted before it can be created \
-                 again (`operator delete --stack {0}`)",
+                 again (`aws cloudformation delete-stack --stack-name {0}`)",
                 self.stack
             ),
         };
@@ -242,7 +242,7 @@ fn operation(name: &str, status: Option<&StackStatus>) -> Result<Operation> {
         StackStatus::CreateFailed | StackStatus::RollbackFailed | StackStatus::DeleteFailed => {
             bail!(
                 "stack `{name}` is in {status}: some of its resources still exist; check its events, delete it \
-                 (`operator delete --stack {name}`) and retry"
+                 (`aws cloudformation delete-stack --stack-name {name}`) and retry"
             )
         }
         StackStatus::UpdateRollbackFailed => bail!(
@@ -272,7 +272,7 @@ async fn delete_leftover(client: &Client, name: &str) -> Result<()> {
         ensure!(
             resource.resource_status() == Some(&ResourceStatus::DeleteComplete),
             "stack `{name}` is in ROLLBACK_COMPLETE, and its resource {} still exists; delete the stack yourself \
-             (`operator delete --stack {name}`) and retry",
+             (`aws cloudformation delete-stack --stack-name {name}`) and retry",
             resource.logical_resource_id().unwrap_or("?"),
         );
     }
@@ -328,7 +328,10 @@ mod tests {
                 StackStatus::UpdateInProgress,
                 "another change is in progress",
             ),
-            (StackStatus::CreateFailed, "operator delete --stack roles"),
+            (
+                StackStatus::CreateFailed,
+                "aws cloudformation delete-stack --stack-name roles",
+            ),
             (
                 StackStatus::UpdateRollbackFailed,
                 "continue-update-rollback",
