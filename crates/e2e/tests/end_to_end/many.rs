@@ -253,11 +253,11 @@ async fn a_stage_with_three_targets_where_one_denies() {
     let own = own.expect("a check of the Admin account");
     assert_eq!(own["status"], "unknown", "{report}");
     let found = own["found"].as_str().expect("what was found");
-    assert!(found.ends_with("as own-list-permission says"), "{report}");
+    assert!(found.ends_with(": see own-list-permission"), "{report}");
     stage.apply(ADMIN, stack, &role.to_string());
     clock.lap("without ListOwnBuckets");
 
-    // Two forms at once cannot start; the stage in the seed's form has no list of targets left.
+    // Two forms at once cannot start; the stage in the single-account form has no list of targets left.
     copy.write_stage("many", ADMIN, PAYMENTS, "");
     let _ = stage.xtask("deploy").ok();
     assert_eq!(stage.listed(), ["many-payments"]);
