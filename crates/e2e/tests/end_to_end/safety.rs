@@ -280,7 +280,10 @@ fn a_role_that_is_not_as_rendered_is_no_success() {
         let python = tool("awslambdaric", "bin/python");
         let _ = stage.copy.run("", python.as_ref(), &["-c", &script]).ok();
         let applied = apply().expect(1);
-        assert!(applied.stderr().contains("is not as rendered"), "{applied}");
+        assert!(
+            applied.stderr().contains("differs from the rendered one"),
+            "{applied}"
+        );
         assert!(
             applied.stderr().contains("aws iam put-role-policy"),
             "{applied}"
@@ -441,7 +444,7 @@ async fn a_deployment_ships_the_package_whatever_runs() {
     let cancelled = at_a_terminal("deploy", "n\n").expect(1);
     let shown = cancelled.stdout();
     assert!(
-        shown.contains("the stack no longer has AWS::Events::Rule"),
+        shown.contains("the stack removes AWS::Events::Rule"),
         "{cancelled}"
     );
     assert!(shown.contains("Continue? [y/N]"), "{cancelled}");
