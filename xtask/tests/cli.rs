@@ -263,7 +263,7 @@ fn a_misnamed_file_is_a_fault_of_its_own_stage_alone() {
         "ok  environments/variables.dev.yml",
         "Stage `dev2` has two files",
         "environments/variables.my_stage.yml: stage `my_stage` is not a stage name",
-        "`target-account-id` is not in quotes",
+        "`target-account-id` must be quoted",
     ] {
         assert!(stderr(&checked).contains(told), "{}", stderr(&checked));
     }
@@ -313,7 +313,7 @@ fn many_problems_of_one_kind_are_told_once_and_fixed() {
         told.lines().count()
     );
     for part in [
-        "the same problem 299 more times, on lines 7, 8, ",
+        "299 more like this, on lines 7, 8, ",
         "301 problems in",
         "`cargo xtask check --fix`",
     ] {

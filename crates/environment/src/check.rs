@@ -1,8 +1,8 @@
-//! The check of a file against the types of its variables: every problem, not the first alone.
+//! Checks a file against the types of its variables and reports every problem.
 //!
-//! `serde_yaml` hides quoting and stops at its first error, so a file is checked on its [tree](super::tree) before it is
-//! read. What the keys are and which types they have comes from their one definition; whether a value is valid its own
-//! type says.
+//! serde stops at its first error and does not see quoting, so the file's [tree](super::tree) is checked before the
+//! variables are deserialized from it. Keys and types come from one definition ([`variables`](super::variables)), and each
+//! type validates its own values.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -16,8 +16,8 @@ use super::{
     tree::{Content, Node, Style, Tree},
 };
 
-/// Declares a struct whose fields are keys of the file: the struct as it stands, and how each field is checked, which is
-/// as its type is. What no field can know alone, the function after `rules:` reports.
+/// Declares a struct whose fields are keys of the file. Each field is checked as its type is; the function after `rules:`
+/// checks rules that involve several keys.
 macro_rules! keys {
     (
         $(#[$attribute:meta])*
@@ -55,25 +55,25 @@ macro_rules! keys {
 
 pub(super) use keys;
 
-/// Reports what is wrong between the keys of a section.
+/// Checks rules that involve several keys of a section.
 pub(super) type Rules = fn(&Given<'_>, &mut Checker<'_>);
 
-/// The keys that a section was given, as they were meant.
+/// The keys of a section in the file, with misspelt ones resolved.
 pub(super) struct Given<'n> {
     /// The section.
     node: &'n Node,
-    /// The keys that it may have.
+    /// The valid keys.
     pub(super) keys: &'static [Key],
-    /// All of its entries.
+    /// All entries, as in the file.
     entries: &'n [(Node, Node)],
-    /// Those that could be told.
+    /// The entries whose key is known.
     known: Vec<Entry<'n>>,
 }
 
-/// A key that was given.
+/// A key in the file.
 #[derive(Clone, Copy)]
 pub(super) struct Entry<'n> {
-    /// The key as it is defined; the file may have misspelt it.
+    /// The definition of the key; the file may have misspelt it.
     pub(super) known: &'static Key,
     /// The key in the file.
     pub(super) key: &'n Node,
@@ -82,7 +82,7 @@ pub(super) struct Entry<'n> {
 }
 
 impl<'n> Given<'n> {
-    /// The key, if it was given.
+    /// The entry of a key, if the file has it.
     pub(super) fn get(&self, name: &str) -> Option<Entry<'n>> {
         self.known
             .iter()
@@ -92,7 +92,7 @@ impl<'n> Given<'n> {
 }
 
 impl<'a> Checker<'a> {
-    /// Every problem of a file whose variables are a `T`; `text` is what `tree` was made from.
+    /// Returns every problem of a file whose variables are a `T`; `tree` is parsed from `text`.
     pub(super) fn run<T: Checked>(text: &'a str, tree: &Tree) -> Vec<Problem> {
         let mut checker = Self {
             text,
@@ -119,29 +119,29 @@ impl<'a> Checker<'a> {
         self.problems.push(self.with_example(Problem::file(title)));
     }
 
-    /// Shows what a file looks like: the keys that it must have.
+    /// Adds an example of a file with the required keys.
     fn with_example(&self, problem: Problem) -> Problem {
         let usual = self.top.iter().filter(|key| key.usual);
         let lines: Vec<&str> = usual.map(|key| key.example.as_str()).collect();
         problem.help(format!(
-            "start with these keys and your own values:\n{}",
+            "start with these keys and replace the values:\n{}",
             lines.join("\n")
         ))
     }
 
-    /// The way to the value that is looked at, as a person writes it.
+    /// The path of the current value, such as `targets[0].role`.
     pub(super) fn here(&self) -> String {
         self.path.join(".")
     }
 
-    /// The way to a key beside it.
+    /// The path of a key under the current value.
     fn way_to(&self, name: &str) -> String {
         let mut path = self.path.clone();
         path.push(shown(name));
         path.join(".")
     }
 
-    /// Looks at the value of a key.
+    /// Runs `look` on the value of a key.
     pub(super) fn inside(&mut self, key: &Node, name: &str, look: impl FnOnce(&mut Self)) {
         let key = std::mem::replace(&mut self.key, key.span.clone());
         let place = std::mem::replace(&mut self.place, Place::Key);
@@ -152,9 +152,9 @@ impl<'a> Checker<'a> {
         self.key = key;
     }
 
-    /// Looks at an item of the list that is looked at.
+    /// Runs `look` on an item of the current list.
     pub(super) fn item(&mut self, index: usize, item: &Node, look: impl FnOnce(&mut Self)) {
-        // What an item with nothing in it is told by.
+        // An empty item has no span of its own: its problems point at the dash.
         let dash = self.text[..item.span.start].rfind('-').unwrap_or_default();
         let key = std::mem::replace(&mut self.key, dash..self.text.len().min(dash + 1));
         let place = std::mem::replace(&mut self.place, Place::Item);
@@ -172,7 +172,7 @@ impl<'a> Checker<'a> {
         self.key = key;
     }
 
-    /// The items of a list, or a problem.
+    /// Returns the items of a list, or reports a problem.
     pub(super) fn list<'n>(&mut self, node: &'n Node) -> Option<&'n [Node]> {
         let span = self.first_line(&node.span);
         let here = self.here();
@@ -183,11 +183,11 @@ impl<'a> Checker<'a> {
                 text,
                 style: Style::Plain,
             } if crate::yaml::is_nothing(text) => {
-                let title = format!("`{here}` has nothing under it");
+                let title = format!("`{here}` has no value");
                 let problem = if node.is_nothing() {
-                    Problem::at(self.key.clone(), title, "nothing under it")
+                    Problem::at(self.key.clone(), title, "no items under it")
                 } else {
-                    Problem::at(span, title, "null in YAML")
+                    Problem::at(span, title, "YAML parses this as null")
                 };
                 self.problems.push(problem.help(self.how_to_list()));
                 return None;
@@ -200,7 +200,7 @@ impl<'a> Checker<'a> {
             Content::Map(_) => "a map",
             Content::Scalar { .. } => "a single value",
         };
-        let title = format!("`{here}` is {what}, not a list");
+        let title = format!("`{here}`: expected a list, got {what}");
         self.problems
             .push(Problem::at(span, title, what).help(self.how_to_list()));
         None
@@ -208,12 +208,12 @@ impl<'a> Checker<'a> {
 
     pub(super) fn how_to_list(&self) -> String {
         format!(
-            "write a list with one item per line, each after `- ` and indented by two spaces: {}",
+            "write a list, one `- ` item per line, indented by two spaces: {}",
             self.form
         )
     }
 
-    /// A list of bare values where each item is to have keys: how to write the first says it for all.
+    /// Reports a list of single values whose items must be maps, once for all items. Returns whether it is one.
     pub(super) fn refuse_bare_items(&mut self, items: &[Node], keys: &'static [Key]) -> bool {
         let (Some(first), Some(key)) = (items.first(), keys.first()) else {
             return false;
@@ -227,11 +227,12 @@ impl<'a> Checker<'a> {
             return false;
         };
         let span = self.first_line(&first.span);
-        let title = format!("`{}` is a list of single values, not of maps", self.here());
-        let problem = Problem::at(span.clone(), title, "a single value").note(format!(
-            "each item is a map, which needs the key `{}`",
-            key.name
-        ));
+        let title = format!(
+            "`{}`: expected a list of maps, got single values",
+            self.here()
+        );
+        let problem = Problem::at(span.clone(), title, "a single value")
+            .note(format!("each item requires the key `{}`", key.name));
         let is_block = self.text[..span.start].trim_end().ends_with('-');
         let entry = format!("{}: \"{}\"", key.name, shown(word));
         let entry = if is_block {
@@ -248,7 +249,7 @@ impl<'a> Checker<'a> {
         true
     }
 
-    /// The entries of a map, or a problem.
+    /// Returns the entries of a map, or reports a problem.
     pub(super) fn map<'n>(&mut self, node: &'n Node) -> Option<&'n [(Node, Node)]> {
         let span = self.first_line(&node.span);
         let here = self.here();
@@ -257,15 +258,15 @@ impl<'a> Checker<'a> {
             Content::Refused => return None,
             _ if node.is_nothing() => {
                 let problem = if self.place == Place::Item {
-                    let title = format!("`{here}` has nothing in it");
-                    Problem::at(self.key.clone(), title, "nothing after it").help(format!(
+                    let title = format!("`{here}` is empty");
+                    Problem::at(self.key.clone(), title, "no keys after it").help(format!(
                         "write its keys after the `-`, or remove the line: {}",
                         self.form
                     ))
                 } else {
-                    let title = format!("`{here}` has nothing under it");
-                    Problem::at(self.key.clone(), title, "nothing under it")
-                        .help("indent its keys under it by two spaces, or remove the line")
+                    let title = format!("`{here}` is empty");
+                    Problem::at(self.key.clone(), title, "no keys under it")
+                        .help("write its keys under it, indented by two spaces, or remove the line")
                 };
                 self.problems.push(problem);
                 return None;
@@ -274,13 +275,13 @@ impl<'a> Checker<'a> {
             Content::Scalar { .. } => "a single value",
         };
         let problem = if self.path.is_empty() {
-            let title = format!("the file contains {what}, not `key: value` lines");
+            let title = format!("expected `key: value` lines, got {what}");
             self.with_example(Problem::at(span, title, what))
         } else if self.place == Place::Item {
-            Problem::at(span, format!("`{here}` is {what}, not a map"), what)
+            Problem::at(span, format!("`{here}`: expected a map, got {what}"), what)
                 .help(format!("write its keys after the `-`: {}", self.form))
         } else {
-            Problem::at(span, format!("`{here}` is {what}, not a map"), what).help(format!(
+            Problem::at(span, format!("`{here}`: expected a map, got {what}"), what).help(format!(
                 "write its keys under `{here}:`, indented by two spaces"
             ))
         };
@@ -288,19 +289,19 @@ impl<'a> Checker<'a> {
         None
     }
 
-    /// The name that a key is; a list or a map as a key is a problem.
+    /// Returns the name of a key, or reports a problem: a list or a map is not a key.
     pub(super) fn name<'n>(&mut self, key: &'n Node) -> Option<&'n str> {
         let span = self.first_line(&key.span);
         let problem = match &key.content {
             Content::Refused => return None,
             Content::Scalar { text, style } if text == "<<" && *style == Style::Plain => {
-                Problem::at(span, "YAML merge keys are not supported", "a merge key")
-                    .help("write out the keys")
+                Problem::at(span, "YAML merge keys are not supported", "merge key")
+                    .help("write out the merged keys")
             }
             _ if key.is_nothing() => Problem::at(
                 self.rest_of_line(span.start),
-                "a key is missing before the colon",
-                "no key",
+                "missing key before the colon",
+                "expected a key",
             )
             .help("write `key: value`"),
             Content::Scalar { text, style } if *style != Style::Block => return Some(text),
@@ -312,7 +313,7 @@ impl<'a> Checker<'a> {
         None
     }
 
-    /// A key given twice is a problem that points at both.
+    /// Reports a duplicate key.
     pub(super) fn refuse_second<'n>(
         &mut self,
         given: &mut HashMap<&'n str, Range<usize>>,
@@ -323,15 +324,15 @@ impl<'a> Checker<'a> {
             given.insert(name, key.span.clone());
             return;
         };
-        let title = format!("`{}` is given twice", self.way_to(name));
+        let title = format!("duplicate key `{}`", self.way_to(name));
         self.problems.push(
-            Problem::at(key.span.clone(), title, "given again here")
-                .also(first.clone(), "given first here")
-                .help("remove one of them; YAML parsers differ in which one they use"),
+            Problem::at(key.span.clone(), title, "duplicate")
+                .also(first.clone(), "first set here")
+                .help("keep one of them: YAML parsers differ in which one they use"),
         );
     }
 
-    /// Checks a map against its keys.
+    /// Checks a map against its valid keys.
     pub(super) fn section(&mut self, node: &Node, keys: &'static [Key], rules: &[Rules]) {
         let Some(entries) = self.map(node) else {
             return;
@@ -363,7 +364,7 @@ impl<'a> Checker<'a> {
             }
         }
         for key in keys.iter().filter(|key| key.need == Need::Always) {
-            // Of an item with a key that is no word, nothing is known to be missing.
+            // If an item has an unreadable key, that may be the missing one.
             if given.get(&key.name).is_none() && !(nameless && self.place == Place::Item) {
                 self.refuse_missing(key, keys, &given, Vec::new());
             }
@@ -373,7 +374,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Reports a key that there is not. What was probably meant is given back, so that its value is checked as well.
+    /// Reports an unknown key. Returns the key that was probably meant, so that its value is checked too.
     fn refuse_unknown(
         &mut self,
         key: &Node,
@@ -407,7 +408,7 @@ impl<'a> Checker<'a> {
         let is_given = known.is_some_and(|known| given.contains(known.name.as_str()));
         self.problems.push(match known {
             Some(known) if is_given => problem.help(format!(
-                "did you mean `{}`? It is given as well: remove one of them",
+                "did you mean `{}`? It is also set; remove one of them",
                 known.name
             )),
             Some(known) => problem.write(
@@ -417,14 +418,14 @@ impl<'a> Checker<'a> {
             ),
             None => {
                 let all: Vec<String> = keys.iter().map(|key| format!("`{}`", key.name)).collect();
-                problem.help(format!("the keys here are {}", all.join(", ")))
+                problem.help(format!("valid keys are {}", all.join(", ")))
             }
         });
         known.filter(|_| !is_given)
     }
 
-    /// The key of another section that is meant, and in words where it belongs: `memory`, `function.memory` and
-    /// `memorySize` at the top all mean the one under `function:`.
+    /// Returns the key of another section that is meant, and a phrase for where it belongs: `memory`, `function.memory`
+    /// and `memorySize` at the top level all mean the one under `function:`.
     fn elsewhere(
         &self,
         name: &str,
@@ -436,7 +437,7 @@ impl<'a> Checker<'a> {
             .rsplit_once('.')
             .map(|(_, last)| suggest::kebab_case(last));
         let is_it = |key: &&Key| key.name == normal || Some(&key.name) == last.as_ref();
-        // What an item of a list may have says nothing of a file without one.
+        // The keys of a list's items count only if the file has the list.
         let is_here = |section: &&Key| {
             !section.is_list && section.default.is_some() || given.contains(section.name.as_str())
         };
@@ -460,15 +461,15 @@ impl<'a> Checker<'a> {
                 .filter(|_| !self.path.is_empty())?;
             let here = self.here();
             let place = match self.place {
-                Place::Key => format!("at the top, not under `{here}:`"),
-                Place::Item => format!("at the top, not in `{here}`"),
+                Place::Key => format!("at the top level, not under `{here}:`"),
+                Place::Item => format!("at the top level, not in `{here}`"),
             };
             Some((known, place))
         };
         below.filter(|_| self.path.is_empty()).or_else(above)
     }
 
-    /// Reports a key that is not given, where it would stand; `why` says what needs it.
+    /// Reports a missing key at the place to add it; `why` explains what requires it.
     pub(super) fn refuse_missing(
         &mut self,
         key: &Key,
@@ -476,18 +477,19 @@ impl<'a> Checker<'a> {
         given: &Given<'_>,
         why: Vec<String>,
     ) {
-        let title = format!("the key `{}` is missing", self.way_to(&key.name));
+        let title = format!("missing key `{}`", self.way_to(&key.name));
+        let about = format!("`{}` is {}", key.name, key.summary());
         if !self.path.is_empty() {
             let span = self.first_line(&given.node.span);
-            let problem = Problem::at(span, title, "not in it")
-                .note(format!("it is {}", key.summary()))
+            let problem = Problem::at(span, title, "missing here")
+                .note(about)
                 .help(format!("add it with your own value: {}", key.example));
             self.problems.push(problem);
             return;
         }
         let entries = given.entries;
         let is_usual = |name: &str| keys.iter().any(|key| key.usual && key.name == name);
-        // After the last usual one, or before the first of all.
+        // After the last usual key, or before the first key.
         let last = entries
             .iter()
             .rfind(|(key, _)| key.word().is_some_and(is_usual));
@@ -502,7 +504,7 @@ impl<'a> Checker<'a> {
         let is_block = before_first.trim().is_empty() && !entries.is_empty();
         let starts_line = self.text[..position].is_empty() || self.text[..position].ends_with('\n');
         let newline = if starts_line { "" } else { "\n" };
-        let problem = Problem::gap(position, title).note(format!("it is {}", key.summary()));
+        let problem = Problem::gap(position, title).note(about);
         let problem = why.into_iter().fold(problem, Problem::note);
         self.problems.push(if is_block {
             let line = format!("{newline}{before_first}{}\n", key.example);
@@ -517,7 +519,7 @@ impl<'a> Checker<'a> {
         newline.map_or(0, |newline| newline + 1)
     }
 
-    /// Where the line after the last text before a position begins.
+    /// The start of the line after the last text before a position.
     fn after_line(&self, position: usize) -> usize {
         let position = self.text[..position].trim_end().len();
         let newline = self.text[position..].find('\n');
@@ -530,12 +532,12 @@ impl<'a> Checker<'a> {
         span.start..span.start + text.trim_end().len()
     }
 
-    /// From a position to the end of its line.
+    /// The rest of a line from a position.
     pub(super) fn rest_of_line(&self, start: usize) -> Range<usize> {
         self.first_line(&(start..self.text.len()))
     }
 
-    /// `{{ name }}` is a map in a map to YAML.
+    /// Whether a map is template syntax: YAML parses `{{ name }}` as a map in a map.
     pub(super) fn is_template(&self, node: &Node) -> bool {
         let start = self.line_start(node.span.start);
         matches!(node.content, Content::Map(_))
@@ -543,7 +545,7 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// A name as it can stand in a sentence.
+/// Escapes and shortens a name for a message.
 pub(super) fn shown(name: &str) -> String {
     const LONGEST: usize = 40;
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';

@@ -1,4 +1,4 @@
-//! The checks of lists, sets and tags.
+//! Checks lists, sets and tags.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,7 +11,7 @@ use super::{
     values::{TagKey, TagValue, Tags},
 };
 
-/// A list in which each item has keys; an empty one is a fault.
+/// A list of maps; an empty list is a problem.
 impl<T: Checked> Checked for Vec<T> {
     fn check(node: &Node, checker: &mut Checker<'_>) {
         let Some(items) = checker.list(node) else {
@@ -20,7 +20,7 @@ impl<T: Checked> Checked for Vec<T> {
         if items.is_empty() {
             let span = checker.first_line(&node.span);
             let title = format!("`{}` is empty", checker.here());
-            let problem = Problem::at(span, title, "no item").help(checker.how_to_list());
+            let problem = Problem::at(span, title, "no items").help(checker.how_to_list());
             checker.problems.push(problem);
         }
         if checker.refuse_bare_items(items, T::keys()) {
@@ -36,7 +36,7 @@ impl<T: Checked> Checked for Vec<T> {
     }
 }
 
-/// A list of single values; one that is there twice is a fault.
+/// A list of single values; a duplicate is a problem.
 impl<T: Leaf> Checked for BTreeSet<T> {
     fn check(node: &Node, checker: &mut Checker<'_>) {
         let Some(items) = checker.list(node) else {
@@ -50,10 +50,10 @@ impl<T: Leaf> Checked for BTreeSet<T> {
             };
             let earlier = *first.entry(word).or_insert(item);
             if !std::ptr::eq(earlier, item) {
-                let title = format!("`{}` has {} twice", checker.here(), shown(word));
+                let title = format!("duplicate {} in `{}`", shown(word), checker.here());
                 checker.problems.push(
-                    Problem::at(item.span.clone(), title, "given again here")
-                        .also(earlier.span.clone(), "given first here")
+                    Problem::at(item.span.clone(), title, "duplicate")
+                        .also(earlier.span.clone(), "first listed here")
                         .help("remove one of them"),
                 );
             }
@@ -68,13 +68,13 @@ impl Checked for Tags {
         };
         if let Some((first, _)) = entries.get(Self::MOST) {
             let title = format!(
-                "there are {} tags; the maximum is {}",
+                "{} tags exceed the maximum of {}",
                 entries.len(),
                 Self::MOST
             );
             checker.problems.push(
-                Problem::at(first.span.clone(), title, "one too many").help(
-                    "remove some: AWS allows 50 on a function, and the Serverless Framework adds one, `STAGE`",
+                Problem::at(first.span.clone(), title, "over the limit").help(
+                    "remove some: AWS allows 50 tags per function, and the Serverless Framework adds `STAGE`",
                 ),
             );
         }

@@ -1,4 +1,4 @@
-//! Every problem of one file, told the way rustc tells them.
+//! Renders the problems of a file, in the style of rustc.
 
 use std::{collections::HashMap, fmt, fmt::Write as _, ops::Range};
 
@@ -17,7 +17,7 @@ pub struct Diagnostics {
     is_partial: bool,
 }
 
-/// One problem, with what to do about it.
+/// A problem and its fixes.
 #[derive(Debug)]
 pub(super) struct Problem {
     title: String,
@@ -27,18 +27,18 @@ pub(super) struct Problem {
     mends: Vec<Mend>,
 }
 
-/// Where a problem lies, in bytes of the text.
+/// The location of a problem, in bytes of the text.
 #[derive(Debug)]
 enum Place {
     /// The file as a whole.
     File,
-    /// Something is to be added here.
+    /// The position of something missing.
     Gap(usize),
-    /// This text; with a few words to stand under it.
+    /// A span of the text, and its label.
     Text(Range<usize>, String),
 }
 
-/// A way to mend a problem.
+/// A fix for a problem.
 #[derive(Debug)]
 enum Mend {
     Say(String),
@@ -46,13 +46,13 @@ enum Mend {
         say: String,
         at: Range<usize>,
         with: String,
-        /// Whether it may be written without asking: it changes nothing of what the file means.
+        /// Whether `check --fix` may apply it: the meaning of the file stays the same.
         is_safe: bool,
     },
 }
 
 impl Problem {
-    /// A problem of the text in `span`; `label` stands under it.
+    /// A problem with the text in `span`; `label` is printed under it.
     pub(super) fn at(
         span: Range<usize>,
         title: impl Into<String>,
@@ -61,12 +61,12 @@ impl Problem {
         Self::new(Place::Text(span, label.into()), title.into())
     }
 
-    /// Something is missing, and would stand at `position`.
+    /// A problem with something missing at `position`.
     pub(super) fn gap(position: usize, title: impl Into<String>) -> Self {
         Self::new(Place::Gap(position), title.into())
     }
 
-    /// A problem of the whole file.
+    /// A problem with the whole file.
     pub(super) fn file(title: impl Into<String>) -> Self {
         Self::new(Place::File, title.into())
     }
@@ -81,25 +81,25 @@ impl Problem {
         }
     }
 
-    /// Another place that belongs to it.
+    /// Adds a second span.
     pub(super) fn also(mut self, span: Range<usize>, label: impl Into<String>) -> Self {
         self.also = Some((span, label.into()));
         self
     }
 
-    /// What helps to understand it.
+    /// Adds a note.
     pub(super) fn note(mut self, note: impl Into<String>) -> Self {
         self.notes.push(note.into());
         self
     }
 
-    /// How to mend it, in words.
+    /// Adds a hint.
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
         self.mends.push(Mend::Say(help.into()));
         self
     }
 
-    /// How to mend it: `with` in place of the text `at`.
+    /// Adds a replacement: `with` instead of the text `at`.
     pub(super) fn write(
         self,
         say: impl Into<String>,
@@ -109,7 +109,7 @@ impl Problem {
         self.write_if(false, say, at, with)
     }
 
-    /// As [`write`](Self::write); where it `is_safe`, [`Diagnostics::mended`] writes it.
+    /// Adds a replacement, which [`Diagnostics::fixed`] applies if it `is_safe`.
     pub(super) fn write_if(
         mut self,
         is_safe: bool,
@@ -126,7 +126,7 @@ impl Problem {
         self
     }
 
-    /// What may be written without asking, and where.
+    /// The safe replacements, and their spans.
     fn safe(&self) -> impl Iterator<Item = (&Range<usize>, &str)> {
         self.mends.iter().filter_map(|mend| match mend {
             Mend::Write {
@@ -139,7 +139,7 @@ impl Problem {
         })
     }
 
-    /// What problems that are alike have in common: the title, whatever its numbers are.
+    /// The title with numbers as `#`: problems with the same pattern are grouped.
     fn kind(&self) -> String {
         let mut kind = String::with_capacity(self.title.len());
         for character in self.title.chars() {
@@ -152,7 +152,7 @@ impl Problem {
         kind
     }
 
-    /// Where it begins, in bytes of the text.
+    /// The start of the problem, in bytes of the text.
     pub(super) fn start(&self) -> usize {
         match &self.place {
             Place::File => 0,
@@ -161,7 +161,7 @@ impl Problem {
         }
     }
 
-    /// `others` are those that it stands for.
+    /// Renders the problem; `others` are the problems grouped under it.
     fn render(
         &self,
         source: &str,
@@ -237,10 +237,10 @@ impl Problem {
     }
 }
 
-/// How many problems that are alike are shown one by one; of more, the first stands for all.
+/// The maximum number of similar problems that are not grouped under the first.
 const MOST_ALIKE: usize = 5;
 
-/// Where else a problem is.
+/// Lists the lines of the problems grouped under another.
 fn alike(others: &[&Problem], lines: &Lines) -> String {
     const MOST: usize = 10;
     let line_of = |problem: &&Problem| lines.of(problem.start()).to_string();
@@ -249,17 +249,17 @@ fn alike(others: &[&Problem], lines: &Lines) -> String {
         text.push("…".to_owned());
     }
     format!(
-        "the same problem {} more times, on lines {}",
+        "{} more like this, on lines {}",
         others.len(),
         text.join(", ")
     )
 }
 
-/// Two places of one problem that lie further apart, in bytes, are shown by themselves: what lies between would be
-/// looked through for each problem.
+/// The distance, in bytes, from which the two spans of a problem are rendered apart: otherwise, the text between them
+/// would be searched for each problem.
 const FAR: usize = 4096;
 
-/// The lines around some places: a file of thousands of lines is not searched again for each problem.
+/// The lines around some spans, so that a large file is not searched again for each problem.
 struct Window<'a> {
     text: &'a str,
     line: usize,
@@ -287,7 +287,7 @@ impl<'a> Window<'a> {
     }
 }
 
-/// Where the lines of a text begin: a file of thousands of lines is not counted again for each problem.
+/// The line starts of a text, so that a large file is not counted again for each problem.
 pub(super) struct Lines(Vec<usize>);
 
 impl Lines {
@@ -303,7 +303,7 @@ impl Lines {
 }
 
 impl Diagnostics {
-    /// The problems of `text`, which was read from `source`.
+    /// The problems of `text`, which comes from the file `source`.
     pub(super) fn new(source: &str, text: String, mut problems: Vec<Problem>) -> Self {
         problems.sort_by_key(Problem::start);
         Self {
@@ -314,7 +314,7 @@ impl Diagnostics {
         }
     }
 
-    /// As [`new`](Self::new), of a text that is not YAML: its keys and values are not checked yet.
+    /// The problems of a text that is not YAML, and whose keys and values are not checked yet.
     pub(super) fn partial(source: &str, text: String, problems: Vec<Problem>) -> Self {
         Self {
             is_partial: true,
@@ -322,13 +322,13 @@ impl Diagnostics {
         }
     }
 
-    /// How many problems there are.
+    /// The number of problems.
     pub fn count(&self) -> usize {
         self.problems.len()
     }
 
-    /// `bytes`, which the problems are of, with what may be written without asking, and how many places that is. Nothing
-    /// where there is none, or where the text is not that of the bytes.
+    /// Applies the safe fixes to `bytes`, the content of the file. Returns the fixed content and the number of fixes;
+    /// `None` if there is none, or if the problems are those of another content.
     pub fn mended(&self, bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
         const MARK: &[u8] = b"\xEF\xBB\xBF";
         let mark = if bytes.starts_with(MARK) { MARK } else { b"" };
@@ -349,7 +349,7 @@ impl Diagnostics {
         (!safe.is_empty()).then_some((mended, safe.len()))
     }
 
-    /// The problems that are shown, each with those that it stands for.
+    /// The problems to show, each with those grouped under it.
     pub(super) fn shown(&self) -> Vec<(&Problem, Vec<&Problem>)> {
         let mut kinds: HashMap<String, Vec<&Problem>> = HashMap::new();
         for problem in &self.problems {
@@ -367,7 +367,7 @@ impl Diagnostics {
             .collect()
     }
 
-    /// All problems and a line that sums them up, for a terminal with colours or without.
+    /// Renders all problems and a summary.
     pub fn render(&self, colours: bool) -> String {
         let renderer = if colours {
             Renderer::styled().decor_style(DecorStyle::Ascii)
@@ -391,10 +391,10 @@ impl Diagnostics {
         }
         let safe = self.problems.iter().flat_map(Problem::safe).count();
         if safe > 0 {
-            // Writing to a text cannot fail.
+            // Writing to a string cannot fail.
             let _ = write!(
                 sum,
-                "\nhint: to put account IDs in quotes, run `cargo xtask check --fix` ({safe} to fix)"
+                "\nhint: to quote the account IDs ({safe}), run `cargo xtask check --fix`"
             );
         }
         parts.push(sum);

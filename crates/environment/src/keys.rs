@@ -1,4 +1,4 @@
-//! The keys of the file, and the state of the walk that checks their values.
+//! Defines the keys of the file, and the state of the check.
 
 use std::ops::Range;
 
@@ -7,21 +7,21 @@ use serde_json::Value;
 
 use super::{diagnostics::Problem, schema, tree::Node};
 
-/// The check under way.
+/// The state of the check.
 pub(super) struct Checker<'a> {
     /// The file's text.
     pub(super) text: &'a str,
-    /// What was found.
+    /// The problems so far.
     pub(super) problems: Vec<Problem>,
-    /// Where the key of the value that is looked at stands.
+    /// The span of the current value's key.
     pub(super) key: Range<usize>,
-    /// What the value that is looked at may look like.
+    /// The form of the current value.
     pub(super) form: &'static str,
-    /// Where the value that is looked at is written.
+    /// Whether the current value follows a key or a dash.
     pub(super) place: Place,
-    /// The way to it: `function`, `memory`.
+    /// The path of the current value: `function`, `memory`.
     pub(super) path: Vec<String>,
-    /// The keys at the top.
+    /// The top-level keys.
     pub(super) top: &'static [Key],
 }
 
@@ -34,12 +34,12 @@ pub(super) enum Place {
     Item,
 }
 
-/// A type whose values are checked in the tree of a file.
+/// A type whose values can be checked in a file's tree.
 pub(super) trait Checked {
     /// Reports every problem of the value.
     fn check(node: &Node, checker: &mut Checker<'_>);
 
-    /// The keys under it, in the order of their definition; none for a single value.
+    /// The keys under it, in the order of their definition; empty for a single value.
     fn keys() -> &'static [Key] {
         &[]
     }
@@ -62,41 +62,41 @@ type Keys = fn() -> &'static [Key];
 pub(super) struct Key {
     /// The name in the file.
     pub(super) name: String,
-    /// Whether it must be given.
+    /// Whether it is required.
     pub(super) need: Need,
-    /// Whether it is one of those that a file of the usual form has.
+    /// Whether it is in the example of a file.
     pub(super) usual: bool,
-    /// Whether it has a list of values.
+    /// Whether its value is a list.
     pub(super) is_list: bool,
-    /// What it is: its documentation.
+    /// Its documentation.
     pub(super) description: String,
-    /// What its values look like, for a person; of a list, what an item does.
+    /// The form of its values, or of a list's items, for messages.
     pub(super) form: String,
-    /// The value where it is left out, as JSON.
+    /// Its default, as JSON.
     pub(super) default: Option<Value>,
     /// Reports every problem of its value.
     pub(super) check: Check,
     /// The keys under it.
     pub(super) keys: Keys,
-    /// A line of a file, as it might be.
+    /// An example line.
     pub(super) example: String,
 }
 
-/// Whether a key must be given.
+/// Whether a key is required.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Need {
-    /// It must.
+    /// Required.
     Always,
-    /// It, or one of these others.
+    /// It or one of these others is required.
     Or(Vec<String>),
-    /// It must where this other one is given.
+    /// Required if this other key is set.
     With(String),
-    /// It need not.
+    /// Optional.
     Never,
 }
 
 impl Need {
-    /// What the schema of the section says of the key `name`.
+    /// Reads the need of the key `name` from the schema of its section.
     fn of(name: &str, section: &Value) -> Self {
         let lists = |list: &Value| {
             list.as_array()
@@ -122,7 +122,7 @@ impl Need {
 }
 
 impl Key {
-    /// The keys of a section; each field's name becomes the key as serde's `kebab-case` makes it.
+    /// The keys of a section: its field names in kebab-case, as serde renames them.
     pub(super) fn all_of<T: JsonSchema>(fields: &[(&str, Check, Keys)]) -> Vec<Self> {
         let schema = schema::of::<T>();
         fields
@@ -150,7 +150,7 @@ impl Key {
             .collect()
     }
 
-    /// What it is, in a few words that can stand inside a sentence: its documentation up to the first detail.
+    /// A phrase that describes the key: its documentation up to the first detail.
     pub(super) fn summary(&self) -> String {
         let text = self.description.trim_end_matches('.');
         let marks = [". ", ": ", "; ", ", ", " ("];
@@ -161,7 +161,7 @@ impl Key {
     }
 }
 
-/// In the key's own words, or the list of the values.
+/// Describes the values of a key: its `$comment`, or the list of values.
 fn form(schema: &Value) -> String {
     if let Some(form) = schema["$comment"].as_str() {
         return form.to_owned();

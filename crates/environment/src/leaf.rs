@@ -1,4 +1,4 @@
-//! The check of a single value: how it is written, and whether its type takes it.
+//! Checks single values: their notation, and whether their type accepts them.
 
 use std::{ops::Range, str::FromStr};
 
@@ -19,15 +19,14 @@ use super::{
     },
 };
 
-/// How a value is written in the file.
+/// The notation of a value in the file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Text; in quotes where some reader would take it for something else.
+    /// A string, quoted if any YAML parser would read it as another type.
     Text,
-    /// Text that is always in quotes.
+    /// A string that is always quoted.
     QuotedText,
-    /// `on` or `off`, with or without quotes: to YAML 1.1 they are true and false, to YAML 1.2, by which the file is
-    /// read, text. Both mean the same here.
+    /// `on` or `off`, quoted or not. Unquoted, YAML 1.1 reads a boolean and YAML 1.2 a string; both mean the same here.
     OnOff,
     /// A whole number.
     Number,
@@ -37,13 +36,13 @@ pub(super) enum Kind {
 
 /// The type of a single value.
 pub(super) trait Leaf {
-    /// How its values are written.
+    /// The notation of its values.
     const KIND: Kind;
 
-    /// What is wrong with the value that `text` stands for.
+    /// Validates a value.
     fn fault(text: &str) -> Option<InvalidValue>;
 
-    /// What else is known about a value that is at fault.
+    /// Adds background to the problem of an invalid value.
     fn note(_text: &str) -> Option<String> {
         None
     }
@@ -77,19 +76,17 @@ impl Leaf for AccountId {
 
     fn note(text: &str) -> Option<String> {
         if !text.is_ascii() {
-            return Some("an ID consists of the ASCII digits 0 to 9".to_owned());
+            return Some("an account ID consists of the ASCII digits 0 to 9".to_owned());
         }
-        (text.len() < Self::LENGTH && text.parse::<u64>().is_ok()).then(|| {
-            "if a tool wrote this number, it may have dropped a leading zero or read the ID as octal"
-                .to_owned()
-        })
+        (text.len() < Self::LENGTH && text.parse::<u64>().is_ok())
+            .then(|| "a tool may have read the ID as an octal number".to_owned())
     }
 }
 
 impl Leaf for LogLevel {
     const KIND: Kind = Kind::Text;
 
-    /// In the file a level is in lower case; the function also takes Lambda's own `INFO`.
+    /// Accepts lower case only; the function also accepts Lambda's own `INFO`.
     fn fault(text: &str) -> Option<InvalidValue> {
         let levels = [
             Self::Trace,
@@ -123,7 +120,7 @@ impl Leaf for bool {
 
     fn fault(text: &str) -> Option<InvalidValue> {
         (!matches!(text, "true" | "false"))
-            .then(|| InvalidValue::new("switch", text, "is neither `true` nor `false`"))
+            .then(|| InvalidValue::new("switch", text, "is not `true` or `false`"))
     }
 }
 
@@ -138,31 +135,28 @@ impl<T: Leaf> Checked for T {
     }
 }
 
-/// What is checked, in a person's words.
+/// Describes the checked value for messages.
 pub(super) struct Value<'a> {
-    /// What the sentences are about: `` `function.memory` ``.
+    /// The subject of the message: `` `function.memory` ``.
     pub(super) subject: String,
-    /// What its values look like.
+    /// The form of valid values.
     pub(super) form: &'a str,
-    /// Where it is written.
+    /// Whether it follows a key or a dash.
     pub(super) place: Place,
 }
 
 impl Value<'_> {
     fn with_form<T: Leaf>(&self, problem: Problem) -> Problem {
         let what = match T::KIND {
-            Kind::Switch => return problem.help("write `true` or `false`, without quotes"),
-            Kind::Number => "an integer",
+            Kind::Switch => return problem.help("write `true` or `false` without quotes"),
+            Kind::Number => "a whole number",
             Kind::Text | Kind::OnOff | Kind::QuotedText => "one value",
         };
         let line = match self.place {
             Place::Key => "its key",
             Place::Item => "its `-`",
         };
-        problem.help(format!(
-            "write {what} on the same line as {line}: {}",
-            self.form
-        ))
+        problem.help(format!("write {what} on the line of {line}: {}", self.form))
     }
 }
 
@@ -179,7 +173,7 @@ impl Checker<'_> {
             Content::List(_) => {
                 let problem = wrong_kind::<T>(value, span, "a list");
                 Some(if self.here() == "target-account-id" {
-                    problem.help("for several accounts, use `targets:` with an item `- account-id: …` for each")
+                    problem.help("to list several accounts, use `targets:` instead, with an item `- account-id: …` for each")
                 } else {
                     problem
                 })
@@ -200,9 +194,9 @@ impl Checker<'_> {
         if style == Style::Plain && crate::yaml::is_nothing(text) {
             let title = format!("{} has no value", value.subject);
             let problem = if text.is_empty() {
-                Problem::at(self.key.clone(), title, "nothing after it")
+                Problem::at(self.key.clone(), title, "no value")
             } else {
-                Problem::at(span, title, "null in YAML")
+                Problem::at(span, title, "YAML parses this as null")
             };
             return Some(value.with_form::<T>(problem));
         }
@@ -215,17 +209,17 @@ impl Checker<'_> {
             Style::Block => "\n",
         };
         if written.contains('\n') {
-            let title = format!("the value of {} spans several lines", value.subject);
+            let title = format!("{} spans several lines", value.subject);
             return Some(value.with_form::<T>(Problem::at(span, title, "starts here")));
         }
         if let Some(problem) = filled_in(value, &span, text) {
             return Some(problem);
         }
-        // What stands in the file must be the value: then no reader can take it for another one.
+        // Without escapes, no YAML parser can read another value.
         if written != text {
-            let title = format!("the value of {} contains an escape", value.subject);
-            return Some(Problem::at(span, title, "an escape, or a doubled quote").help(
-                "write the value without escapes; no value needs quotes, backslashes or line breaks",
+            let title = format!("{} contains an escape sequence", value.subject);
+            return Some(Problem::at(span, title, "escape sequence or doubled quote").help(
+                "write the characters themselves: no variable needs quotes, backslashes or line breaks",
             ));
         }
         match T::KIND {
@@ -242,24 +236,21 @@ fn wrong_kind<T: Leaf>(value: &Value<'_>, span: Range<usize>, what: &str) -> Pro
     let wanted = match T::KIND {
         Kind::Text | Kind::OnOff | Kind::QuotedText => "a string",
         Kind::Number => "a number",
-        Kind::Switch => "`true` or `false`",
+        Kind::Switch => "a boolean",
     };
-    let title = format!("{} is {what}, not {wanted}", value.subject);
+    let title = format!("{}: expected {wanted}, got {what}", value.subject);
     value.with_form::<T>(Problem::at(span, title, what))
 }
 
-/// A value that the Serverless Framework or the template engine would fill in.
+/// Reports a value that the Serverless Framework or the template engine would substitute.
 fn filled_in(value: &Value<'_>, span: &Range<usize>, text: &str) -> Option<Problem> {
     if text.contains("${") {
         let title = format!("{} contains `${{`", value.subject);
-        let problem = Problem::at(
-            span.clone(),
-            title,
-            "a variable of the Serverless Framework",
+        let problem = Problem::at(span.clone(), title, "Serverless Framework variable");
+        return Some(
+            problem
+                .help("write the value itself: the Serverless Framework would substitute `${…}`"),
         );
-        return Some(problem.help(
-            "write the value itself; `${…}` is rejected because the Serverless Framework would replace it",
-        ));
     }
     let has_brace = text.as_bytes().contains(&b'{') || text.as_bytes().contains(&b'}');
     let marks = ["{{", "{%", "{#", "}}", "%}", "#}"];
@@ -298,21 +289,21 @@ fn text_value<T: Leaf>(
         return None;
     }
     let problem = if T::KIND == Kind::QuotedText {
-        let title = format!("{} is not in quotes", value.subject);
-        Problem::at(span.clone(), title, "YAML reads a number").note(
-            "without quotes it is a number: a leading zero is lost, or makes it octal, depending on the YAML parser",
+        let title = format!("{} must be quoted", value.subject);
+        Problem::at(span.clone(), title, "YAML parses this as a number").note(
+            "depending on the YAML parser, a leading zero is dropped or makes the number octal",
         )
     } else {
         let misread = crate::yaml::misread_as(text)?;
-        let title = format!("{} must be in quotes", value.subject);
+        let title = format!("{} must be quoted", value.subject);
         Problem::at(
             span.clone(),
             title,
-            format!("some YAML parsers read {misread}"),
+            format!("some YAML parsers read this as {misread}"),
         )
     };
     let is_id = T::KIND == Kind::QuotedText;
-    Some(problem.write_if(is_id, "write it in quotes", span, format!("\"{text}\"")))
+    Some(problem.write_if(is_id, "quote it", span, format!("\"{text}\"")))
 }
 
 fn number_value<T: Leaf>(
@@ -323,25 +314,21 @@ fn number_value<T: Leaf>(
 ) -> Option<Problem> {
     let subject = &value.subject;
     if !crate::yaml::is_whole_number(text) {
-        let title = if crate::yaml::misread_as(text) == Some("a number") {
-            format!("{subject} is not a plain decimal integer")
-        } else {
-            format!("{subject} is not an integer")
-        };
-        let help = format!("write only decimal digits: {}", value.form);
+        let title = format!("{subject}: expected a whole number");
+        let help = format!("write decimal digits only: {}", value.form);
         return Some(Problem::at(span, title, "").help(help));
     }
     if let Some(fault) = T::fault(text) {
         let problem = faulty(value, span, &fault);
         return Some(match style {
-            Style::Quoted => problem.help("write it without quotes"),
+            Style::Quoted => problem.help("remove the quotes"),
             _ => problem,
         });
     }
-    let title = format!("{subject} is a number, but in quotes");
+    let title = format!("{subject}: expected a number, got a string");
     (style == Style::Quoted).then(|| {
-        Problem::at(span.clone(), title, "YAML reads a string").write(
-            "write it without quotes",
+        Problem::at(span.clone(), title, "YAML parses this as a string").write(
+            "remove the quotes",
             span,
             text,
         )
@@ -354,24 +341,28 @@ fn switch_value(
     text: &str,
     style: Style,
 ) -> Option<Problem> {
-    let title = format!("{} is neither `true` nor `false`", value.subject);
+    let got = match style {
+        Style::Quoted => ", got a string",
+        _ => "",
+    };
+    let title = format!("{}: expected a boolean{got}", value.subject);
     let meant = match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" | "y" | "1" => "true",
         "false" | "no" | "off" | "n" | "0" => "false",
         _ => {
             let problem = Problem::at(span, title, "");
-            return Some(problem.help("write `true` or `false`, without quotes"));
+            return Some(problem.help("write `true` or `false` without quotes"));
         }
     };
     if text == meant && style == Style::Plain {
         return None;
     }
     let label = match style {
-        Style::Quoted => "YAML reads a string",
-        _ => "YAML parsers read this differently",
+        Style::Quoted => "YAML parses this as a string",
+        _ => "YAML parsers differ on this",
     };
     Some(Problem::at(span.clone(), title, label).write(
-        format!("write `{meant}`, without quotes"),
+        format!("write `{meant}` without quotes"),
         span,
         meant,
     ))

@@ -1,7 +1,7 @@
-//! A stage's variables file, parsed: an [`Environment`] is valid, or every problem of the file is told at once.
+//! Parses a stage's variables file to a valid [`Environment`], or reports every problem.
 //!
-//! Pure: it reads no file and prints nothing. A crate of its own, so that it can be built optimised while the generator
-//! is not: the YAML parser is generic, and would be built as unoptimised as whoever uses it.
+//! Pure: it reads no file and prints nothing. It is a crate of its own so that it can be optimised while the generator is
+//! not: the YAML parser is generic, so it is compiled with the options of the crate that uses it.
 
 mod check;
 mod collections;
@@ -40,21 +40,21 @@ pub use text::LARGEST;
 pub use values::{Architecture, ReservedConcurrency, Trust};
 pub use variables::Variables;
 
-/// A stage with its variables, valid.
+/// A stage and its valid variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
     /// The stage.
     pub stage: Stage,
-    /// The file it was read from, as a person reads it: `environments/variables.dev.yml`.
+    /// The path of the variables file for messages: `environments/variables.dev.yml`.
     pub source: String,
-    /// What the file says, the defaults filled in.
+    /// The variables, with defaults.
     pub variables: Variables,
-    /// Which accounts that comes to.
+    /// The accounts that the variables select.
     selection: Selection,
 }
 
 impl Environment {
-    /// The partition of every ARN: the region's.
+    /// The partition of the stage's region, used in every ARN.
     pub fn partition(&self) -> Partition {
         self.variables.region.partition()
     }
@@ -64,14 +64,14 @@ impl Environment {
         self.admin_role(&self.variables.lambda_execution_role)
     }
 
-    /// The role that CloudFormation provisions the stack with, where the stage names one.
+    /// The role that CloudFormation uses to deploy the stack, if the stage sets one.
     pub fn deployment_role_arn(&self) -> Option<RoleArn> {
         let role = self.variables.deployment_role.as_ref()?;
         Some(self.admin_role(role))
     }
 
-    /// What a target is assumed with that says nothing of its own: the stage's role and external ID. `None` where each
-    /// says so itself.
+    /// The access to targets without settings of their own: the stage's role and external ID. `None` if every target has
+    /// its own.
     pub fn default_access(&self) -> Option<Access> {
         Some(Access::Role {
             role: self.variables.s3_read_role.clone()?,
@@ -87,12 +87,12 @@ impl Environment {
         }
     }
 
-    /// Which accounts the function lists, and how it gets in.
+    /// The accounts that the function lists, and its access to each.
     pub fn selection(&self) -> &Selection {
         &self.selection
     }
 
-    /// The one account of the seed's form; `None` where the stage has many.
+    /// The account of a single-account stage; `None` if the stage has many.
     pub fn target(&self) -> Option<&Target> {
         match &self.selection {
             Selection::Single(target) => Some(target),
@@ -100,7 +100,7 @@ impl Environment {
         }
     }
 
-    /// What the function is told. A log level that is the default is left out: the seed's form has two variables.
+    /// The function's configuration. The default log level is omitted, so a single-account stage has two variables.
     pub fn function_configuration(&self) -> FunctionConfiguration {
         let level = self.variables.function.log_level;
         FunctionConfiguration {
@@ -110,18 +110,18 @@ impl Environment {
         }
     }
 
-    /// The name of the CloudFormation stack, as the Serverless Framework makes it.
+    /// The name of the CloudFormation stack, as the Serverless Framework generates it.
     pub fn stack_name(&self) -> String {
         format!("{}-{}", self.variables.service, self.stage)
     }
 
-    /// The name of the Lambda function, as the Serverless Framework makes it.
+    /// The name of the Lambda function, as the Serverless Framework generates it.
     pub fn function_name(&self) -> String {
         function_name(&self.variables.service, &self.stage)
     }
 }
 
-/// Checks the bytes of a stage's file; `source` is how a person calls it.
+/// Parses and validates a stage's file; `source` is its path for messages.
 ///
 /// # Errors
 /// Every problem of the file.
@@ -139,8 +139,8 @@ pub fn parse(source: &str, stage: Stage, bytes: &[u8]) -> Result<Environment, Di
     }
     let value = tree.root.as_ref().map_or(Value::Null, Value::from);
     let variables: Variables = serde_json::from_value(value).map_err(|error| {
-        let problem = Problem::file(format!("the variables cannot be read: {error}"));
-        let help = "write one `key: value` per line, as in the shipped files";
+        let problem = Problem::file(format!("invalid variables: {error}"));
+        let help = "write one `key: value` per line";
         rejected(&text, vec![problem.help(help)])
     })?;
     let selection = selection::selection(&variables).map_err(|fault| {
@@ -156,8 +156,7 @@ pub fn parse(source: &str, stage: Stage, bytes: &[u8]) -> Result<Environment, Di
     })
 }
 
-/// The function is named after the service and the stage, and Lambda limits that name (Lambda API reference,
-/// `CreateFunction`).
+/// Reports a service whose function name would exceed Lambda's limit (Lambda API reference, `CreateFunction`).
 fn name_too_long(stage: &Stage, root: Option<&Node>) -> Option<Problem> {
     const LONGEST: usize = 64;
     let Content::Map(entries) = &root?.content else {
@@ -172,20 +171,20 @@ fn name_too_long(stage: &Stage, root: Option<&Node>) -> Option<Problem> {
     (name.len() > LONGEST).then(|| {
         Problem::at(
             value.span.clone(),
-            "`service` is too long for the function's name",
+            "`service` makes the function's name too long",
             format!("{} characters", service.as_str().len()),
         )
         .note(format!(
-            "the function would be called `{name}`: {} characters; Lambda allows {LONGEST}",
+            "the function's name would be `{name}`: {} characters; Lambda allows {LONGEST}",
             name.len()
         ))
         .help(format!(
-            "with the stage `{stage}`, a service may have {longest} characters"
+            "for stage `{stage}`, use at most {longest} characters"
         ))
     })
 }
 
-/// As the Serverless Framework makes it.
+/// The function's name, as the Serverless Framework generates it.
 fn function_name(service: &Service, stage: &Stage) -> String {
     format!("{service}-{stage}-list_s3")
 }

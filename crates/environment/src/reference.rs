@@ -1,4 +1,4 @@
-//! The reference of the keys, generated from their one definition: a JSON Schema for editors, a table for the documentation.
+//! Generates the reference of the keys: a JSON Schema for editors and a table for the documentation.
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use super::{
 pub fn json_schema() -> String {
     let mut schema = schema::of::<Variables>();
     schema["title"] = "The variables of a stage".into();
-    // Serialising a tree of JSON cannot fail.
+    // Serializing JSON cannot fail.
     let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
     text.push('\n');
     text
@@ -37,7 +37,7 @@ fn rows(above: &str, keys: &[Key]) -> Vec<String> {
             &format!("{name}{}.", if key.is_list { "[]" } else { "" }),
             below,
         );
-        // Of a section that is always there, its keys say all.
+        // A section with a default is described by its keys.
         if !below.is_empty() && key.default.is_some() {
             return below;
         }
@@ -62,7 +62,7 @@ fn rows(above: &str, keys: &[Key]) -> Vec<String> {
     keys.iter().flat_map(row).collect()
 }
 
-/// Names, as alternatives in a sentence.
+/// Joins names with "or".
 fn alternatives(names: &[String]) -> String {
     let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     names.join(" or ")

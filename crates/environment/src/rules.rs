@@ -19,7 +19,7 @@ const LIST: &str = "targets";
 const ORGANIZATION: &str = "organization";
 const READ_ROLE: &str = "s3-read-role";
 
-/// The rules between the keys at the top.
+/// Checks the rules of the top-level keys.
 pub(super) fn rules(given: &Given<'_>, checker: &mut Checker<'_>) {
     let mut forms: Vec<Entry<'_>> = [ONE, LIST, ORGANIZATION]
         .into_iter()
@@ -54,32 +54,31 @@ pub(super) fn rules(given: &Given<'_>, checker: &mut Checker<'_>) {
         && let Some(problem) = taken_name(READ_ROLE, role.value, given)
     {
         checker.problems.push(problem.help(format!(
-            "use another role, or list the account as an item of `{LIST}` without a `role`: it is then listed \
-             with the execution role's own credentials"
+            "use another role, or list the account in `{LIST}` without a `role`, with the execution role's own \
+             credentials"
         )));
     }
 }
 
 fn refuse_no_form(keys: &'static [Key], given: &Given<'_>, checker: &mut Checker<'_>) {
     if let Some(key) = keys.iter().find(|key| key.name == ONE) {
-        let others = format!(
-            "or use `{LIST}:` for a list of accounts, or `{ORGANIZATION}:` for the accounts of an organization"
-        );
+        let others =
+            format!("to list several accounts, use `{LIST}:` or `{ORGANIZATION}:` instead");
         checker.refuse_missing(key, keys, given, vec![others]);
     }
 }
 
 fn two_forms(first: Entry<'_>, other: Entry<'_>) -> Problem {
     let (one, another) = (&first.known.name, &other.known.name);
-    let title = format!("`{another}` and `{one}` exclude each other");
-    Problem::at(other.key.span.clone(), title, "set here as well")
-        .also(first.key.span.clone(), "set first here")
+    let title = format!("`{another}` conflicts with `{one}`");
+    Problem::at(other.key.span.clone(), title, "selects accounts again")
+        .also(first.key.span.clone(), "accounts already selected here")
         .help(format!(
             "keep one: `{ONE}` for one account, `{LIST}` for a list, `{ORGANIZATION}` for an organization"
         ))
 }
 
-/// Whether something relies on `s3-read-role`: what does, for a person, where that is not plain.
+/// Returns `None` if no target uses `s3-read-role`, or else notes that explain which one does.
 fn needs_read_role(given: &Given<'_>, forms: &[Entry<'_>]) -> Option<Vec<String>> {
     if given.get(ONE).is_some() || forms.is_empty() {
         return Some(Vec::new());
@@ -90,7 +89,7 @@ fn needs_read_role(given: &Given<'_>, forms: &[Entry<'_>]) -> Option<Vec<String>
         let relies = value(entries, "role").is_none() && all_known(entries, keys);
         return relies.then(|| {
             vec![format!(
-                "`{ORGANIZATION}` has no `role` of its own, so it uses this one"
+                "`{ORGANIZATION}` has no `role` and uses `{READ_ROLE}`"
             )]
         });
     }
@@ -107,8 +106,8 @@ fn needs_read_role(given: &Given<'_>, forms: &[Entry<'_>]) -> Option<Vec<String>
         .account()
         .map_or_else(String::new, |(id, _)| format!(" (account {id})"));
     let verbs = match relying.count() {
-        0 => "has no `role` of its own, so it uses this one".to_owned(),
-        more => format!("and {more} more have no `role` of their own, so they use this one"),
+        0 => format!("has no `role` and uses `{READ_ROLE}`"),
+        more => format!("and {more} more have no `role` and use `{READ_ROLE}`"),
     };
     Some(vec![format!("`{}`{account} {verbs}", first.path())])
 }
@@ -117,13 +116,13 @@ fn admin<'n>(given: &Given<'n>) -> Option<&'n str> {
     given.get("admin-account-id")?.value.word()
 }
 
-/// An account that is there twice, and a name that is.
+/// Reports duplicate accounts and duplicate names.
 fn refuse_duplicates(targets: &[TargetEntry<'_>], checker: &mut Checker<'_>) {
     let mut accounts: HashMap<&str, (&TargetEntry<'_>, &Node)> =
         HashMap::with_capacity(targets.len());
     let mut names: HashMap<&str, (&TargetEntry<'_>, &Node)> = HashMap::new();
     for target in targets {
-        // Of an account that is there twice, the name is no further fault.
+        // A duplicate account is reported once, not for its name too.
         let mut again = false;
         if let Some((id, node)) = target.account() {
             let (earlier, first) = *accounts.entry(id).or_insert((target, node));
@@ -141,9 +140,9 @@ fn refuse_duplicates(targets: &[TargetEntry<'_>], checker: &mut Checker<'_>) {
                     ),
                 };
                 checker.problems.push(
-                    Problem::at(node.span.clone(), title, "again here")
-                        .also(first.span.clone(), "first here")
-                        .help("remove one of them: each account is listed once"),
+                    Problem::at(node.span.clone(), title, "duplicate")
+                        .also(first.span.clone(), "first listed here")
+                        .help("remove one of them: each account can be listed once"),
                 );
             }
         }
@@ -154,14 +153,14 @@ fn refuse_duplicates(targets: &[TargetEntry<'_>], checker: &mut Checker<'_>) {
             let (earlier, first) = *names.entry(name).or_insert((target, node));
             if earlier.index != target.index && !again {
                 let title = format!(
-                    "`{}` and `{}` are both called `{name}`",
+                    "`{}` and `{}` have the same name `{name}`",
                     earlier.path(),
                     target.path()
                 );
                 checker.problems.push(
-                    Problem::at(node.span.clone(), title, "again here")
-                        .also(first.span.clone(), "first here")
-                        .help("give each account a different name, or remove the name"),
+                    Problem::at(node.span.clone(), title, "duplicate")
+                        .also(first.span.clone(), "first listed here")
+                        .help("give each account a unique name, or remove `name`: responses identify accounts by it"),
                 );
             }
         }
@@ -190,16 +189,16 @@ fn refuse_other_partitions(
             continue;
         };
         let title = format!(
-            "`{}.region` is in partition {}, but the stage's region is in {partition}",
+            "`{}.region` is in partition {}, but the stage is in partition {partition}",
             target.path(),
             own.partition()
         );
         let mut problem = Problem::at(node.span.clone(), title, own.partition().as_str())
             .note(format!(
-                "the stage's region is `{region_of_stage}`; a role cannot be assumed across partitions"
+                "the stage's region is `{region_of_stage}`, and roles cannot be assumed across partitions"
             ))
             .help(format!(
-                "use a region of {partition}, or list the account in a separate stage whose Admin account is in {}",
+                "use a region in {partition}, or list the account in another stage whose Admin account is in {}",
                 own.partition()
             ));
         if let Some(entry) = stage {
@@ -209,7 +208,7 @@ fn refuse_other_partitions(
     }
 }
 
-/// A region that nobody knows is misspelt, or newer than this version: which of the two, `region-check` says.
+/// Reports unknown regions, unless `region-check` is off. An unknown region is misspelt or newer than this version.
 fn refuse_unknown_regions(
     targets: &[TargetEntry<'_>],
     given: &Given<'_>,
@@ -231,14 +230,14 @@ fn refuse_unknown_regions(
         };
         let problem = Problem::at(
             node.span.clone(),
-            format!("{subject} is not a region that this version knows"),
+            format!("{subject} is not a known region"),
             "",
         );
-        let off = format!("to use a region that is newer than this version, set `{CHECK}: off`");
+        let off = format!("if the region is newer than this version, set `{CHECK}: off`");
         checker.problems.push(
             match suggest::closest(region.as_str(), Region::KNOWN) {
                 Some(meant) => problem.help(format!("did you mean `{meant}`?")),
-                None => problem.help("write it as AWS does, such as `eu-central-1`"),
+                None => problem.help("write a region name such as `eu-central-1`"),
             }
             .help(off),
         );
@@ -249,7 +248,7 @@ fn region(node: &Node) -> Option<Region> {
     node.word()?.parse().ok()
 }
 
-/// The Admin account without a role is listed with credentials that nobody assumes.
+/// Reports an external ID for the Admin account without a role: no role is assumed there.
 fn refuse_external_id_of_own(
     targets: &[TargetEntry<'_>],
     given: &Given<'_>,
@@ -265,15 +264,15 @@ fn refuse_external_id_of_own(
         {
             let title = format!("`{}.external-id` has no effect", target.path());
             checker.problems.push(
-                Problem::at(node.span.clone(), title, "without a `role`")
-                    .note("the Admin account itself is listed with the execution role's own credentials, and no role is assumed")
+                Problem::at(node.span.clone(), title, "no `role` to assume")
+                    .note("the Admin account is listed with the execution role's own credentials; no role is assumed")
                     .help("remove it, or add the `role` to assume"),
             );
         }
     }
 }
 
-/// The Admin account's own roles are assumed as any other's, where they are others than the execution role.
+/// Reports a target in the Admin account whose role has the execution role's name.
 fn refuse_execution_role(
     targets: &[TargetEntry<'_>],
     given: &Given<'_>,
@@ -292,7 +291,8 @@ fn refuse_execution_role(
     }
 }
 
-/// In the Admin account the execution role's name is taken, whatever the path and the case (IAM API reference, `CreateRole`).
+/// Reports a role with the execution role's name. Role names are unique in an account, regardless of path and case (IAM
+/// API reference, `CreateRole`).
 fn taken_name(key: &str, role: &Node, given: &Given<'_>) -> Option<Problem> {
     let execution_role = given.get("lambda-execution-role")?.value;
     let name = |node: &Node| {
@@ -302,17 +302,17 @@ fn taken_name(key: &str, role: &Node, given: &Given<'_>) -> Option<Problem> {
     if name(role)? != name(execution_role)? {
         return None;
     }
-    let title = format!("`{key}` has the name of the execution role, in the same account");
+    let title = format!("`{key}` has the same name as the execution role, in the same account");
     Some(
         Problem::at(role.span.clone(), title, "the role to assume")
-            .also(execution_role.span.clone(), "the role that assumes it")
-            .note("role names are unique in an account, whatever their paths"),
+            .also(execution_role.span.clone(), "the execution role")
+            .note("role names are unique in an account, even if their paths differ"),
     )
 }
 
-/// The rules between the keys of `organization`.
+/// Checks the rules of the keys of `organization`.
 pub(super) fn organization_rules(given: &Given<'_>, checker: &mut Checker<'_>) {
-    const BOTH: &str = "write `units:` with the ids of organizational units, or `all: true`";
+    const BOTH: &str = "set `units:` to the IDs of organizational units, or set `all: true`";
     let (units, all) = (given.get("units"), given.get("all"));
     if let Some(units) = units
         && matches!(&units.value.content, Content::List(items) if items.is_empty())
@@ -332,18 +332,18 @@ pub(super) fn organization_rules(given: &Given<'_>, checker: &mut Checker<'_>) {
                 checker.problems.push(
                     Problem::at(line_of(all), title, "all accounts")
                         .also(units.key.span.clone(), "some accounts")
-                        .help("remove one of them: `all: true` also lists the accounts of these units"),
+                        .help("keep one of them: `all: true` includes the accounts of these units"),
                 );
             }
         }
         None => {
             if let Some(all) = is("false") {
                 let title = "`organization` has `all: false` but no `units`";
-                let problem = Problem::at(line_of(all), title, "no accounts");
+                let problem = Problem::at(line_of(all), title, "selects no accounts");
                 checker.problems.push(problem.help(BOTH));
             } else if all.is_none() {
                 let title = "`organization` has neither `units` nor `all: true`";
-                let problem = Problem::at(checker.key.clone(), title, "one of them is required");
+                let problem = Problem::at(checker.key.clone(), title, "selects no accounts");
                 checker.problems.push(problem.help(BOTH));
             }
         }
@@ -374,7 +374,7 @@ impl<'n> TargetEntry<'n> {
         self.get(name)?.word()
     }
 
-    /// The account, where its id is one.
+    /// The account ID, if it is valid.
     fn account(&self) -> Option<(&'n str, &'n Node)> {
         let node = self.get("account-id")?;
         let id = node.word()?;
@@ -382,7 +382,7 @@ impl<'n> TargetEntry<'n> {
     }
 }
 
-/// The items that have keys.
+/// The items that are maps.
 fn targets_of(list: Entry<'_>) -> Vec<TargetEntry<'_>> {
     let keys = (list.known.keys)();
     let items = match &list.value.content {
@@ -412,7 +412,7 @@ fn value<'n>(entries: &'n [(Node, Node)], name: &str) -> Option<&'n Node> {
     entries.iter().find(is_it).map(|(_, value)| value)
 }
 
-/// Whether no key is misspelt, which may be the one that seems to be missing.
+/// Whether all keys are known. Otherwise, a misspelt key may be the one that seems to be missing.
 fn all_known(entries: &[(Node, Node)], keys: &[Key]) -> bool {
     let is_known = |word: &str| keys.iter().any(|key| key.name == word);
     entries

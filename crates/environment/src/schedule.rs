@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn other_expressions_are_refused() {
+    fn other_expressions_are_rejected() {
         for text in [
             "",
             "1 hour",

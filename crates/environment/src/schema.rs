@@ -1,9 +1,9 @@
-//! The JSON Schema of a type, as the keys are derived from it.
+//! Generates the JSON Schema of a type, from which the keys are derived.
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::Value;
 
-/// The schema of a type, draft 7: the one that YAML language servers know best.
+/// Returns the schema of a type, in draft 7, which YAML language servers support best.
 pub(super) fn of<T: JsonSchema>() -> Value {
     let mut settings = SchemaSettings::draft07();
     settings.inline_subschemas = true;
@@ -15,8 +15,7 @@ pub(super) fn of<T: JsonSchema>() -> Value {
     schema
 }
 
-/// What schemars makes of the types, as editors show it best: a description in one line, not broken as its source is,
-/// and a choice of words as an `enum`.
+/// Simplifies the schema for editors: joins the lines of descriptions, and turns a choice of words into an `enum`.
 fn simplify(value: &mut Value) {
     match value {
         Value::Object(map) => {

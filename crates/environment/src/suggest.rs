@@ -1,17 +1,17 @@
-//! What a person probably meant.
+//! Suggests the key or value that was probably meant.
 
-/// The candidate that is close enough to `word` to be meant, if one is.
+/// Returns the candidate most similar to `word`, if one is similar enough.
 pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .into_iter()
         .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
         .filter(|(similarity, _)| *similarity > 0.84)
-        // Of several that are as close, the first.
+        // Of equally similar ones, the first.
         .reduce(|best, other| if other.0 > best.0 { other } else { best })
         .map(|(_, candidate)| candidate)
 }
 
-/// The keys that are meant by a name that is not close to theirs.
+/// The keys that another name for them may mean.
 pub(super) fn other_names(name: &str) -> impl Iterator<Item = &'static str> {
     OTHER_NAMES
         .iter()
@@ -19,7 +19,7 @@ pub(super) fn other_names(name: &str) -> impl Iterator<Item = &'static str> {
         .map(|(_, key)| *key)
 }
 
-/// Names that people know keys by. Where one stands for several, the key of the section that it stands in is meant.
+/// Other names for keys. If a name has several keys, the section decides.
 pub(super) const OTHER_NAMES: [(&str, &str); 17] = [
     ("accounts", "targets"),
     ("target-accounts", "targets"),
@@ -40,7 +40,7 @@ pub(super) const OTHER_NAMES: [(&str, &str); 17] = [
     ("s3-read-role", "role"),
 ];
 
-/// A name as the keys are written: `adminAccountId`, `admin_account_id` and `Admin-Account-ID` are `admin-account-id`.
+/// Converts a name to kebab-case: `adminAccountId`, `admin_account_id` and `Admin-Account-ID` become `admin-account-id`.
 pub(super) fn kebab_case(name: &str) -> String {
     let mut kebab = String::with_capacity(name.len() + 4);
     let mut after_lower = false;
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_close_is_meant_and_what_is_far_is_not() {
+    fn similar_names_are_suggested() {
         let keys = ["target-account-id", "s3-read-role", "region", "memory"];
         for (word, meant) in [
             ("target-account", Some("target-account-id")),

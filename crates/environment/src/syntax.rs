@@ -1,12 +1,12 @@
-//! What is wrong with a line that is no YAML, in the words of a person who writes `key: value` lines.
+//! Explains YAML syntax errors in terms of `key: value` lines.
 
 use std::ops::Range;
 
 use super::diagnostics::Problem;
 
-/// The problem that text is no YAML.
+/// Explains a syntax error.
 ///
-/// `at` is where the parser noticed it, which may be a line late, and `info` what the parser says.
+/// `at` is the parser's position, which may be a line late, and `info` is its message.
 pub(super) fn problem(text: &str, at: usize, info: &str) -> Problem {
     if info.contains("recursion limit") {
         return too_deep(at..at);
@@ -18,7 +18,7 @@ pub(super) fn problem(text: &str, at: usize, info: &str) -> Problem {
         && (info.contains("flow") || line_around(text, last).contains(&open))
         && !text[open..].contains(['}', ']'])
     {
-        let title = "a bracket is not closed";
+        let title = "unclosed bracket";
         return Problem::at(open..open + 1, title, "opened here").help(
             "close it on the same line, or write one `key: value` per line without brackets",
         );
@@ -27,25 +27,33 @@ pub(super) fn problem(text: &str, at: usize, info: &str) -> Problem {
     line(text, faulty_line(text, at).start).problem(at, info)
 }
 
-/// Lists and maps lie too deep inside one another.
+/// Reports lists and maps that are nested too deeply.
 pub(super) fn too_deep(span: Range<usize>) -> Problem {
-    Problem::at(span, "lists and maps are nested too deeply", "too deep")
-        .help("the deepest keys of a variables file are those in the items of `targets:`")
+    Problem::at(
+        span,
+        "lists and maps are nested too deeply",
+        "too deep",
+    )
+    .help("remove levels: only sections such as `function:` and items of `targets:` have keys under them")
 }
 
-/// Template syntax, which nothing fills in.
+/// Reports template syntax, which nothing would substitute.
 pub(super) fn template(span: Range<usize>) -> Problem {
-    Problem::at(span, "a value contains template syntax", "template syntax")
-        .help("write the value itself; a variables file is not a template")
+    Problem::at(
+        span,
+        "template syntax is not supported in the variables file",
+        "would not be substituted",
+    )
+    .help("write the value itself: templates read the variables, not the other way around")
 }
 
-/// An alias of YAML.
+/// Reports a YAML alias.
 pub(super) fn alias(span: Range<usize>) -> Problem {
-    Problem::at(span, "YAML aliases are not supported", "an alias")
-        .help("write the value itself; a string that starts with `*` must be in quotes")
+    Problem::at(span, "YAML aliases are not supported", "alias")
+        .help("write the value itself, or quote text that starts with `*`")
 }
 
-/// The line that holds a position, without its end.
+/// The line around a position, without its line ending.
 fn line_around(text: &str, position: usize) -> Range<usize> {
     let start = text[..position]
         .rfind('\n')
@@ -54,7 +62,7 @@ fn line_around(text: &str, position: usize) -> Range<usize> {
     start..start + line.len()
 }
 
-/// The parser may notice on the next line only that one is no `key: value`.
+/// Finds the faulty line: the parser may notice only on the next line that one is not `key: value`.
 fn faulty_line(text: &str, at: usize) -> Range<usize> {
     let line = line_around(text, at);
     let before = text[..line.start].trim_end();
@@ -70,11 +78,11 @@ fn faulty_line(text: &str, at: usize) -> Range<usize> {
 
 struct Line<'a> {
     span: Range<usize>,
-    /// Without the spaces around it.
+    /// The line without leading and trailing spaces.
     content: &'a str,
-    /// Where that lies.
+    /// The span of `content`.
     inner: Range<usize>,
-    /// What follows the first colon and space, and where.
+    /// The value after the first colon and space, and its span.
     value: Option<(&'a str, Range<usize>)>,
 }
 
@@ -111,78 +119,78 @@ impl Line<'_> {
         for (part, span) in [(value, &value_span), (content, &self.inner)] {
             let is_open = |quote: char| part.starts_with(quote) && part.matches(quote).count() == 1;
             if is_open('"') || is_open('\'') {
-                let title = "a quote is not closed";
+                let title = "unclosed quote";
                 return Problem::at(span.clone(), title, "not closed on this line")
-                    .help("close the quotes on the same line");
+                    .help("close the quote on the same line");
             }
         }
-        let inside = "remove them; no value needs quotes or backslashes";
+        let inside = "remove quotes and backslashes inside the value: no variable needs them";
         if info.contains("escape") {
-            return Problem::at(value_span, "the value contains a backslash", "not YAML")
+            return Problem::at(value_span, "invalid backslash in the value", "invalid YAML")
                 .help(inside);
         }
         if info.contains("trailing content") {
-            let title = "text follows the closing quote";
-            return Problem::at(value_span, title, "not YAML").help(inside);
+            let title = "unexpected text after the closing quote";
+            return Problem::at(value_span, title, "invalid YAML").help(inside);
         }
         let first = value.chars().next().filter(char::is_ascii_punctuation);
         if let Some(first) = first.filter(|_| at == value_span.start && self.value.is_some()) {
-            let title = format!("a value cannot begin with `{first}` in YAML");
-            return Problem::at(value_span, title, "not YAML")
-                .help("put a value that starts with it in quotes");
+            let title = format!("an unquoted value cannot start with `{first}`");
+            return Problem::at(value_span, title, "invalid YAML")
+                .help("remove the character, or quote the value");
         }
         if info.contains("comments must be separated") {
             return Problem::at(
                 self.point(at),
-                "a space is missing before the comment",
-                "no space before it",
+                "missing space before the comment",
+                "expected a space before this",
             )
-            .help("write a space before `#`");
+            .help("add a space before `#`");
         }
         if info.contains("<document start>") {
             return Problem::at(
                 self.inner.clone(),
                 "the line is indented less than the first key",
-                "indented less than the first key",
+                "indented too little",
             )
-            .help("start all keys in the same column");
+            .help("start all top-level keys in the same column");
         }
         if value.contains(": ") && info.contains("mapping values") {
             return Problem::at(
                 self.point(at),
-                "the line contains a second `: `",
-                "not YAML",
+                "unexpected second `: ` on the line",
+                "invalid YAML",
             )
-            .help("write one `key: value` per line; a value that contains `: ` must be in quotes");
+            .help("write one `key: value` per line, and quote a value that contains `: `");
         }
         let is_indented = self.inner.start > self.span.start;
         if is_indented && (info.contains("mapping values") || info.contains("expected key")) {
             return Problem::at(
                 self.inner.clone(),
-                "the line is indented, but no key precedes it",
-                "indented too far",
+                "unexpected indentation",
+                "indented too much",
             )
-            .help("start it in the same column as the keys around it");
+            .help("align it with the other keys of its section");
         }
-        Problem::at(self.point(at), format!("not YAML: {info}"), "here")
+        Problem::at(self.point(at), format!("invalid YAML: {info}"), "here")
             .help("write one `key: value` per line")
     }
 
-    /// The line is no `key: value`.
+    /// Reports a line that is not `key: value`.
     fn no_entry(&self) -> Problem {
-        let problem = |title: &str| Problem::at(self.inner.clone(), title, "not `key: value`");
+        let problem = |title: &str| Problem::at(self.inner.clone(), title, "expected `key: value`");
         match self.content.split_once(':') {
-            Some((key, rest)) => problem("a space is missing after the colon").write(
+            Some((key, rest)) => problem("missing space after the colon").write(
                 "add a space",
                 self.inner.clone(),
                 format!("{key}: {rest}"),
             ),
-            None => problem("the line is not `key: value`")
+            None => problem("the line is not a `key: value` pair")
                 .help("write a key, a colon, a space and the value"),
         }
     }
 
-    /// Where the parser noticed the fault, or the whole line where that was in another one.
+    /// The character at the parser's position, or the whole line if the position is on another one.
     fn point(&self, at: usize) -> Range<usize> {
         if self.inner.contains(&at) {
             let rest = &self.content[at - self.inner.start..];

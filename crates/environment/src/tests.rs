@@ -14,15 +14,15 @@ fn parsed(text: &str) -> Result<Environment, Diagnostics> {
     parse("environments/variables.dev.yml", dev(), text.as_bytes())
 }
 
-/// Runs `check` on each file of a folder, the snapshots beside the fixtures.
+/// Runs `check` on each file of a directory, with the snapshots beside the fixtures.
 macro_rules! for_each_file {
-    ($folder:literal, $check:expr) => {
+    ($directory:literal, $check:expr) => {
         insta::with_settings!({
-            snapshot_path => concat!("../tests/snapshots/", $folder),
+            snapshot_path => concat!("../tests/snapshots/", $directory),
             prepend_module_to_snapshot => false,
             omit_expression => true,
         }, {
-            insta::glob!("../tests/fixtures", concat!($folder, "/*.yml"), |path| {
+            insta::glob!("../tests/fixtures", concat!($directory, "/*.yml"), |path| {
                 let bytes = fs::read(path).unwrap();
                 let name = path.file_name().unwrap().to_string_lossy();
                 let check: fn(Result<Environment, Diagnostics>) = $check;
@@ -79,8 +79,8 @@ fn the_table_of_the_keys() {
     });
 }
 
-/// What of JSON Schema our schema uses, but for patterns, which an editor checks and the types decide.
-fn refusal(schema: &Value, value: &Value) -> Option<String> {
+/// Validates against the keywords of JSON Schema that our schema uses, except patterns, which the types check.
+fn schema_problem(schema: &Value, value: &Value) -> Option<String> {
     for (keyword, wanted) in schema.as_object().unwrap() {
         let is_right = match (keyword.as_str(), value) {
             ("type", _) => match wanted.as_str().unwrap() {
@@ -95,11 +95,14 @@ fn refusal(schema: &Value, value: &Value) -> Option<String> {
             ("const", _) => value == wanted,
             ("oneOf", _) => {
                 let taking = wanted.as_array().unwrap().iter();
-                taking.filter(|one| refusal(one, value).is_none()).count() == 1
+                taking
+                    .filter(|one| schema_problem(one, value).is_none())
+                    .count()
+                    == 1
             }
             ("anyOf", _) => {
                 let mut taking = wanted.as_array().unwrap().iter();
-                taking.any(|one| refusal(one, value).is_none())
+                taking.any(|one| schema_problem(one, value).is_none())
             }
             ("dependencies", Value::Object(map)) => {
                 wanted.as_object().unwrap().iter().all(|(key, needed)| {
@@ -108,12 +111,12 @@ fn refusal(schema: &Value, value: &Value) -> Option<String> {
                             Some(keys) => keys
                                 .iter()
                                 .all(|key| map.contains_key(key.as_str().unwrap())),
-                            None => refusal(needed, value).is_none(),
+                            None => schema_problem(needed, value).is_none(),
                         }
                 })
             }
             ("items", Value::Array(items)) => {
-                if let Some(fault) = items.iter().find_map(|item| refusal(wanted, item)) {
+                if let Some(fault) = items.iter().find_map(|item| schema_problem(wanted, item)) {
                     return Some(fault);
                 }
                 true
@@ -140,9 +143,9 @@ fn refusal(schema: &Value, value: &Value) -> Option<String> {
                     let of_others = &schema["additionalProperties"];
                     let fault = match (own.is_null(), of_others) {
                         (true, Value::Null) => None,
-                        (false, _) => refusal(own, value),
+                        (false, _) => schema_problem(own, value),
                         (true, Value::Bool(false)) => Some("unknown".to_owned()),
-                        (true, others) => refusal(others, value),
+                        (true, others) => schema_problem(others, value),
                     };
                     if let Some(fault) = fault {
                         return Some(format!("{key}: {fault}"));
@@ -150,7 +153,7 @@ fn refusal(schema: &Value, value: &Value) -> Option<String> {
                 }
                 true
             }
-            // Said to people, left to the types, or about values of another type.
+            // For users, checked by the types, or for values of another type.
             (
                 "$schema"
                 | "$comment"
@@ -182,17 +185,17 @@ fn refusal(schema: &Value, value: &Value) -> Option<String> {
     None
 }
 
-/// A file that the parser takes, the schema takes as well; the keys that one asks for, so does the other.
+/// The schema accepts what the parser accepts, and both require the same keys.
 #[test]
 fn the_schema_agrees_with_the_parser() {
     let schema: Value = serde_json::from_str(&reference::json_schema()).unwrap();
     insta::glob!("../tests/fixtures", "good/*.yml", |path| {
         let bytes = fs::read(path).unwrap();
         let value: Value = serde_yaml::from_str(&text::read(&bytes).unwrap()).unwrap();
-        assert_eq!(refusal(&schema, &value), None, "{}", path.display());
+        assert_eq!(schema_problem(&schema, &value), None, "{}", path.display());
         let parsed = parse("x", dev(), &bytes).unwrap();
         let again = serde_json::to_value(&parsed.variables).unwrap();
-        assert_eq!(refusal(&schema, &again), None, "{}", path.display());
+        assert_eq!(schema_problem(&schema, &again), None, "{}", path.display());
     });
     for key in SEED
         .lines()
@@ -201,7 +204,7 @@ fn the_schema_agrees_with_the_parser() {
     {
         let without: Vec<&str> = SEED.lines().filter(|line| !line.starts_with(key)).collect();
         let value: Value = serde_yaml::from_str(&without.join("\n")).unwrap();
-        assert!(refusal(&schema, &value).is_some(), "{key}");
+        assert!(schema_problem(&schema, &value).is_some(), "{key}");
         assert_eq!(parsed(&without.join("\n")).unwrap_err().count(), 1, "{key}");
     }
     for (line, value) in [
@@ -231,7 +234,7 @@ fn the_schema_agrees_with_the_parser() {
             .as_object_mut()
             .unwrap()
             .extend(value.as_object().unwrap().clone());
-        assert!(refusal(&schema, &whole).is_some(), "{line}");
+        assert!(schema_problem(&schema, &whole).is_some(), "{line}");
         assert_eq!(
             parsed(&format!("{SEED}{line}\n")).unwrap_err().count(),
             1,
@@ -269,7 +272,7 @@ organization:
   role: Reader
 ";
 
-/// `off` is false to a YAML 1.1 reader, and the word that the stage means here.
+/// `off` is false to a YAML 1.1 parser, and a string here.
 #[test]
 fn the_session_policy_is_off_with_and_without_quotes() {
     for off in ["off", "\"off\"", "'off'"] {
@@ -342,7 +345,7 @@ impl Numbers {
     }
 }
 
-/// Whatever stands in a value is refused, or is that value, exactly; and nothing else changes by it.
+/// Any text as a value is rejected or read as exactly that value, and no other value changes.
 #[test]
 fn nothing_can_be_injected() {
     let seed = parsed(SEED).unwrap().variables;
@@ -394,19 +397,19 @@ fn nothing_can_be_injected() {
     assert!(taken > 50, "{taken}");
 }
 
-/// No file makes the check panic, no fault goes without a word on how to mend it, and what is taken is what was checked.
+/// No file makes the check panic, every problem has a hint, and the values that are read are those that were checked.
 #[test]
-fn any_bytes_can_be_told_about() {
+fn any_bytes_can_be_reported() {
     let one = [SEED, "function:\n  memory: 512\n  schedule: rate(5 minutes)\ntags:\n  team: \"ä\"\nprotected: true\n"].concat();
     let many = MANY.to_owned()
         + "- account-id: \"444444444444\"\n  name: Logs\n- { account-id: \"111111111111\" }\n";
     let organization = ORGANIZATION.to_owned();
     for base in [one, many, organization] {
-        told_about(&base);
+        reported(&base);
     }
 }
 
-fn told_about(base: &str) {
+fn reported(base: &str) {
     let mut numbers = Numbers(11);
     let mut taken = 0;
     for _ in 0..1_500 {
@@ -443,7 +446,7 @@ fn told_about(base: &str) {
 }
 
 #[test]
-fn what_the_forms_come_to() {
+fn selection_of_each_form() {
     let file = |text: &str| match parsed(text).unwrap().selection().clone() {
         Selection::Fleet(file) => file.to_json(),
         Selection::Single(target) => panic!("{target:?}"),
@@ -490,7 +493,7 @@ fn what_the_forms_come_to() {
     );
 }
 
-/// An editor refuses by the schema what the check refuses of the forms.
+/// The schema rejects the same forms as the check.
 #[test]
 fn the_schema_knows_the_forms() {
     let schema: Value = serde_json::from_str(&reference::json_schema()).unwrap();
@@ -533,12 +536,16 @@ fn the_schema_knows_the_forms() {
         ),
     ] {
         let value: Value = serde_yaml::from_str(&text).unwrap();
-        assert_eq!(refusal(&schema, &value).is_none(), is_right, "{text}");
+        assert_eq!(
+            schema_problem(&schema, &value).is_none(),
+            is_right,
+            "{text}"
+        );
         assert_eq!(parsed(&text).is_ok(), is_right, "{text}");
     }
 }
 
-/// Each name that stands for a key stands for one that there is.
+/// Every other name is for an existing key.
 #[test]
 fn other_names_are_of_keys() {
     fn names(keys: &[keys::Key], all: &mut Vec<String>) {
@@ -554,7 +561,7 @@ fn other_names_are_of_keys() {
     }
 }
 
-/// 5,000 targets with every key fit into a file, and take no longer than they must, right or wrong.
+/// 5,000 targets with every key fit into a file and are checked in linear time, valid or not.
 #[test]
 fn thousands_of_targets() {
     let target = |index: usize, account: usize| {
@@ -585,18 +592,18 @@ fn thousands_of_targets() {
 fn a_file_that_is_too_large() {
     let file = format!("{SEED}{}", "# x\n".repeat(text::LARGEST / 4));
     insta::assert_snapshot!(parsed(&file).unwrap_err(), @"
-    error: the file is too large: more than 4 MiB
+    error: the file is larger than 4 MiB
     --> environments/variables.dev.yml:1:1
-     = help: check that this is a variables file
+     = help: check that this is a variables file: they are much smaller
 
     1 problem in environments/variables.dev.yml; nothing was written
     note: keys and values are checked once this is fixed
     ");
 }
 
-/// Time grows with the file, not with its square.
+/// The time grows linearly with the file.
 #[test]
-fn many_problems_take_no_longer_than_they_must() {
+fn many_problems_take_linear_time() {
     let started = std::time::Instant::now();
     let lines: Vec<String> = (0..4_000)
         .map(|line| format!("key-{line}: [a, b]\n"))

@@ -1,25 +1,27 @@
-//! From bytes to text: what is wrong with a file before YAML comes into it.
+//! Decodes a file and reports problems with its bytes and characters, before YAML is parsed.
 
 use super::diagnostics::Problem;
 
-/// The largest file that is read: 5,000 targets may have 800 bytes each, several times what one with all its keys needs.
+/// The maximum size of a file: 5,000 targets of 800 bytes each, several times what one with all its keys needs.
 pub const LARGEST: usize = 4 << 20;
 
-/// Reads the text of a file, without its byte order mark.
+/// Decodes a file, without its byte order mark.
 ///
 /// # Errors
 /// The text, with a replacement character for each byte that is not UTF-8, and its problems.
 pub(super) fn read(bytes: &[u8]) -> Result<String, (String, Vec<Problem>)> {
     let unreadable = |problem| Err((String::new(), vec![problem]));
     if bytes.len() > LARGEST {
-        let title = format!("the file is too large: more than {} MiB", LARGEST >> 20);
+        let title = format!("the file is larger than {} MiB", LARGEST >> 20);
         let problem = Problem::file(title);
-        return unreadable(problem.help("check that this is a variables file"));
+        return unreadable(
+            problem.help("check that this is a variables file: they are much smaller"),
+        );
     }
     if is_utf16(bytes) {
         let problem = Problem::file("the file is UTF-16, not UTF-8");
         return unreadable(
-            problem.help("save it as UTF-8: most editors have that under \"Save with encoding\""),
+            problem.help("save it as UTF-8; many editors have \"Save with encoding\""),
         );
     }
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
@@ -34,7 +36,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<String, (String, Vec<Problem>)> {
     }
 }
 
-/// By its byte order mark, or by a zero in every other byte, as ASCII has in UTF-16.
+/// Detects UTF-16 by its byte order mark, or by a zero in every other byte, as in ASCII text.
 fn is_utf16(bytes: &[u8]) -> bool {
     let zeros = |odd: usize| {
         bytes.len() >= 4
@@ -66,12 +68,12 @@ fn decode(bytes: &[u8], problems: &mut Vec<Problem>) -> String {
         let problem = Problem::at(
             start..text.len(),
             "the file is not UTF-8",
-            format!("byte 0x{first:02X} does not start a UTF-8 character"),
+            format!("invalid byte 0x{first:02X}"),
         )
         .help("save the file as UTF-8");
         problems.push(if first >= 0xA0 {
             problem.note(format!(
-                "in Latin-1 (ISO 8859-1) it would be `{}`",
+                "in Latin-1 (ISO 8859-1), this byte is `{}`",
                 char::from(first)
             ))
         } else {
@@ -81,7 +83,7 @@ fn decode(bytes: &[u8], problems: &mut Vec<Problem>) -> String {
     text
 }
 
-/// Characters that a person does not see, or that one YAML reader takes for the end of a line and another does not.
+/// Whether a character is invisible, or a line break to some YAML parsers only.
 fn is_forbidden(character: char, next: Option<char>) -> bool {
     match character {
         '\n' | '\t' => false,
@@ -95,7 +97,7 @@ fn is_forbidden(character: char, next: Option<char>) -> bool {
 }
 
 fn refuse_forbidden(text: &str, problems: &mut Vec<Problem>) {
-    // Nearly every file.
+    // Fast path for nearly every file.
     if text
         .bytes()
         .all(|byte| (b' '..=b'~').contains(&byte) || byte == b'\n')
@@ -109,7 +111,7 @@ fn refuse_forbidden(text: &str, problems: &mut Vec<Problem>) {
         if character == '\n' {
             line += 1;
         }
-        // One in a line says it.
+        // Reported once per line.
         if !is_forbidden(character, characters.peek().map(|(_, next)| *next))
             || last_line.replace(line) == Some(line)
         {
@@ -117,21 +119,21 @@ fn refuse_forbidden(text: &str, problems: &mut Vec<Problem>) {
         }
         let end = start + character.len_utf8();
         let name = match character {
-            '\0' => "a NUL".to_owned(),
-            '\r' => "a carriage return without a line feed".to_owned(),
-            other => format!("the character U+{:04X}", u32::from(other)),
+            '\0' => "NUL".to_owned(),
+            '\r' => "carriage return without a line feed".to_owned(),
+            other => format!("U+{:04X}", u32::from(other)),
         };
         let help = if character == '\r' {
-            "save the file with LF or CRLF at the ends of its lines"
+            "save the file with LF or CRLF line endings"
         } else {
-            "delete it; text copied from a web page or a document often contains such characters"
+            "delete it; text copied from a web page or a document may contain such characters"
         };
         let title = "the file contains an invisible character";
         problems.push(Problem::at(start..end, title, name).help(help));
     }
 }
 
-/// Tabs that lines are indented with: YAML takes none there, some readers not even before a comment.
+/// Reports tabs in the indentation: YAML forbids them, and some parsers even before a comment.
 fn refuse_tabs(text: &str) -> Option<Problem> {
     let mut first = None;
     let mut count = 0;
@@ -149,6 +151,6 @@ fn refuse_tabs(text: &str) -> Option<Problem> {
         1 => "a line is indented with a tab".to_owned(),
         several => format!("{several} lines are indented with tabs; this is the first"),
     };
-    let problem = Problem::at(first?, title, "a tab");
-    Some(problem.help("YAML allows only spaces for indentation; replace each tab with two spaces"))
+    let problem = Problem::at(first?, title, "tab");
+    Some(problem.help("YAML requires spaces: replace each tab with two"))
 }

@@ -1,8 +1,7 @@
-//! From text to a tree of nodes, each with its place in the file, through the events of a YAML parser.
+//! Parses text to a tree of nodes, from the events of a YAML parser.
 //!
-//! It has what typed values cannot hold: positions, quoting, keys given twice. What a
-//! variables file has no use for (anchors, aliases, tags, several documents) is refused, so that every reader sees the
-//! same.
+//! The tree keeps what typed values lose: positions, quoting and duplicate keys. Anchors, aliases, tags and multiple
+//! documents are rejected, so that every YAML parser reads the same values.
 
 use std::ops::Range;
 
@@ -12,7 +11,7 @@ use crate::yaml::{Event, Events, ScalarStyle, Span, is_whole_number};
 
 use super::{diagnostics::Problem, syntax};
 
-/// How deep lists and maps may lie inside one another: twice what any key needs.
+/// The maximum nesting of lists and maps: twice what any key needs.
 const DEEPEST: usize = 16;
 
 /// A value of the file.
@@ -31,13 +30,13 @@ impl Node {
         }
     }
 
-    /// Whether nothing stands there at all.
+    /// Whether the value is absent.
     pub(super) fn is_nothing(&self) -> bool {
         matches!(&self.content, Content::Scalar { text, style: Style::Plain } if text.is_empty())
     }
 }
 
-/// The same as JSON: what is checked, and then what the variables are made from.
+/// Converts to JSON, which the variables are deserialized from.
 impl From<&Node> for Value {
     fn from(node: &Node) -> Self {
         match &node.content {
@@ -73,11 +72,11 @@ pub(super) enum Content {
     },
     List(Vec<Node>),
     Map(Vec<(Node, Node)>),
-    /// Refused when it was read, and not to be looked at again.
+    /// Already reported, and skipped by later checks.
     Refused,
 }
 
-/// How a scalar is written.
+/// The style of a scalar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
     Plain,
@@ -86,19 +85,19 @@ pub(super) enum Style {
     Block,
 }
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Debug)]
 pub(super) struct Tree {
-    /// The value at the top; none in an empty file.
+    /// The top-level value; `None` if the file is empty.
     pub(super) root: Option<Node>,
-    /// What was found on the way.
+    /// Problems that did not stop parsing.
     pub(super) problems: Vec<Problem>,
 }
 
-/// Reads the text.
+/// Parses the text.
 ///
 /// # Errors
-/// It could not be read to its end: everything found up to there, and why.
+/// The text is not YAML; contains all problems up to and including that one.
 pub(super) fn read(text: &str) -> Result<Tree, Vec<Problem>> {
     let mut builder = Builder::new(text);
     let outcome = builder.run();
@@ -114,7 +113,7 @@ pub(super) fn read(text: &str) -> Result<Tree, Vec<Problem>> {
     }
 }
 
-/// Character positions as byte positions.
+/// Converts character positions to byte positions.
 struct Offsets(Option<Vec<usize>>, usize);
 
 impl Offsets {
@@ -142,14 +141,14 @@ struct Builder<'a> {
     open: Vec<Open>,
     root: Option<Node>,
     problems: Vec<Problem>,
-    /// Where the last event ended: a tag or an anchor stands between it and its node.
+    /// The end of the last event: a node's tag or anchor comes after it.
     end: usize,
-    /// Where the last alias ended.
+    /// The end of the last alias.
     last_alias: usize,
     documents: usize,
 }
 
-/// A list or a map under way; a map's key waits for its value.
+/// An unfinished list or map; a map may have a key that still has no value.
 enum Open {
     List(usize, Vec<Node>),
     Map(usize, Vec<(Node, Node)>, Option<Node>),
@@ -205,7 +204,7 @@ impl<'a> Builder<'a> {
                 self.add(Node { span, content });
             }
             Event::Alias(_) => {
-                // One a line says it.
+                // Reported once per line.
                 if self.last_alias == 0 || self.text[self.last_alias..span.start].contains('\n') {
                     self.problems.push(syntax::alias(span.clone()));
                 }
@@ -228,12 +227,8 @@ impl<'a> Builder<'a> {
                 self.documents += 1;
                 if self.documents > 1 {
                     return Err(Box::new(
-                        Problem::at(
-                            span,
-                            "the file contains several documents",
-                            "the second starts here",
-                        )
-                        .help("remove this `---` and what follows it, or everything before it"),
+                        Problem::at(span, "multiple YAML documents are not supported", "second document starts here")
+                            .help("keep one document: remove this `---` and either what follows or what precedes it"),
                     ));
                 }
             }
@@ -242,14 +237,14 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// The parser counts what follows a closing quote in its line, spaces and a comment, to the value.
+    /// Cuts a quoted scalar's span at its closing quote: the parser's includes trailing spaces and a comment.
     fn without_what_follows(&self, span: Range<usize>, style: Style) -> Range<usize> {
         let written = self.text.get(span.clone()).unwrap_or_default();
         let quote = written.chars().next().filter(|_| style == Style::Quoted);
         let Some(quote @ ('"' | '\'')) = quote else {
             return span;
         };
-        // Nearly every value: no backslash, and the quote once.
+        // Fast path for nearly every value: no backslash, no doubled quote.
         if let Some(length) = written[1..].find(quote)
             && let end = 1 + length + quote.len_utf8()
             && !written.as_bytes()[..end].contains(&b'\\')
@@ -262,7 +257,7 @@ impl<'a> Builder<'a> {
             if character == '\\' && quote == '"' {
                 characters.next();
             } else if character == quote {
-                // In single quotes, two stand for one.
+                // In single quotes, a doubled quote is an escaped one.
                 let doubled =
                     quote == '\'' && characters.next_if(|(_, next)| *next == quote).is_some();
                 if !doubled {
@@ -307,7 +302,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Reports an anchor or a tag in front of a node; whether there was one.
+    /// Reports a node's anchor and tag. Returns whether there was one.
     fn refuse_decoration(&mut self, anchor: usize, tag: bool, span: &Range<usize>) -> bool {
         let from = self.end.min(span.start);
         let between = self.text.get(from..span.end).unwrap_or_default();
@@ -320,14 +315,14 @@ impl<'a> Builder<'a> {
         };
         if anchor > 0 {
             self.problems.push(
-                Problem::at(find('&'), "YAML anchors are not supported", "an anchor")
+                Problem::at(find('&'), "YAML anchors are not supported", "anchor")
                     .help("write the value itself in each place"),
             );
         }
         if tag {
             self.problems.push(
-                Problem::at(find('!'), "YAML tags are not supported", "a tag")
-                    .help("remove the tag; to make the value a string, put it in quotes"),
+                Problem::at(find('!'), "YAML tags are not supported", "tag")
+                    .help("remove the tag; to write a string, quote it"),
             );
         }
         anchor > 0 || tag

@@ -1,4 +1,4 @@
-//! The types of the values that only the generator knows; those that the function shares are in `contract`.
+//! Defines the value types that only the generator uses; `contract` has those that the function shares.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -6,7 +6,7 @@ use contract::InvalidValue;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-/// Gives a newtype over `String` with a `FromStr` its `Display` and serde both ways.
+/// Implements `Display` and serde for a newtype over `String` that implements `FromStr`.
 macro_rules! text {
     ($type:ident) => {
         impl fmt::Display for $type {
@@ -30,7 +30,7 @@ macro_rules! text {
     };
 }
 
-/// Makes a newtype over `u32` whose values lie in a range: `FromStr`, `Display`, serde both ways and JSON Schema.
+/// Defines a newtype over `u32` with a range, with `FromStr`, `Display`, serde and JSON Schema.
 macro_rules! number {
     ($(#[$attribute:meta])* $type:ident, $what:literal, $least:literal to $most:expr, form: $form:literal) => {
         $(#[$attribute])*
@@ -58,7 +58,7 @@ macro_rules! number {
             type Err = InvalidValue;
 
             fn from_str(text: &str) -> Result<Self, InvalidValue> {
-                // A number that does not fit is above every range.
+                // A number that overflows is above every range.
                 let number = text.parse::<u32>().ok();
                 if let Some(number) = number.filter(|number| (Self::LEAST..=Self::MOST).contains(number)) {
                     return Ok(Self(number));
@@ -122,14 +122,14 @@ impl Default for Timeout {
 
 number!(
     /// The function's reserved concurrency: 0 or more (Lambda API reference, `PutFunctionConcurrency`). The account's
-    /// quota bounds it, which can be raised; here only the API's own integer does.
+    /// quota can be raised, so only the API's integer type limits it here.
     ReservedConcurrency, "reserved concurrency", 0 to i32::MAX.unsigned_abs(), form: "0 or more"
 );
 
-/// Days that CloudWatch keeps a log line.
+/// The number of days after which CloudWatch deletes log events.
 ///
-/// One of a list (CloudWatch Logs API reference, `PutRetentionPolicy`), less 1096, which the Serverless Framework's own
-/// schema refuses (`awsLogRetentionInDays` in serverless 3.40 and osls 4.3).
+/// One of a list (CloudWatch Logs API reference, `PutRetentionPolicy`), without 1096, which the Serverless Framework's
+/// schema rejects (`awsLogRetentionInDays` in serverless 3.40 and osls 4.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct LogRetention(u32);
@@ -167,9 +167,9 @@ impl FromStr for LogRetention {
             return Ok(Self(days));
         }
         let problem = if number == Some(1096) {
-            "is valid in CloudWatch, but the Serverless Framework rejects it"
+            "is rejected by the Serverless Framework"
         } else {
-            "is not a number of days that CloudWatch supports"
+            "is not a retention period of CloudWatch Logs"
         };
         let list = Self::ALL.map(|days| days.to_string()).join(", ");
         Err(InvalidValue::new("log retention", text, problem)
@@ -198,7 +198,7 @@ impl JsonSchema for LogRetention {
     }
 }
 
-/// A character as a person reads it; one that cannot be seen as its code.
+/// Escapes an invisible character for a message.
 fn shown(character: char) -> String {
     match character {
         '"' | '\'' | '\\' => character.to_string(),
@@ -206,7 +206,7 @@ fn shown(character: char) -> String {
     }
 }
 
-/// One of a few words; `others` are names that people know it by.
+/// Parses one of a few words; `others` are other names for them, which are suggested.
 pub(super) fn word<T: Copy>(
     what: &'static str,
     text: &str,
@@ -232,7 +232,7 @@ pub(super) fn word<T: Copy>(
     )
 }
 
-/// The processor that the function is built for.
+/// The processor architecture of the function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub enum Architecture {
@@ -240,7 +240,7 @@ pub enum Architecture {
     #[default]
     #[serde(rename = "x86_64")]
     X86,
-    /// AWS Graviton: costs less. Building for it needs the Rust target `aarch64-unknown-linux-gnu`.
+    /// AWS Graviton, which costs less. Requires the Rust target `aarch64-unknown-linux-gnu`.
     #[serde(rename = "arm64")]
     Arm64,
 }
@@ -248,7 +248,7 @@ pub enum Architecture {
 impl Architecture {
     const ALL: [(Self, &'static str); 2] = [(Self::X86, "x86_64"), (Self::Arm64, "arm64")];
 
-    /// The name that the file and Lambda use.
+    /// The name in the file and in Lambda.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::X86 => "x86_64",
@@ -274,15 +274,15 @@ impl FromStr for Architecture {
     }
 }
 
-/// Whether a region must be one that this version knows.
+/// Whether regions must be known to this version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 #[serde(rename_all = "lowercase")]
 pub enum RegionCheck {
-    /// It must.
+    /// Only known regions are valid.
     #[default]
     On,
-    /// Any name that has the form of a region's will do.
+    /// Any name in the form of a region is valid.
     Off,
 }
 
@@ -295,7 +295,7 @@ impl FromStr for RegionCheck {
     }
 }
 
-/// Names that `on` and `off` are known by.
+/// Other names for `on` and `off`.
 pub(super) const ON_OR_OFF: [(&str, &str); 7] = [
     ("true", "on"),
     ("yes", "on"),
@@ -306,15 +306,15 @@ pub(super) const ON_OR_OFF: [(&str, &str); 7] = [
     ("disabled", "off"),
 ];
 
-/// Whom a Target role's trust policy names.
+/// The principal in a Target role's trust policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trust {
-    /// The execution role as the Principal, which IAM keeps by its unique id: it is gone when the role is recreated.
+    /// The execution role, which IAM stores by its unique ID: the trust ends if the role is re-created.
     #[default]
     Role,
-    /// The Admin account as the Principal, with a condition on the execution role's ARN, which a recreated role meets.
+    /// The Admin account, with a condition on the execution role's ARN, which a re-created role meets.
     Account,
 }
 
@@ -331,11 +331,11 @@ impl FromStr for Trust {
     }
 }
 
-/// The name of a managed policy, with the path it lies in: `NAME` or `path/NAME`.
+/// The name of a managed policy, with its path: `NAME` or `path/NAME`.
 ///
 /// The name has 1 to 128 of `[\w+=,.@-]`; the path, with its slashes, has up to 512 characters (IAM API reference,
-/// `CreatePolicy`). As of a role, the path is limited to a name's characters. An ARN is refused: the policy is one of the
-/// account that the role is in, and roles in many accounts have one definition.
+/// `CreatePolicy`). As for roles, the path is limited to a name's characters. An ARN is rejected: the policy is in the
+/// role's account, and roles in many accounts share one definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyName(String);
 
@@ -351,16 +351,18 @@ impl FromStr for PolicyName {
         if text.starts_with("arn:") {
             let hint = match text.split_once(":policy/") {
                 Some((arn, _)) if arn.ends_with("::aws") => {
-                    "AWS managed policies are not supported; create a customer managed policy in each account".to_owned()
+                    "AWS managed policies are not supported: create your own policy in each account"
+                        .to_owned()
                 }
-                Some((_, name)) => format!("write only its name, with its path if it has one: `{name}`"),
+                Some((_, name)) => {
+                    format!("write only the policy's name, with its path if it has one: `{name}`")
+                }
                 None => "write the name of a managed policy".to_owned(),
             };
-            return Err(error(
-                "is an ARN; the policy must exist under this name in each role's account"
-                    .to_owned(),
-            )
-            .with_hint(hint));
+            return Err(
+                error("is an ARN; the policy is always in the role's account".to_owned())
+                    .with_hint(hint),
+            );
         }
         let is_allowed =
             |character: char| character.is_ascii_alphanumeric() || "_+=,.@-/".contains(character);
@@ -402,14 +404,14 @@ impl JsonSchema for PolicyName {
     }
 }
 
-/// Whether AWS X-Ray follows the function's calls.
+/// Whether AWS X-Ray traces invocations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub enum Tracing {
-    /// Calls are sampled.
+    /// Invocations are sampled.
     Active,
-    /// The caller decides: Lambda's own default.
+    /// The caller decides (Lambda's default).
     #[default]
     PassThrough,
 }
@@ -420,12 +422,12 @@ impl Tracing {
         (Self::PassThrough, "pass-through"),
     ];
 
-    /// Whether calls are sampled.
+    /// Whether invocations are sampled.
     pub fn is_active(self) -> bool {
         self == Self::Active
     }
 
-    /// The name that Lambda and the Serverless Framework use.
+    /// The name in Lambda and the Serverless Framework.
     pub fn aws_name(self) -> &'static str {
         match self {
             Self::Active => "Active",
@@ -445,8 +447,8 @@ impl FromStr for Tracing {
 
 /// The name of the service: 2 or more letters, digits and hyphens, starting with a letter.
 ///
-/// CloudFormation's rule for a stack's name (CloudFormation API reference, `CreateStack`); the Serverless Framework's
-/// schema asks for two characters. How long it may be depends on the stage: see
+/// This is CloudFormation's rule for stack names (CloudFormation API reference, `CreateStack`); the Serverless Framework's
+/// schema requires two characters. The maximum length depends on the stage: see
 /// [`Environment::function_name`](super::Environment::function_name).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service(String);
@@ -488,7 +490,7 @@ impl FromStr for Service {
             return Ok(Self(text.to_owned()));
         };
         Err(InvalidValue::new("service", text, problem).with_hint(
-            "write letters, digits and hyphens, starting with a letter, as in a CloudFormation stack name",
+            "write letters, digits and hyphens, starting with a letter, as for a CloudFormation stack name",
         ))
     }
 }
@@ -509,8 +511,8 @@ impl JsonSchema for Service {
 
 /// The key of a tag.
 ///
-/// 1 to 128 characters and no `aws:` at the beginning (Lambda developer guide, "Using tags on Lambda functions"). AWS
-/// also allows `@` and characters beyond ASCII, which the Serverless Framework's schema (`awsResourceTags`) refuses.
+/// 1 to 128 characters, not starting with `aws:` (Lambda developer guide, "Using tags on Lambda functions"). AWS also
+/// allows `@` and non-ASCII characters, which the Serverless Framework's schema (`awsResourceTags`) rejects.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TagKey(String);
 
@@ -534,7 +536,7 @@ impl FromStr for TagKey {
             .get(..4)
             .is_some_and(|start| start.eq_ignore_ascii_case("aws:"))
         {
-            "starts with `aws:`, which is reserved for AWS".to_owned()
+            "starts with `aws:`, which AWS reserves".to_owned()
         } else if length > 128 {
             format!("has {length} characters; allowed are 1 to 128")
         } else {
@@ -578,11 +580,11 @@ impl FromStr for TagValue {
 pub struct Tags(BTreeMap<TagKey, TagValue>);
 
 impl Tags {
-    /// One less than AWS allows on a function, 50 (Lambda developer guide, "Using tags on Lambda functions"): the
-    /// Serverless Framework puts a tag of its own on the stack, `STAGE`, which goes on to the function.
+    /// The maximum number of tags: one less than the 50 that AWS allows on a function (Lambda developer guide, "Using
+    /// tags on Lambda functions"), because the Serverless Framework adds `STAGE` to the stack and so to the function.
     pub const MOST: usize = 49;
 
-    /// Whether there are none.
+    /// Whether there are no tags.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

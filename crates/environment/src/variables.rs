@@ -179,7 +179,7 @@ keys! {
     #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
     #[serde(rename_all = "kebab-case", deny_unknown_fields)]
     pub struct TargetVariables {
-        /// The account. Always quote it, like `admin-account-id`. The Admin account, if it has no `role` here, is
+        /// The ID of the account to list. Always quote it, like `admin-account-id`. The Admin account, if it has no `role` here, is
         /// listed with the execution role's own credentials.
         #[schemars(extend("$comment" = "12 digits, in quotes"), example = &"222222222222")]
         pub account_id: AccountId,

@@ -1,5 +1,4 @@
-//! What `serde_yaml` does not tell of a YAML text: where each value stands, how it is written, and whether another reader
-//! would take it for something else.
+//! Parses YAML with positions and quoting, and detects values that other YAML parsers would read differently.
 
 mod plain;
 
@@ -8,7 +7,7 @@ use saphyr_parser::{Parser, StrInput};
 pub use plain::{is_nothing, is_whole_number, misread_as};
 pub use saphyr_parser::{Event, ScalarStyle, ScanError, Span};
 
-/// The events of a text, each with its place; the first fault ends them.
+/// The events of a text, each with its span. Ends after the first error.
 pub struct Events<'a>(Parser<'a, StrInput<'a>>);
 
 impl<'a> Events<'a> {

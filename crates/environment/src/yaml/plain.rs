@@ -1,20 +1,20 @@
-//! What a YAML reader may take an unquoted scalar for, when it is not text.
+//! Detects unquoted scalars that some YAML parser does not read as a string.
 //!
 //! YAML 1.1 (libyaml, Ruby, Python), YAML 1.2 (js-yaml, `serde_yaml`) and Go's mixture differ: `no`, `0o17`, `1_000`,
-//! `12:30:00` and `2026-01-01` are text to one and not to another. A value that any of them takes for something else must
-//! be in quotes (YAML 1.1, "Language-independent types"; YAML 1.2.2, section 10.3).
+//! `12:30:00` and `2026-01-01` are strings to some and not to others. A value that is not a string to all of them must be
+//! quoted (YAML 1.1, "Language-independent types"; YAML 1.2.2, section 10.3).
 
-/// What some YAML reader takes the unquoted `text` for, if not for text.
+/// Returns the type that some YAML parser reads the unquoted `text` as, if it is not a string.
 pub fn misread_as(text: &str) -> Option<&'static str> {
-    // Longer than any word with a meaning, and no beginning of a number: nearly all text.
+    // Fast path for nearly all text: longer than any special word, and not a number.
     if text.len() > "false".len() && text.as_bytes()[0].is_ascii_alphabetic() {
         return None;
     }
     let lower = text.to_ascii_lowercase();
     match lower.as_str() {
-        "" | "~" | "null" => Some("nothing"),
-        "true" | "false" | "yes" | "no" | "on" | "off" | "y" | "n" => Some("true or false"),
-        "<<" | "=" => Some("an instruction"),
+        "" | "~" | "null" => Some("null"),
+        "true" | "false" | "yes" | "no" | "on" | "off" | "y" | "n" => Some("a boolean"),
+        "<<" | "=" => Some("a special key"),
         ".inf" | "+.inf" | "-.inf" | ".nan" => Some("a number"),
         number if is_number(number) => Some("a number"),
         number if is_base_60(number) => Some("a number in base 60"),
@@ -23,12 +23,12 @@ pub fn misread_as(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether it means nothing at all to some reader.
+/// Whether some YAML parser reads `text` as null.
 pub fn is_nothing(text: &str) -> bool {
     matches!(text, "" | "~") || text.eq_ignore_ascii_case("null")
 }
 
-/// A whole number in decimal digits, which every reader takes for the same one.
+/// Whether `text` is a whole number in decimal digits, which every YAML parser reads alike.
 pub fn is_whole_number(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     text == "0"
@@ -41,7 +41,7 @@ fn unsigned(text: &str) -> &str {
     text.strip_prefix(['+', '-']).unwrap_or(text)
 }
 
-/// Some digits, with underscores between, before and after them.
+/// Whether `text` is digits, possibly with underscores.
 fn has_digits(text: &str, allowed: fn(u8) -> bool) -> bool {
     text.bytes().any(allowed) && text.bytes().all(|byte| byte == b'_' || allowed(byte))
 }
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_some_reader_takes_for_something_else() {
+    fn misread_values() {
         for text in [
             "~",
             "null",
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_text_to_all() {
+    fn strings_to_every_parser() {
         for text in [
             "MyS3ReadRole",
             "us-east-1",
