@@ -60,7 +60,7 @@ pub(crate) fn quote_ids(
         let Err(problems) = environment::parse(&source, stage, &bytes) else {
             continue;
         };
-        if let Some((fixed, count)) = problems.mended(&bytes) {
+        if let Some((fixed, count)) = problems.fixed(&bytes) {
             files::rewrite(&path, &fixed)?;
             written.push((source, count));
         }
@@ -69,8 +69,8 @@ pub(crate) fn quote_ids(
 }
 
 fn bytes_of(path: &Path) -> Result<Vec<u8>> {
-    // One more than the limit, to detect a file that exceeds it.
-    files::read_at_most(path, environment::LARGEST + 1)
+    // One more than the limit, to detect a larger file.
+    files::read_at_most(path, environment::MAX_FILE_BYTES + 1)
 }
 
 fn read(workspace: &Workspace, stage: Stage, path: &Path) -> Result<Environment> {

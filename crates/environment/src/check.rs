@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     diagnostics::Problem,
-    keys::{Checked, Checker, Key, Need, Place},
+    keys::{Checked, Checker, Key, Need, Position},
     suggest, syntax,
     tree::{Content, Node, Style, Tree},
 };
@@ -56,10 +56,10 @@ macro_rules! keys {
 pub(super) use keys;
 
 /// Checks rules that involve several keys of a section.
-pub(super) type Rules = fn(&Given<'_>, &mut Checker<'_>);
+pub(super) type Rules = fn(&Section<'_>, &mut Checker<'_>);
 
 /// The keys of a section in the file, with misspelt ones resolved.
-pub(super) struct Given<'n> {
+pub(super) struct Section<'n> {
     /// The section.
     node: &'n Node,
     /// The valid keys.
@@ -81,7 +81,7 @@ pub(super) struct Entry<'n> {
     pub(super) value: &'n Node,
 }
 
-impl<'n> Given<'n> {
+impl<'n> Section<'n> {
     /// The entry of a key, if the file has it.
     pub(super) fn get(&self, name: &str) -> Option<Entry<'n>> {
         self.known
@@ -99,18 +99,18 @@ impl<'a> Checker<'a> {
             problems: Vec::new(),
             key: 0..0,
             form: "",
-            place: Place::Key,
+            position: Position::Key,
             path: Vec::new(),
             top: T::keys(),
         };
         match &tree.root {
             Some(node) if !node.is_nothing() => T::check(node, &mut checker),
-            _ => checker.refuse_empty(),
+            _ => checker.report_empty(),
         }
         checker.problems
     }
 
-    fn refuse_empty(&mut self) {
+    fn report_empty(&mut self) {
         let title = if self.text.trim().is_empty() {
             "the file is empty"
         } else {
@@ -144,11 +144,11 @@ impl<'a> Checker<'a> {
     /// Runs `look` on the value of a key.
     pub(super) fn inside(&mut self, key: &Node, name: &str, look: impl FnOnce(&mut Self)) {
         let key = std::mem::replace(&mut self.key, key.span.clone());
-        let place = std::mem::replace(&mut self.place, Place::Key);
+        let position = std::mem::replace(&mut self.position, Position::Key);
         self.path.push(shown(name));
         look(self);
         self.path.pop();
-        self.place = place;
+        self.position = position;
         self.key = key;
     }
 
@@ -157,7 +157,7 @@ impl<'a> Checker<'a> {
         // An empty item has no span of its own: its problems point at the dash.
         let dash = self.text[..item.span.start].rfind('-').unwrap_or_default();
         let key = std::mem::replace(&mut self.key, dash..self.text.len().min(dash + 1));
-        let place = std::mem::replace(&mut self.place, Place::Item);
+        let position = std::mem::replace(&mut self.position, Position::Item);
         let form = self.form;
         let list = self.path.last().cloned().unwrap_or_default();
         if let Some(last) = self.path.last_mut() {
@@ -168,7 +168,7 @@ impl<'a> Checker<'a> {
             *last = list;
         }
         self.form = form;
-        self.place = place;
+        self.position = position;
         self.key = key;
     }
 
@@ -178,7 +178,7 @@ impl<'a> Checker<'a> {
         let here = self.here();
         let what = match &node.content {
             Content::List(items) => return Some(items),
-            Content::Refused => return None,
+            Content::Rejected => return None,
             Content::Scalar {
                 text,
                 style: Style::Plain,
@@ -214,7 +214,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Reports a list of single values whose items must be maps, once for all items. Returns whether it is one.
-    pub(super) fn refuse_bare_items(&mut self, items: &[Node], keys: &'static [Key]) -> bool {
+    pub(super) fn report_bare_items(&mut self, items: &[Node], keys: &'static [Key]) -> bool {
         let (Some(first), Some(key)) = (items.first(), keys.first()) else {
             return false;
         };
@@ -255,9 +255,9 @@ impl<'a> Checker<'a> {
         let here = self.here();
         let what = match &node.content {
             Content::Map(entries) => return Some(entries),
-            Content::Refused => return None,
+            Content::Rejected => return None,
             _ if node.is_nothing() => {
-                let problem = if self.place == Place::Item {
+                let problem = if self.position == Position::Item {
                     let title = format!("`{here}` is empty");
                     Problem::at(self.key.clone(), title, "no keys after it").help(format!(
                         "write its keys after the `-`, or remove the line: {}",
@@ -277,7 +277,7 @@ impl<'a> Checker<'a> {
         let problem = if self.path.is_empty() {
             let title = format!("expected `key: value` lines, got {what}");
             self.with_example(Problem::at(span, title, what))
-        } else if self.place == Place::Item {
+        } else if self.position == Position::Item {
             Problem::at(span, format!("`{here}`: expected a map, got {what}"), what)
                 .help(format!("write its keys after the `-`: {}", self.form))
         } else {
@@ -293,7 +293,7 @@ impl<'a> Checker<'a> {
     pub(super) fn name<'n>(&mut self, key: &'n Node) -> Option<&'n str> {
         let span = self.first_line(&key.span);
         let problem = match &key.content {
-            Content::Refused => return None,
+            Content::Rejected => return None,
             Content::Scalar { text, style } if text == "<<" && *style == Style::Plain => {
                 Problem::at(span, "YAML merge keys are not supported", "merge key")
                     .help("write out the merged keys")
@@ -314,14 +314,14 @@ impl<'a> Checker<'a> {
     }
 
     /// Reports a duplicate key.
-    pub(super) fn refuse_second<'n>(
+    pub(super) fn report_duplicate<'n>(
         &mut self,
-        given: &mut HashMap<&'n str, Range<usize>>,
+        seen: &mut HashMap<&'n str, Range<usize>>,
         name: &'n str,
         key: &Node,
     ) {
-        let Some(first) = given.get(name) else {
-            given.insert(name, key.span.clone());
+        let Some(first) = seen.get(name) else {
+            seen.insert(name, key.span.clone());
             return;
         };
         let title = format!("duplicate key `{}`", self.way_to(name));
@@ -338,7 +338,7 @@ impl<'a> Checker<'a> {
             return;
         };
         let mut first: HashMap<&str, Range<usize>> = HashMap::new();
-        let mut given = Given {
+        let mut section = Section {
             node,
             keys,
             entries,
@@ -351,37 +351,37 @@ impl<'a> Checker<'a> {
                 nameless = true;
                 continue;
             };
-            self.refuse_second(&mut first, name, key);
+            self.report_duplicate(&mut first, name, key);
             let known = keys.iter().find(|known| known.name == name).or_else(|| {
                 let all = || entries.iter().filter_map(|(key, _)| key.word()).collect();
                 let names: &HashSet<&str> = names.get_or_insert_with(all);
-                self.refuse_unknown(key, value, name, keys, names)
+                self.report_unknown(key, value, name, keys, names)
             });
             if let Some(known) = known {
-                given.known.push(Entry { known, key, value });
+                section.known.push(Entry { known, key, value });
                 self.form = &known.form;
                 self.inside(key, &known.name, |checker| (known.check)(value, checker));
             }
         }
         for key in keys.iter().filter(|key| key.need == Need::Always) {
             // If an item has an unreadable key, that may be the missing one.
-            if given.get(&key.name).is_none() && !(nameless && self.place == Place::Item) {
-                self.refuse_missing(key, keys, &given, Vec::new());
+            if section.get(&key.name).is_none() && !(nameless && self.position == Position::Item) {
+                self.report_missing(key, keys, &section, Vec::new());
             }
         }
         for rules in rules {
-            rules(&given, self);
+            rules(&section, self);
         }
     }
 
     /// Reports an unknown key. Returns the key that was probably meant, so that its value is checked too.
-    fn refuse_unknown(
+    fn report_unknown(
         &mut self,
         key: &Node,
         value: &Node,
         name: &str,
         keys: &'static [Key],
-        given: &HashSet<&str>,
+        names: &HashSet<&str>,
     ) -> Option<&'static Key> {
         let title = format!("unknown key `{}`", self.way_to(name));
         let problem = Problem::at(key.span.clone(), title, "unknown");
@@ -397,7 +397,7 @@ impl<'a> Checker<'a> {
             .find(|known| !known.is_list || is_list || close(keys).is_none());
         let here = find(keys, &normal).or(other);
         if here.is_none()
-            && let Some((known, place)) = self.elsewhere(name, &normal, given, close)
+            && let Some((known, place)) = self.elsewhere(name, &normal, names, close)
             && (close(keys).is_none() || name.contains('.') || known.name == normal)
         {
             let help = format!("`{}` belongs {place}", known.name);
@@ -405,9 +405,9 @@ impl<'a> Checker<'a> {
             return Some(known);
         }
         let known = here.or_else(|| close(keys));
-        let is_given = known.is_some_and(|known| given.contains(known.name.as_str()));
+        let is_set = known.is_some_and(|known| names.contains(known.name.as_str()));
         self.problems.push(match known {
-            Some(known) if is_given => problem.help(format!(
+            Some(known) if is_set => problem.help(format!(
                 "did you mean `{}`? It is also set; remove one of them",
                 known.name
             )),
@@ -421,7 +421,7 @@ impl<'a> Checker<'a> {
                 problem.help(format!("valid keys are {}", all.join(", ")))
             }
         });
-        known.filter(|_| !is_given)
+        known.filter(|_| !is_set)
     }
 
     /// Returns the key of another section that is meant, and a phrase for where it belongs: `memory`, `function.memory`
@@ -430,7 +430,7 @@ impl<'a> Checker<'a> {
         &self,
         name: &str,
         normal: &str,
-        given: &HashSet<&str>,
+        names: &HashSet<&str>,
         close: impl Fn(&'static [Key]) -> Option<&'static Key>,
     ) -> Option<(&'static Key, String)> {
         let last = name
@@ -439,7 +439,7 @@ impl<'a> Checker<'a> {
         let is_it = |key: &&Key| key.name == normal || Some(&key.name) == last.as_ref();
         // The keys of a list's items count only if the file has the list.
         let is_here = |section: &&Key| {
-            !section.is_list && section.default.is_some() || given.contains(section.name.as_str())
+            !section.is_list && section.default.is_some() || names.contains(section.name.as_str())
         };
         let below = self.top.iter().filter(is_here).find_map(|section| {
             let keys = (section.keys)();
@@ -460,9 +460,9 @@ impl<'a> Checker<'a> {
                 .find(is_it)
                 .filter(|_| !self.path.is_empty())?;
             let here = self.here();
-            let place = match self.place {
-                Place::Key => format!("at the top level, not under `{here}:`"),
-                Place::Item => format!("at the top level, not in `{here}`"),
+            let place = match self.position {
+                Position::Key => format!("at the top level, not under `{here}:`"),
+                Position::Item => format!("at the top level, not in `{here}`"),
             };
             Some((known, place))
         };
@@ -470,24 +470,24 @@ impl<'a> Checker<'a> {
     }
 
     /// Reports a missing key at the place to add it; `why` explains what requires it.
-    pub(super) fn refuse_missing(
+    pub(super) fn report_missing(
         &mut self,
         key: &Key,
         keys: &'static [Key],
-        given: &Given<'_>,
+        section: &Section<'_>,
         why: Vec<String>,
     ) {
         let title = format!("missing key `{}`", self.way_to(&key.name));
         let about = format!("`{}` is {}", key.name, key.summary());
         if !self.path.is_empty() {
-            let span = self.first_line(&given.node.span);
+            let span = self.first_line(&section.node.span);
             let problem = Problem::at(span, title, "missing here")
                 .note(about)
                 .help(format!("add it with your own value: {}", key.example));
             self.problems.push(problem);
             return;
         }
-        let entries = given.entries;
+        let entries = section.entries;
         let is_usual = |name: &str| keys.iter().any(|key| key.usual && key.name == name);
         // After the last usual key, or before the first key.
         let last = entries
@@ -547,17 +547,17 @@ impl<'a> Checker<'a> {
 
 /// Escapes and shortens a name for a message.
 pub(super) fn shown(name: &str) -> String {
-    const LONGEST: usize = 40;
+    const MAX_CHARACTERS: usize = 40;
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    if name.len() <= LONGEST && name.bytes().all(is_plain) {
+    if name.len() <= MAX_CHARACTERS && name.bytes().all(is_plain) {
         return name.to_owned();
     }
     let mut shown: String = name
         .chars()
-        .take(LONGEST)
+        .take(MAX_CHARACTERS)
         .flat_map(char::escape_debug)
         .collect();
-    if name.chars().nth(LONGEST).is_some() {
+    if name.chars().nth(MAX_CHARACTERS).is_some() {
         shown.push('…');
     }
     shown

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::{
     check::shown,
     diagnostics::Problem,
-    keys::{Checked, Checker, Key, Place},
+    keys::{Checked, Checker, Key, Position},
     leaf::{Leaf, Value},
     tree::Node,
     values::{TagKey, TagValue, Tags},
@@ -23,7 +23,7 @@ impl<T: Checked> Checked for Vec<T> {
             let problem = Problem::at(span, title, "no items").help(checker.how_to_list());
             checker.problems.push(problem);
         }
-        if checker.refuse_bare_items(items, T::keys()) {
+        if checker.report_bare_items(items, T::keys()) {
             return;
         }
         for (index, item) in items.iter().enumerate() {
@@ -45,7 +45,7 @@ impl<T: Leaf> Checked for BTreeSet<T> {
         let mut first: HashMap<&str, &Node> = HashMap::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
             checker.item(index, item, |checker| T::check(item, checker));
-            let Some(word) = item.word().filter(|word| T::fault(word).is_none()) else {
+            let Some(word) = item.word().filter(|word| T::problem(word).is_none()) else {
                 continue;
             };
             let earlier = *first.entry(word).or_insert(item);
@@ -66,35 +66,31 @@ impl Checked for Tags {
         let Some(entries) = checker.map(node) else {
             return;
         };
-        if let Some((first, _)) = entries.get(Self::MOST) {
-            let title = format!(
-                "{} tags exceed the maximum of {}",
-                entries.len(),
-                Self::MOST
-            );
+        if let Some((first, _)) = entries.get(Self::MAX) {
+            let title = format!("{} tags exceed the maximum of {}", entries.len(), Self::MAX);
             checker.problems.push(
                 Problem::at(first.span.clone(), title, "over the limit").help(
                     "remove some: AWS allows 50 tags per function, and the Serverless Framework adds `STAGE`",
                 ),
             );
         }
-        let mut given = HashMap::new();
+        let mut seen = HashMap::new();
         for (key, value) in entries {
             let Some(name) = checker.name(key) else {
                 continue;
             };
-            checker.refuse_second(&mut given, name, key);
+            checker.report_duplicate(&mut seen, name, key);
             let form = Value {
                 subject: "a key of `tags`".to_owned(),
                 form: "1 to 128 ASCII letters, digits, spaces and `_ . : / = + -`",
-                place: Place::Key,
+                position: Position::Key,
             };
             checker.leaf::<TagKey>(key, &form);
             checker.inside(key, name, |checker| {
                 let form = Value {
                     subject: format!("`{}`", checker.here()),
                     form: "up to 256 letters, digits, spaces and `_ . : / = + - @`",
-                    place: Place::Key,
+                    position: Position::Key,
                 };
                 checker.leaf::<TagValue>(value, &form);
             });

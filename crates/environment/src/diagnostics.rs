@@ -21,15 +21,15 @@ pub struct Diagnostics {
 #[derive(Debug)]
 pub(super) struct Problem {
     title: String,
-    place: Place,
+    location: Location,
     also: Option<(Range<usize>, String)>,
     notes: Vec<String>,
-    mends: Vec<Mend>,
+    fixes: Vec<Fix>,
 }
 
 /// The location of a problem, in bytes of the text.
 #[derive(Debug)]
-enum Place {
+enum Location {
     /// The file as a whole.
     File,
     /// The position of something missing.
@@ -40,10 +40,10 @@ enum Place {
 
 /// A fix for a problem.
 #[derive(Debug)]
-enum Mend {
-    Say(String),
-    Write {
-        say: String,
+enum Fix {
+    Hint(String),
+    Replace {
+        hint: String,
         at: Range<usize>,
         with: String,
         /// Whether `check --fix` may apply it: the meaning of the file stays the same.
@@ -58,26 +58,26 @@ impl Problem {
         title: impl Into<String>,
         label: impl Into<String>,
     ) -> Self {
-        Self::new(Place::Text(span, label.into()), title.into())
+        Self::new(Location::Text(span, label.into()), title.into())
     }
 
     /// A problem with something missing at `position`.
     pub(super) fn gap(position: usize, title: impl Into<String>) -> Self {
-        Self::new(Place::Gap(position), title.into())
+        Self::new(Location::Gap(position), title.into())
     }
 
     /// A problem with the whole file.
     pub(super) fn file(title: impl Into<String>) -> Self {
-        Self::new(Place::File, title.into())
+        Self::new(Location::File, title.into())
     }
 
-    fn new(place: Place, title: String) -> Self {
+    fn new(location: Location, title: String) -> Self {
         Self {
             title,
-            place,
+            location,
             also: None,
             notes: Vec::new(),
-            mends: Vec::new(),
+            fixes: Vec::new(),
         }
     }
 
@@ -95,30 +95,30 @@ impl Problem {
 
     /// Adds a hint.
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
-        self.mends.push(Mend::Say(help.into()));
+        self.fixes.push(Fix::Hint(help.into()));
         self
     }
 
     /// Adds a replacement: `with` instead of the text `at`.
     pub(super) fn write(
         self,
-        say: impl Into<String>,
+        hint: impl Into<String>,
         at: Range<usize>,
         with: impl Into<String>,
     ) -> Self {
-        self.write_if(false, say, at, with)
+        self.write_if(false, hint, at, with)
     }
 
     /// Adds a replacement, which [`Diagnostics::fixed`] applies if it `is_safe`.
     pub(super) fn write_if(
         mut self,
         is_safe: bool,
-        say: impl Into<String>,
+        hint: impl Into<String>,
         at: Range<usize>,
         with: impl Into<String>,
     ) -> Self {
-        self.mends.push(Mend::Write {
-            say: say.into(),
+        self.fixes.push(Fix::Replace {
+            hint: hint.into(),
             at,
             with: with.into(),
             is_safe,
@@ -128,36 +128,36 @@ impl Problem {
 
     /// The safe replacements, and their spans.
     fn safe(&self) -> impl Iterator<Item = (&Range<usize>, &str)> {
-        self.mends.iter().filter_map(|mend| match mend {
-            Mend::Write {
+        self.fixes.iter().filter_map(|fix| match fix {
+            Fix::Replace {
                 at,
                 with,
                 is_safe: true,
                 ..
             } => Some((at, with.as_str())),
-            Mend::Write { .. } | Mend::Say(_) => None,
+            Fix::Replace { .. } | Fix::Hint(_) => None,
         })
     }
 
     /// The title with numbers as `#`: problems with the same pattern are grouped.
-    fn kind(&self) -> String {
-        let mut kind = String::with_capacity(self.title.len());
+    fn title_pattern(&self) -> String {
+        let mut pattern = String::with_capacity(self.title.len());
         for character in self.title.chars() {
             if !character.is_ascii_digit() {
-                kind.push(character);
-            } else if !kind.ends_with('#') {
-                kind.push('#');
+                pattern.push(character);
+            } else if !pattern.ends_with('#') {
+                pattern.push('#');
             }
         }
-        kind
+        pattern
     }
 
     /// The start of the problem, in bytes of the text.
     pub(super) fn start(&self) -> usize {
-        match &self.place {
-            Place::File => 0,
-            Place::Gap(position) => *position,
-            Place::Text(span, _) => span.start,
+        match &self.location {
+            Location::File => 0,
+            Location::Gap(position) => *position,
+            Location::Text(span, _) => span.start,
         }
     }
 
@@ -171,23 +171,23 @@ impl Problem {
         renderer: &Renderer,
     ) -> String {
         let title = Level::ERROR.primary_title(self.title.as_str());
-        let alike = (!others.is_empty()).then(|| alike(others, lines));
-        let notes = self.notes.iter().chain(&alike);
+        let similar = (!others.is_empty()).then(|| similar(others, lines));
+        let notes = self.notes.iter().chain(&similar);
         let notes = notes.map(|note| Level::NOTE.message(note));
-        let said = self.mends.iter().filter_map(|mend| match mend {
-            Mend::Say(help) => Some(Level::HELP.message(help)),
-            Mend::Write { .. } => None,
+        let hints = self.fixes.iter().filter_map(|fix| match fix {
+            Fix::Hint(help) => Some(Level::HELP.message(help)),
+            Fix::Replace { .. } => None,
         });
-        let group = match &self.place {
-            Place::File => title.element(Origin::path(source).line(1).char_column(1)),
-            Place::Gap(position) => {
+        let group = match &self.location {
+            Location::File => title.element(Origin::path(source).line(1).char_column(1)),
+            Location::Gap(position) => {
                 let line = lines.of(*position);
                 title.element(Origin::path(source).line(line).char_column(1))
             }
-            Place::Text(span, label) => {
+            Location::Text(span, label) => {
                 let also = self.also.as_ref();
                 let (near, far): (Option<_>, Option<_>) = match also {
-                    Some((at, _)) if at.start.abs_diff(span.start) > FAR => (None, also),
+                    Some((at, _)) if at.start.abs_diff(span.start) > MAX_GAP => (None, also),
                     _ => (also, None),
                 };
                 let window = Window::around(text, lines, &[Some(span), near.map(|(at, _)| at)]);
@@ -219,12 +219,12 @@ impl Problem {
                 }
             }
         };
-        let mut report = vec![group.elements(notes).elements(said)];
-        for mend in &self.mends {
-            if let Mend::Write { say, at, with, .. } = mend {
+        let mut report = vec![group.elements(notes).elements(hints)];
+        for fix in &self.fixes {
+            if let Fix::Replace { hint, at, with, .. } = fix {
                 let window = Window::around(text, lines, &[Some(at)]);
                 report.push(
-                    Group::with_title(Level::HELP.secondary_title(say)).element(
+                    Group::with_title(Level::HELP.secondary_title(hint)).element(
                         Snippet::source(window.text)
                             .line_start(window.line)
                             .path(source)
@@ -238,14 +238,14 @@ impl Problem {
 }
 
 /// The maximum number of similar problems that are not grouped under the first.
-const MOST_ALIKE: usize = 5;
+const MAX_UNGROUPED: usize = 5;
 
 /// Lists the lines of the problems grouped under another.
-fn alike(others: &[&Problem], lines: &Lines) -> String {
-    const MOST: usize = 10;
+fn similar(others: &[&Problem], lines: &Lines) -> String {
+    const MAX_LINES: usize = 10;
     let line_of = |problem: &&Problem| lines.of(problem.start()).to_string();
-    let mut text: Vec<String> = others.iter().take(MOST).map(line_of).collect();
-    if others.len() > MOST {
+    let mut text: Vec<String> = others.iter().take(MAX_LINES).map(line_of).collect();
+    if others.len() > MAX_LINES {
         text.push("…".to_owned());
     }
     format!(
@@ -257,7 +257,7 @@ fn alike(others: &[&Problem], lines: &Lines) -> String {
 
 /// The distance, in bytes, from which the two spans of a problem are rendered apart: otherwise, the text between them
 /// would be searched for each problem.
-const FAR: usize = 4096;
+const MAX_GAP: usize = 4096;
 
 /// The lines around some spans, so that a large file is not searched again for each problem.
 struct Window<'a> {
@@ -291,7 +291,7 @@ impl<'a> Window<'a> {
 pub(super) struct Lines(Vec<usize>);
 
 impl Lines {
-    pub(super) fn in_text(text: &str) -> Self {
+    pub(super) fn of_text(text: &str) -> Self {
         let ends = text.match_indices('\n').map(|(newline, _)| newline + 1);
         Self(std::iter::once(0).chain(ends).collect())
     }
@@ -329,7 +329,7 @@ impl Diagnostics {
 
     /// Applies the safe fixes to `bytes`, the content of the file. Returns the fixed content and the number of fixes;
     /// `None` if there is none, or if the problems are those of another content.
-    pub fn mended(&self, bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
+    pub fn fixed(&self, bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
         const MARK: &[u8] = b"\xEF\xBB\xBF";
         let mark = if bytes.starts_with(MARK) { MARK } else { b"" };
         if bytes[mark.len()..] != *self.text.as_bytes() {
@@ -338,32 +338,38 @@ impl Diagnostics {
         let mut safe: Vec<_> = self.problems.iter().flat_map(Problem::safe).collect();
         safe.sort_by_key(|(at, _)| at.start);
         safe.dedup_by_key(|(at, _)| at.start);
-        let mut mended = mark.to_vec();
+        let mut fixed = mark.to_vec();
         let mut end = 0;
         for (at, with) in &safe {
-            mended.extend_from_slice(&self.text.as_bytes()[end..at.start]);
-            mended.extend_from_slice(with.as_bytes());
+            fixed.extend_from_slice(&self.text.as_bytes()[end..at.start]);
+            fixed.extend_from_slice(with.as_bytes());
             end = at.end;
         }
-        mended.extend_from_slice(&self.text.as_bytes()[end..]);
-        (!safe.is_empty()).then_some((mended, safe.len()))
+        fixed.extend_from_slice(&self.text.as_bytes()[end..]);
+        (!safe.is_empty()).then_some((fixed, safe.len()))
     }
 
     /// The problems to show, each with those grouped under it.
     pub(super) fn shown(&self) -> Vec<(&Problem, Vec<&Problem>)> {
-        let mut kinds: HashMap<String, Vec<&Problem>> = HashMap::new();
+        let mut patterns: HashMap<String, Vec<&Problem>> = HashMap::new();
         for problem in &self.problems {
-            kinds.entry(problem.kind()).or_default().push(problem);
+            patterns
+                .entry(problem.title_pattern())
+                .or_default()
+                .push(problem);
         }
-        let stand_for = |problem: &'_ Problem| match kinds.get(&problem.kind()).map(Vec::as_slice) {
-            Some([first, others @ ..]) if others.len() >= MOST_ALIKE => {
+        let grouped = |problem: &'_ Problem| match patterns
+            .get(&problem.title_pattern())
+            .map(Vec::as_slice)
+        {
+            Some([first, others @ ..]) if others.len() >= MAX_UNGROUPED => {
                 std::ptr::eq(*first, problem).then(|| others.to_vec())
             }
             _ => Some(Vec::new()),
         };
         self.problems
             .iter()
-            .filter_map(|problem| Some((problem, stand_for(problem)?)))
+            .filter_map(|problem| Some((problem, grouped(problem)?)))
             .collect()
     }
 
@@ -374,7 +380,7 @@ impl Diagnostics {
         } else {
             Renderer::plain()
         };
-        let lines = Lines::in_text(&self.text);
+        let lines = Lines::of_text(&self.text);
         let shown = self.shown().into_iter();
         let mut parts: Vec<String> = shown
             .map(|(problem, others)| {
@@ -385,19 +391,19 @@ impl Diagnostics {
             1 => "1 problem".to_owned(),
             several => format!("{several} problems"),
         };
-        let mut sum = format!("{count} in {}; nothing was written", self.source);
+        let mut summary = format!("{count} in {}; nothing was written", self.source);
         if self.is_partial {
-            sum.push_str("\nnote: keys and values are checked once this is fixed");
+            summary.push_str("\nnote: keys and values are checked once this is fixed");
         }
         let safe = self.problems.iter().flat_map(Problem::safe).count();
         if safe > 0 {
             // Writing to a string cannot fail.
             let _ = write!(
-                sum,
+                summary,
                 "\nhint: to quote the account IDs ({safe}), run `cargo xtask check --fix`"
             );
         }
-        parts.push(sum);
+        parts.push(summary);
         parts.join("\n\n")
     }
 }

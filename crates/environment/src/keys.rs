@@ -18,7 +18,7 @@ pub(super) struct Checker<'a> {
     /// The form of the current value.
     pub(super) form: &'static str,
     /// Whether the current value follows a key or a dash.
-    pub(super) place: Place,
+    pub(super) position: Position,
     /// The path of the current value: `function`, `memory`.
     pub(super) path: Vec<String>,
     /// The top-level keys.
@@ -27,7 +27,7 @@ pub(super) struct Checker<'a> {
 
 /// Where a value is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Position {
     /// After its key.
     Key,
     /// After the `-` of a list, or between its brackets.

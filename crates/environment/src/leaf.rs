@@ -9,7 +9,7 @@ use contract::{
 
 use super::{
     diagnostics::Problem,
-    keys::{Checked, Checker, Place},
+    keys::{Checked, Checker, Position},
     schedule::Schedule,
     syntax,
     tree::{Content, Node, Style},
@@ -21,7 +21,7 @@ use super::{
 
 /// The notation of a value in the file.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum Notation {
     /// A string, quoted if any YAML parser would read it as another type.
     Text,
     /// A string that is always quoted.
@@ -31,16 +31,16 @@ pub(super) enum Kind {
     /// A whole number.
     Number,
     /// `true` or `false`.
-    Switch,
+    Boolean,
 }
 
 /// The type of a single value.
 pub(super) trait Leaf {
     /// The notation of its values.
-    const KIND: Kind;
+    const NOTATION: Notation;
 
     /// Validates a value.
-    fn fault(text: &str) -> Option<InvalidValue>;
+    fn problem(text: &str) -> Option<InvalidValue>;
 
     /// Adds background to the problem of an invalid value.
     fn note(_text: &str) -> Option<String> {
@@ -49,11 +49,11 @@ pub(super) trait Leaf {
 }
 
 macro_rules! leaf {
-    ($kind:ident: $($type:ty),*) => {
+    ($notation:ident: $($type:ty),*) => {
         $(impl Leaf for $type {
-            const KIND: Kind = Kind::$kind;
+            const NOTATION: Notation = Notation::$notation;
 
-            fn fault(text: &str) -> Option<InvalidValue> {
+            fn problem(text: &str) -> Option<InvalidValue> {
                 <$type as FromStr>::from_str(text).err()
             }
         })*
@@ -68,9 +68,9 @@ leaf!(OnOff: RegionCheck);
 leaf!(Number: Memory, Timeout, LogRetention, ReservedConcurrency, Concurrency);
 
 impl Leaf for AccountId {
-    const KIND: Kind = Kind::QuotedText;
+    const NOTATION: Notation = Notation::QuotedText;
 
-    fn fault(text: &str) -> Option<InvalidValue> {
+    fn problem(text: &str) -> Option<InvalidValue> {
         text.parse::<Self>().err()
     }
 
@@ -84,10 +84,10 @@ impl Leaf for AccountId {
 }
 
 impl Leaf for LogLevel {
-    const KIND: Kind = Kind::Text;
+    const NOTATION: Notation = Notation::Text;
 
     /// Accepts lower case only; the function also accepts Lambda's own `INFO`.
-    fn fault(text: &str) -> Option<InvalidValue> {
+    fn problem(text: &str) -> Option<InvalidValue> {
         let levels = [
             Self::Trace,
             Self::Debug,
@@ -107,20 +107,20 @@ impl Leaf for LogLevel {
 }
 
 impl Leaf for SessionPolicy {
-    const KIND: Kind = Kind::OnOff;
+    const NOTATION: Notation = Notation::OnOff;
 
-    fn fault(text: &str) -> Option<InvalidValue> {
+    fn problem(text: &str) -> Option<InvalidValue> {
         let words = [Self::On, Self::Off].map(|policy| (policy, policy.as_str()));
         word("session policy", text, &words, &ON_OR_OFF).err()
     }
 }
 
 impl Leaf for bool {
-    const KIND: Kind = Kind::Switch;
+    const NOTATION: Notation = Notation::Boolean;
 
-    fn fault(text: &str) -> Option<InvalidValue> {
+    fn problem(text: &str) -> Option<InvalidValue> {
         (!matches!(text, "true" | "false"))
-            .then(|| InvalidValue::new("switch", text, "is not `true` or `false`"))
+            .then(|| InvalidValue::new("boolean", text, "is not `true` or `false`"))
     }
 }
 
@@ -129,7 +129,7 @@ impl<T: Leaf> Checked for T {
         let value = Value {
             subject: format!("`{}`", checker.here()),
             form: checker.form,
-            place: checker.place,
+            position: checker.position,
         };
         checker.leaf::<T>(node, &value);
     }
@@ -142,19 +142,19 @@ pub(super) struct Value<'a> {
     /// The form of valid values.
     pub(super) form: &'a str,
     /// Whether it follows a key or a dash.
-    pub(super) place: Place,
+    pub(super) position: Position,
 }
 
 impl Value<'_> {
     fn with_form<T: Leaf>(&self, problem: Problem) -> Problem {
-        let what = match T::KIND {
-            Kind::Switch => return problem.help("write `true` or `false` without quotes"),
-            Kind::Number => "a whole number",
-            Kind::Text | Kind::OnOff | Kind::QuotedText => "one value",
+        let what = match T::NOTATION {
+            Notation::Boolean => return problem.help("write `true` or `false` without quotes"),
+            Notation::Number => "a whole number",
+            Notation::Text | Notation::OnOff | Notation::QuotedText => "one value",
         };
-        let line = match self.place {
-            Place::Key => "its key",
-            Place::Item => "its `-`",
+        let line = match self.position {
+            Position::Key => "its key",
+            Position::Item => "its `-`",
         };
         problem.help(format!("write {what} on the line of {line}: {}", self.form))
     }
@@ -165,13 +165,13 @@ impl Checker<'_> {
     pub(super) fn leaf<T: Leaf>(&mut self, node: &Node, value: &Value<'_>) {
         let span = self.first_line(&node.span);
         let problem = match &node.content {
-            Content::Refused => None,
+            Content::Rejected => None,
             Content::Map(_) if self.is_template(node) => {
                 Some(syntax::template(self.rest_of_line(span.start)))
             }
-            Content::Map(_) => Some(wrong_kind::<T>(value, span, "a map")),
+            Content::Map(_) => Some(wrong_type::<T>(value, span, "a map")),
             Content::List(_) => {
-                let problem = wrong_kind::<T>(value, span, "a list");
+                let problem = wrong_type::<T>(value, span, "a list");
                 Some(if self.here() == "target-account-id" {
                     problem.help("to list several accounts, use `targets:` instead, with an item `- account-id: …` for each")
                 } else {
@@ -212,7 +212,7 @@ impl Checker<'_> {
             let title = format!("{} spans several lines", value.subject);
             return Some(value.with_form::<T>(Problem::at(span, title, "starts here")));
         }
-        if let Some(problem) = filled_in(value, &span, text) {
+        if let Some(problem) = substituted(value, &span, text) {
             return Some(problem);
         }
         // Without escapes, no YAML parser can read another value.
@@ -222,28 +222,28 @@ impl Checker<'_> {
                 "write the characters themselves: no variable needs quotes, backslashes or line breaks",
             ));
         }
-        match T::KIND {
-            Kind::Text | Kind::OnOff | Kind::QuotedText => {
+        match T::NOTATION {
+            Notation::Text | Notation::OnOff | Notation::QuotedText => {
                 text_value::<T>(value, span, text, style)
             }
-            Kind::Number => number_value::<T>(value, span, text, style),
-            Kind::Switch => switch_value(value, span, text, style),
+            Notation::Number => number_value::<T>(value, span, text, style),
+            Notation::Boolean => boolean_value(value, span, text, style),
         }
     }
 }
 
-fn wrong_kind<T: Leaf>(value: &Value<'_>, span: Range<usize>, what: &str) -> Problem {
-    let wanted = match T::KIND {
-        Kind::Text | Kind::OnOff | Kind::QuotedText => "a string",
-        Kind::Number => "a number",
-        Kind::Switch => "a boolean",
+fn wrong_type<T: Leaf>(value: &Value<'_>, span: Range<usize>, what: &str) -> Problem {
+    let wanted = match T::NOTATION {
+        Notation::Text | Notation::OnOff | Notation::QuotedText => "a string",
+        Notation::Number => "a number",
+        Notation::Boolean => "a boolean",
     };
     let title = format!("{}: expected {wanted}, got {what}", value.subject);
     value.with_form::<T>(Problem::at(span, title, what))
 }
 
 /// Reports a value that the Serverless Framework or the template engine would substitute.
-fn filled_in(value: &Value<'_>, span: &Range<usize>, text: &str) -> Option<Problem> {
+fn substituted(value: &Value<'_>, span: &Range<usize>, text: &str) -> Option<Problem> {
     if text.contains("${") {
         let title = format!("{} contains `${{`", value.subject);
         let problem = Problem::at(span.clone(), title, "Serverless Framework variable");
@@ -258,9 +258,9 @@ fn filled_in(value: &Value<'_>, span: &Range<usize>, text: &str) -> Option<Probl
         .then(|| syntax::template(span.clone()))
 }
 
-fn faulty(value: &Value<'_>, span: Range<usize>, fault: &InvalidValue) -> Problem {
-    let problem = Problem::at(span, format!("{} {}", value.subject, fault.problem()), "");
-    match fault.hint() {
+fn invalid(value: &Value<'_>, span: Range<usize>, error: &InvalidValue) -> Problem {
+    let problem = Problem::at(span, format!("{} {}", value.subject, error.problem()), "");
+    match error.hint() {
         Some(hint) => problem.help(hint),
         None => problem.help(format!("write {}", value.form)),
     }
@@ -272,8 +272,8 @@ fn text_value<T: Leaf>(
     text: &str,
     style: Style,
 ) -> Option<Problem> {
-    if let Some(fault) = T::fault(text) {
-        let mut problem = faulty(value, span, &fault);
+    if let Some(error) = T::problem(text) {
+        let mut problem = invalid(value, span, &error);
         if let Some(quote) = text
             .chars()
             .find(|character| "“”„‘’‚«»".contains(*character))
@@ -285,10 +285,10 @@ fn text_value<T: Leaf>(
             None => problem,
         });
     }
-    if style == Style::Quoted || T::KIND == Kind::OnOff {
+    if style == Style::Quoted || T::NOTATION == Notation::OnOff {
         return None;
     }
-    let problem = if T::KIND == Kind::QuotedText {
+    let problem = if T::NOTATION == Notation::QuotedText {
         let title = format!("{} must be quoted", value.subject);
         Problem::at(span.clone(), title, "YAML parses this as a number").note(
             "depending on the YAML parser, a leading zero is dropped or makes the number octal",
@@ -302,7 +302,7 @@ fn text_value<T: Leaf>(
             format!("some YAML parsers read this as {misread}"),
         )
     };
-    let is_id = T::KIND == Kind::QuotedText;
+    let is_id = T::NOTATION == Notation::QuotedText;
     Some(problem.write_if(is_id, "quote it", span, format!("\"{text}\"")))
 }
 
@@ -318,8 +318,8 @@ fn number_value<T: Leaf>(
         let help = format!("write decimal digits only: {}", value.form);
         return Some(Problem::at(span, title, "").help(help));
     }
-    if let Some(fault) = T::fault(text) {
-        let problem = faulty(value, span, &fault);
+    if let Some(error) = T::problem(text) {
+        let problem = invalid(value, span, &error);
         return Some(match style {
             Style::Quoted => problem.help("remove the quotes"),
             _ => problem,
@@ -335,7 +335,7 @@ fn number_value<T: Leaf>(
     })
 }
 
-fn switch_value(
+fn boolean_value(
     value: &Value<'_>,
     span: Range<usize>,
     text: &str,

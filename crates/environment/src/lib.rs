@@ -36,7 +36,7 @@ use self::{
 
 pub use diagnostics::Diagnostics;
 pub use suggest::closest;
-pub use text::LARGEST;
+pub use text::MAX_FILE_BYTES;
 pub use values::{Architecture, ReservedConcurrency, Trust};
 pub use variables::Variables;
 
@@ -143,8 +143,8 @@ pub fn parse(source: &str, stage: Stage, bytes: &[u8]) -> Result<Environment, Di
         let help = "write one `key: value` per line";
         rejected(&text, vec![problem.help(help)])
     })?;
-    let selection = selection::selection(&variables).map_err(|fault| {
-        let problem = Problem::file(format!("no accounts to list: {fault}"));
+    let selection = selection::selection(&variables).map_err(|error| {
+        let problem = Problem::file(format!("no accounts to list: {error}"));
         let help = "set `target-account-id`, `targets` or `organization`";
         rejected(&text, vec![problem.help(help)])
     })?;
@@ -158,7 +158,7 @@ pub fn parse(source: &str, stage: Stage, bytes: &[u8]) -> Result<Environment, Di
 
 /// Reports a service whose function name would exceed Lambda's limit (Lambda API reference, `CreateFunction`).
 fn name_too_long(stage: &Stage, root: Option<&Node>) -> Option<Problem> {
-    const LONGEST: usize = 64;
+    const MAX_CHARACTERS: usize = 64;
     let Content::Map(entries) = &root?.content else {
         return None;
     };
@@ -167,15 +167,15 @@ fn name_too_long(stage: &Stage, root: Option<&Node>) -> Option<Problem> {
         .find(|(key, _)| key.word() == Some("service"))?;
     let service: Service = value.word()?.parse().ok()?;
     let name = function_name(&service, stage);
-    let longest = (LONGEST + service.as_str().len()).saturating_sub(name.len());
-    (name.len() > LONGEST).then(|| {
+    let longest = (MAX_CHARACTERS + service.as_str().len()).saturating_sub(name.len());
+    (name.len() > MAX_CHARACTERS).then(|| {
         Problem::at(
             value.span.clone(),
             "`service` makes the function's name too long",
             format!("{} characters", service.as_str().len()),
         )
         .note(format!(
-            "the function's name would be `{name}`: {} characters; Lambda allows {LONGEST}",
+            "the function's name would be `{name}`: {} characters; Lambda allows {MAX_CHARACTERS}",
             name.len()
         ))
         .help(format!(

@@ -7,7 +7,7 @@ use std::{collections::HashMap, ops::Range};
 use contract::{AccountId, Region, RoleName, TargetName};
 
 use super::{
-    check::{Entry, Given},
+    check::{Entry, Section},
     diagnostics::Problem,
     keys::{Checker, Key},
     suggest,
@@ -20,38 +20,38 @@ const ORGANIZATION: &str = "organization";
 const READ_ROLE: &str = "s3-read-role";
 
 /// Checks the rules of the top-level keys.
-pub(super) fn rules(given: &Given<'_>, checker: &mut Checker<'_>) {
+pub(super) fn rules(section: &Section<'_>, checker: &mut Checker<'_>) {
     let mut forms: Vec<Entry<'_>> = [ONE, LIST, ORGANIZATION]
         .into_iter()
-        .filter_map(|name| given.get(name))
+        .filter_map(|name| section.get(name))
         .collect();
     forms.sort_by_key(|form| form.key.span.start);
-    let keys = given.keys;
+    let keys = section.keys;
     match forms[..] {
-        [] => refuse_no_form(keys, given, checker),
+        [] => report_no_form(keys, section, checker),
         [first, ref others @ ..] => {
             for other in others {
                 checker.problems.push(two_forms(first, *other));
             }
         }
     }
-    if given.get(READ_ROLE).is_none()
-        && let Some(why) = needs_read_role(given, &forms)
+    if section.get(READ_ROLE).is_none()
+        && let Some(why) = needs_read_role(section, &forms)
         && let Some(key) = keys.iter().find(|key| key.name == READ_ROLE)
     {
-        checker.refuse_missing(key, keys, given, why);
+        checker.report_missing(key, keys, section, why);
     }
-    let targets = given.get(LIST).map_or_else(Vec::new, targets_of);
-    refuse_unknown_regions(&targets, given, checker);
+    let targets = section.get(LIST).map_or_else(Vec::new, targets_of);
+    report_unknown_regions(&targets, section, checker);
     if !targets.is_empty() {
-        refuse_duplicates(&targets, checker);
-        refuse_other_partitions(&targets, given, checker);
-        refuse_external_id_of_own(&targets, given, checker);
-        refuse_execution_role(&targets, given, checker);
+        report_duplicates(&targets, checker);
+        report_other_partitions(&targets, section, checker);
+        report_external_id_of_own(&targets, section, checker);
+        report_execution_role(&targets, section, checker);
     }
-    if let (Some(one), Some(role)) = (given.get(ONE), given.get(READ_ROLE))
-        && one.value.word() == admin(given)
-        && let Some(problem) = taken_name(READ_ROLE, role.value, given)
+    if let (Some(one), Some(role)) = (section.get(ONE), section.get(READ_ROLE))
+        && one.value.word() == admin(section)
+        && let Some(problem) = taken_name(READ_ROLE, role.value, section)
     {
         checker.problems.push(problem.help(format!(
             "use another role, or list the account in `{LIST}` without a `role`, with the execution role's own \
@@ -60,11 +60,11 @@ pub(super) fn rules(given: &Given<'_>, checker: &mut Checker<'_>) {
     }
 }
 
-fn refuse_no_form(keys: &'static [Key], given: &Given<'_>, checker: &mut Checker<'_>) {
+fn report_no_form(keys: &'static [Key], section: &Section<'_>, checker: &mut Checker<'_>) {
     if let Some(key) = keys.iter().find(|key| key.name == ONE) {
         let others =
             format!("to list several accounts, use `{LIST}:` or `{ORGANIZATION}:` instead");
-        checker.refuse_missing(key, keys, given, vec![others]);
+        checker.report_missing(key, keys, section, vec![others]);
     }
 }
 
@@ -79,11 +79,11 @@ fn two_forms(first: Entry<'_>, other: Entry<'_>) -> Problem {
 }
 
 /// Returns `None` if no target uses `s3-read-role`, or else notes that explain which one does.
-fn needs_read_role(given: &Given<'_>, forms: &[Entry<'_>]) -> Option<Vec<String>> {
-    if given.get(ONE).is_some() || forms.is_empty() {
+fn needs_read_role(section: &Section<'_>, forms: &[Entry<'_>]) -> Option<Vec<String>> {
+    if section.get(ONE).is_some() || forms.is_empty() {
         return Some(Vec::new());
     }
-    if let Some(organization) = given.get(ORGANIZATION) {
+    if let Some(organization) = section.get(ORGANIZATION) {
         let entries = entries(organization.value)?;
         let keys = (organization.known.keys)();
         let relies = value(entries, "role").is_none() && all_known(entries, keys);
@@ -93,8 +93,8 @@ fn needs_read_role(given: &Given<'_>, forms: &[Entry<'_>]) -> Option<Vec<String>
             )]
         });
     }
-    let admin = admin(given);
-    let targets = targets_of(given.get(LIST)?);
+    let admin = admin(section);
+    let targets = targets_of(section.get(LIST)?);
     let mut relying = targets.iter().filter(|target| {
         let is_admin = target
             .word("account-id")
@@ -112,12 +112,12 @@ fn needs_read_role(given: &Given<'_>, forms: &[Entry<'_>]) -> Option<Vec<String>
     Some(vec![format!("`{}`{account} {verbs}", first.path())])
 }
 
-fn admin<'n>(given: &Given<'n>) -> Option<&'n str> {
-    given.get("admin-account-id")?.value.word()
+fn admin<'n>(section: &Section<'n>) -> Option<&'n str> {
+    section.get("admin-account-id")?.value.word()
 }
 
 /// Reports duplicate accounts and duplicate names.
-fn refuse_duplicates(targets: &[TargetEntry<'_>], checker: &mut Checker<'_>) {
+fn report_duplicates(targets: &[TargetEntry<'_>], checker: &mut Checker<'_>) {
     let mut accounts: HashMap<&str, (&TargetEntry<'_>, &Node)> =
         HashMap::with_capacity(targets.len());
     let mut names: HashMap<&str, (&TargetEntry<'_>, &Node)> = HashMap::new();
@@ -167,12 +167,12 @@ fn refuse_duplicates(targets: &[TargetEntry<'_>], checker: &mut Checker<'_>) {
     }
 }
 
-fn refuse_other_partitions(
+fn report_other_partitions(
     targets: &[TargetEntry<'_>],
-    given: &Given<'_>,
+    section: &Section<'_>,
     checker: &mut Checker<'_>,
 ) {
-    let stage = given.get("region");
+    let stage = section.get("region");
     let of_stage = match stage {
         None => Some(Region::us_east_1()),
         Some(entry) => region(entry.value),
@@ -209,17 +209,17 @@ fn refuse_other_partitions(
 }
 
 /// Reports unknown regions, unless `region-check` is off. An unknown region is misspelt or newer than this version.
-fn refuse_unknown_regions(
+fn report_unknown_regions(
     targets: &[TargetEntry<'_>],
-    given: &Given<'_>,
+    section: &Section<'_>,
     checker: &mut Checker<'_>,
 ) {
     const CHECK: &str = "region-check";
-    let check = given.get(CHECK).and_then(|entry| entry.value.word());
+    let check = section.get(CHECK).and_then(|entry| entry.value.word());
     if check.is_some_and(|word| word != "on") {
         return;
     }
-    let of_stage = given.get("region").map(|entry| entry.value);
+    let of_stage = section.get("region").map(|entry| entry.value);
     let of_stage = of_stage.map(|node| ("`region`".to_owned(), node));
     let of_targets = targets
         .iter()
@@ -249,12 +249,12 @@ fn region(node: &Node) -> Option<Region> {
 }
 
 /// Reports an external ID for the Admin account without a role: no role is assumed there.
-fn refuse_external_id_of_own(
+fn report_external_id_of_own(
     targets: &[TargetEntry<'_>],
-    given: &Given<'_>,
+    section: &Section<'_>,
     checker: &mut Checker<'_>,
 ) {
-    let Some(admin) = admin(given) else { return };
+    let Some(admin) = admin(section) else { return };
     let own = |target: &&TargetEntry<'_>| {
         target.word("account-id") == Some(admin) && target.get("role").is_none()
     };
@@ -273,16 +273,16 @@ fn refuse_external_id_of_own(
 }
 
 /// Reports a target in the Admin account whose role has the execution role's name.
-fn refuse_execution_role(
+fn report_execution_role(
     targets: &[TargetEntry<'_>],
-    given: &Given<'_>,
+    section: &Section<'_>,
     checker: &mut Checker<'_>,
 ) {
-    let Some(admin) = admin(given) else { return };
+    let Some(admin) = admin(section) else { return };
     for target in targets {
         if target.word("account-id") == Some(admin)
             && let Some(role) = target.get("role")
-            && let Some(problem) = taken_name(&format!("{}.role", target.path()), role, given)
+            && let Some(problem) = taken_name(&format!("{}.role", target.path()), role, section)
         {
             checker.problems.push(problem.help(
                 "remove `role` to list the Admin account with the execution role's own credentials, or use another role",
@@ -293,8 +293,8 @@ fn refuse_execution_role(
 
 /// Reports a role with the execution role's name. Role names are unique in an account, regardless of path and case (IAM
 /// API reference, `CreateRole`).
-fn taken_name(key: &str, role: &Node, given: &Given<'_>) -> Option<Problem> {
-    let execution_role = given.get("lambda-execution-role")?.value;
+fn taken_name(key: &str, role: &Node, section: &Section<'_>) -> Option<Problem> {
+    let execution_role = section.get("lambda-execution-role")?.value;
     let name = |node: &Node| {
         let role = node.word()?.parse::<RoleName>().ok()?;
         Some(role.name().to_ascii_lowercase())
@@ -311,9 +311,9 @@ fn taken_name(key: &str, role: &Node, given: &Given<'_>) -> Option<Problem> {
 }
 
 /// Checks the rules of the keys of `organization`.
-pub(super) fn organization_rules(given: &Given<'_>, checker: &mut Checker<'_>) {
+pub(super) fn organization_rules(section: &Section<'_>, checker: &mut Checker<'_>) {
     const BOTH: &str = "set `units:` to the IDs of organizational units, or set `all: true`";
-    let (units, all) = (given.get("units"), given.get("all"));
+    let (units, all) = (section.get("units"), section.get("all"));
     if let Some(units) = units
         && matches!(&units.value.content, Content::List(items) if items.is_empty())
     {

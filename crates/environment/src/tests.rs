@@ -116,8 +116,8 @@ fn schema_problem(schema: &Value, value: &Value) -> Option<String> {
                 })
             }
             ("items", Value::Array(items)) => {
-                if let Some(fault) = items.iter().find_map(|item| schema_problem(wanted, item)) {
-                    return Some(fault);
+                if let Some(problem) = items.iter().find_map(|item| schema_problem(wanted, item)) {
+                    return Some(problem);
                 }
                 true
             }
@@ -141,14 +141,14 @@ fn schema_problem(schema: &Value, value: &Value) -> Option<String> {
                 for (key, value) in map {
                     let own = &schema["properties"][key];
                     let of_others = &schema["additionalProperties"];
-                    let fault = match (own.is_null(), of_others) {
+                    let problem = match (own.is_null(), of_others) {
                         (true, Value::Null) => None,
                         (false, _) => schema_problem(own, value),
                         (true, Value::Bool(false)) => Some("unknown".to_owned()),
                         (true, others) => schema_problem(others, value),
                     };
-                    if let Some(fault) = fault {
-                        return Some(format!("{key}: {fault}"));
+                    if let Some(problem) = problem {
+                        return Some(format!("{key}: {problem}"));
                     }
                 }
                 true
@@ -277,11 +277,14 @@ organization:
 fn the_session_policy_is_off_with_and_without_quotes() {
     for off in ["off", "\"off\"", "'off'"] {
         let stage = parsed(&format!("{SEED}session-policy: {off}\n")).unwrap();
-        let told = stage.function_configuration().to_environment();
-        assert_eq!(told.get("SESSION_POLICY").map(String::as_str), Some("off"));
+        let environment = stage.function_configuration().to_environment();
+        assert_eq!(
+            environment.get("SESSION_POLICY").map(String::as_str),
+            Some("off")
+        );
     }
-    let told = parsed(SEED).unwrap().function_configuration();
-    assert!(!told.to_environment().contains_key("SESSION_POLICY"));
+    let environment = parsed(SEED).unwrap().function_configuration();
+    assert!(!environment.to_environment().contains_key("SESSION_POLICY"));
 }
 
 /// Bits of text that mean something to YAML, to the template engine, to the Serverless Framework or to CloudFormation.
@@ -360,14 +363,14 @@ fn nothing_can_be_injected() {
                 .collect()
         })
         .collect();
-    let mut taken = 0;
+    let mut valid = 0;
     for text in pairs.chain(random) {
         for quote in ["", "\"", "'"] {
             let file = format!("{SEED}external-id: {quote}{text}{quote}\n");
             let Ok(environment) = parsed(&file) else {
                 continue;
             };
-            taken += 1;
+            valid += 1;
             let id = environment.variables.external_id.clone().unwrap();
             // Without quotes, a comment and a further line are YAML's, and no part of the value.
             let is_plain = quote.is_empty();
@@ -394,7 +397,7 @@ fn nothing_can_be_injected() {
             }
         }
     }
-    assert!(taken > 50, "{taken}");
+    assert!(valid > 50, "{valid}");
 }
 
 /// No file makes the check panic, every problem has a hint, and the values that are read are those that were checked.
@@ -411,7 +414,7 @@ fn any_bytes_can_be_reported() {
 
 fn reported(base: &str) {
     let mut numbers = Numbers(11);
-    let mut taken = 0;
+    let mut valid = 0;
     for _ in 0..1_500 {
         let mut bytes = base.as_bytes().to_vec();
         for _ in 0..=numbers.below(4) {
@@ -433,16 +436,16 @@ fn reported(base: &str) {
                 let variables: Variables =
                     serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text:?}"));
                 assert_eq!(variables, environment.variables, "{text:?}");
-                taken += 1;
+                valid += 1;
             }
             Err(diagnostics) => {
                 let text = diagnostics.render(true);
-                let mends = text.matches("help").count();
-                assert!(mends >= diagnostics.shown().len(), "{text}");
+                let hints = text.matches("help").count();
+                assert!(hints >= diagnostics.shown().len(), "{text}");
             }
         }
     }
-    assert!(taken > 0, "{taken}");
+    assert!(valid > 0, "{valid}");
 }
 
 #[test]
@@ -575,7 +578,8 @@ fn thousands_of_targets() {
     };
     let base = SEED.replace("target-account-id: \"222222222222\"\n", "") + "targets:\n";
     let right: String = (0..5_000).map(|index| target(index, index)).collect();
-    let environment = parsed(&format!("{base}{right}")).unwrap_or_else(|faults| panic!("{faults}"));
+    let environment =
+        parsed(&format!("{base}{right}")).unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(environment.variables.targets.unwrap().len(), 5_000);
 
     let started = std::time::Instant::now();
@@ -590,7 +594,7 @@ fn thousands_of_targets() {
 
 #[test]
 fn a_file_that_is_too_large() {
-    let file = format!("{SEED}{}", "# x\n".repeat(text::LARGEST / 4));
+    let file = format!("{SEED}{}", "# x\n".repeat(text::MAX_FILE_BYTES / 4));
     insta::assert_snapshot!(parsed(&file).unwrap_err(), @"
     error: the file is larger than 4 MiB
     --> environments/variables.dev.yml:1:1

@@ -3,7 +3,7 @@
 use super::diagnostics::Problem;
 
 /// The maximum size of a file: 5,000 targets of 800 bytes each, several times what one with all its keys needs.
-pub const LARGEST: usize = 4 << 20;
+pub const MAX_FILE_BYTES: usize = 4 << 20;
 
 /// Decodes a file, without its byte order mark.
 ///
@@ -11,8 +11,8 @@ pub const LARGEST: usize = 4 << 20;
 /// The text, with a replacement character for each byte that is not UTF-8, and its problems.
 pub(super) fn read(bytes: &[u8]) -> Result<String, (String, Vec<Problem>)> {
     let unreadable = |problem| Err((String::new(), vec![problem]));
-    if bytes.len() > LARGEST {
-        let title = format!("the file is larger than {} MiB", LARGEST >> 20);
+    if bytes.len() > MAX_FILE_BYTES {
+        let title = format!("the file is larger than {} MiB", MAX_FILE_BYTES >> 20);
         let problem = Problem::file(title);
         return unreadable(
             problem.help("check that this is a variables file: they are much smaller"),
@@ -27,8 +27,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<String, (String, Vec<Problem>)> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let mut problems = Vec::new();
     let text = decode(bytes, &mut problems);
-    refuse_forbidden(&text, &mut problems);
-    problems.extend(refuse_tabs(&text));
+    report_forbidden(&text, &mut problems);
+    problems.extend(report_tabs(&text));
     if problems.is_empty() {
         Ok(text)
     } else {
@@ -96,7 +96,7 @@ fn is_forbidden(character: char, next: Option<char>) -> bool {
     }
 }
 
-fn refuse_forbidden(text: &str, problems: &mut Vec<Problem>) {
+fn report_forbidden(text: &str, problems: &mut Vec<Problem>) {
     // Fast path for nearly every file.
     if text
         .bytes()
@@ -134,7 +134,7 @@ fn refuse_forbidden(text: &str, problems: &mut Vec<Problem>) {
 }
 
 /// Reports tabs in the indentation: YAML forbids them, and some parsers even before a comment.
-fn refuse_tabs(text: &str) -> Option<Problem> {
+fn report_tabs(text: &str) -> Option<Problem> {
     let mut first = None;
     let mut count = 0;
     let mut start = 0;

@@ -12,7 +12,7 @@ use crate::yaml::{Event, Events, ScalarStyle, Span, is_whole_number};
 use super::{diagnostics::Problem, syntax};
 
 /// The maximum nesting of lists and maps: twice what any key needs.
-const DEEPEST: usize = 16;
+const MAX_DEPTH: usize = 16;
 
 /// A value of the file.
 #[derive(Debug)]
@@ -51,16 +51,16 @@ impl From<&Node> for Value {
             Content::Scalar {
                 text,
                 style: Style::Plain,
-            } if is_switch(text) || is_whole_number(text) => {
+            } if is_boolean(text) || is_whole_number(text) => {
                 serde_json::from_str(text).unwrap_or_default()
             }
             Content::Scalar { text, .. } => text.as_str().into(),
-            Content::Refused => Self::Null,
+            Content::Rejected => Self::Null,
         }
     }
 }
 
-fn is_switch(text: &str) -> bool {
+fn is_boolean(text: &str) -> bool {
     matches!(text, "true" | "false")
 }
 
@@ -73,7 +73,7 @@ pub(super) enum Content {
     List(Vec<Node>),
     Map(Vec<(Node, Node)>),
     /// Already reported, and skipped by later checks.
-    Refused,
+    Rejected,
 }
 
 /// The style of a scalar.
@@ -177,30 +177,30 @@ impl<'a> Builder<'a> {
             })?;
             let span = self.offsets.bytes(span);
             let end = span.end;
-            self.take(event, span)?;
+            self.handle(event, span)?;
             self.end = end.max(self.end);
         }
         Ok(())
     }
 
-    fn take(&mut self, event: Event<'_>, span: Range<usize>) -> Result<(), Box<Problem>> {
+    fn handle(&mut self, event: Event<'_>, span: Range<usize>) -> Result<(), Box<Problem>> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let refused = self.refuse_decoration(anchor, tag.is_some(), &span);
+                let rejected = self.reject_properties(anchor, tag.is_some(), &span);
                 let style = match style {
                     ScalarStyle::Plain => Style::Plain,
                     ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
                     ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
                 };
-                let content = if refused {
-                    Content::Refused
+                let content = if rejected {
+                    Content::Rejected
                 } else {
                     Content::Scalar {
                         text: text.into_owned(),
                         style,
                     }
                 };
-                let span = self.without_what_follows(span, style);
+                let span = self.without_trailing(span, style);
                 self.add(Node { span, content });
             }
             Event::Alias(_) => {
@@ -211,15 +211,15 @@ impl<'a> Builder<'a> {
                 self.last_alias = span.end;
                 self.add(Node {
                     span,
-                    content: Content::Refused,
+                    content: Content::Rejected,
                 });
             }
             Event::SequenceStart(anchor, tag) => {
-                self.refuse_decoration(anchor, tag.is_some(), &span);
+                self.reject_properties(anchor, tag.is_some(), &span);
                 self.open(Open::List(span.start, Vec::new()), span)?;
             }
             Event::MappingStart(anchor, tag) => {
-                self.refuse_decoration(anchor, tag.is_some(), &span);
+                self.reject_properties(anchor, tag.is_some(), &span);
                 self.open(Open::Map(span.start, Vec::new(), None), span)?;
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(span.end),
@@ -238,7 +238,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Cuts a quoted scalar's span at its closing quote: the parser's includes trailing spaces and a comment.
-    fn without_what_follows(&self, span: Range<usize>, style: Style) -> Range<usize> {
+    fn without_trailing(&self, span: Range<usize>, style: Style) -> Range<usize> {
         let written = self.text.get(span.clone()).unwrap_or_default();
         let quote = written.chars().next().filter(|_| style == Style::Quoted);
         let Some(quote @ ('"' | '\'')) = quote else {
@@ -270,7 +270,7 @@ impl<'a> Builder<'a> {
 
     fn open(&mut self, open: Open, span: Range<usize>) -> Result<(), Box<Problem>> {
         self.open.push(open);
-        if self.open.len() > DEEPEST {
+        if self.open.len() > MAX_DEPTH {
             return Err(Box::new(syntax::too_deep(span)));
         }
         Ok(())
@@ -303,7 +303,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Reports a node's anchor and tag. Returns whether there was one.
-    fn refuse_decoration(&mut self, anchor: usize, tag: bool, span: &Range<usize>) -> bool {
+    fn reject_properties(&mut self, anchor: usize, tag: bool, span: &Range<usize>) -> bool {
         let from = self.end.min(span.start);
         let between = self.text.get(from..span.end).unwrap_or_default();
         let find = |mark: char| {

@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// Implements `Display` and serde for a newtype over `String` that implements `FromStr`.
-macro_rules! text {
+macro_rules! string_type {
     ($type:ident) => {
         impl fmt::Display for $type {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -31,16 +31,16 @@ macro_rules! text {
 }
 
 /// Defines a newtype over `u32` with a range, with `FromStr`, `Display`, serde and JSON Schema.
-macro_rules! number {
-    ($(#[$attribute:meta])* $type:ident, $what:literal, $least:literal to $most:expr, form: $form:literal) => {
+macro_rules! number_type {
+    ($(#[$attribute:meta])* $type:ident, $what:literal, $min:literal to $max:expr, form: $form:literal) => {
         $(#[$attribute])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
         #[serde(transparent)]
         pub struct $type(u32);
 
         impl $type {
-            const LEAST: u32 = $least;
-            const MOST: u32 = $most;
+            const MIN: u32 = $min;
+            const MAX: u32 = $max;
 
             /// The number.
             pub fn get(self) -> u32 {
@@ -60,15 +60,15 @@ macro_rules! number {
             fn from_str(text: &str) -> Result<Self, InvalidValue> {
                 // A number that overflows is above every range.
                 let number = text.parse::<u32>().ok();
-                if let Some(number) = number.filter(|number| (Self::LEAST..=Self::MOST).contains(number)) {
+                if let Some(number) = number.filter(|number| (Self::MIN..=Self::MAX).contains(number)) {
                     return Ok(Self(number));
                 }
                 let too_low =
-                    text.starts_with('-') || number.is_some_and(|number| number < Self::LEAST);
+                    text.starts_with('-') || number.is_some_and(|number| number < Self::MIN);
                 let problem = if too_low {
-                    format!("is below {}", Self::LEAST)
+                    format!("is below {}", Self::MIN)
                 } else {
-                    format!("is above {}", Self::MOST)
+                    format!("is above {}", Self::MAX)
                 };
                 Err(InvalidValue::new($what, text, problem)
                     .with_hint(concat!("write ", $form)))
@@ -92,13 +92,13 @@ macro_rules! number {
             }
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "integer", "minimum": Self::LEAST, "maximum": Self::MOST })
+                json_schema!({ "type": "integer", "minimum": Self::MIN, "maximum": Self::MAX })
             }
         }
     };
 }
 
-number!(
+number_type!(
     /// The function's memory in MB: 128 to 10,240 (Lambda API reference, `CreateFunction`).
     Memory, "memory", 128 to 10_240, form: "128 to 10240, in MB"
 );
@@ -109,7 +109,7 @@ impl Default for Memory {
     }
 }
 
-number!(
+number_type!(
     /// The function's timeout in seconds: 1 to 900 (Lambda API reference, `CreateFunction`; 900 is a quota).
     Timeout, "timeout", 1 to 900, form: "1 to 900, in seconds"
 );
@@ -120,7 +120,7 @@ impl Default for Timeout {
     }
 }
 
-number!(
+number_type!(
     /// The function's reserved concurrency: 0 or more (Lambda API reference, `PutFunctionConcurrency`). The account's
     /// quota can be raised, so only the API's integer type limits it here.
     ReservedConcurrency, "reserved concurrency", 0 to i32::MAX.unsigned_abs(), form: "0 or more"
@@ -339,14 +339,14 @@ impl FromStr for Trust {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyName(String);
 
-text!(PolicyName);
+string_type!(PolicyName);
 
 impl FromStr for PolicyName {
     type Err = InvalidValue;
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        const LONGEST: usize = 128;
-        const LONGEST_PATH: usize = 512;
+        const MAX_NAME_CHARACTERS: usize = 128;
+        const MAX_PATH_CHARACTERS: usize = 512;
         let error = |problem: String| InvalidValue::new("policy", text, problem);
         if text.starts_with("arn:") {
             let hint = match text.split_once(":policy/") {
@@ -378,9 +378,9 @@ impl FromStr for PolicyName {
                 .with_hint("write `NAME` or `path/NAME`, without a slash at either end"));
         }
         let (path, name) = text.rsplit_once('/').unwrap_or(("", text));
-        if name.len() > LONGEST || path.len() + 2 > LONGEST_PATH {
+        if name.len() > MAX_NAME_CHARACTERS || path.len() + 2 > MAX_PATH_CHARACTERS {
             return Err(error(format!(
-                "is too long: a name has up to {LONGEST} characters, a path with its slashes up to {LONGEST_PATH}"
+                "is too long: a name has up to {MAX_NAME_CHARACTERS} characters, a path with its slashes up to {MAX_PATH_CHARACTERS}"
             )));
         }
         Ok(Self(text.to_owned()))
@@ -453,7 +453,7 @@ impl FromStr for Tracing {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service(String);
 
-text!(Service);
+string_type!(Service);
 
 impl Service {
     /// The name.
@@ -516,7 +516,7 @@ impl JsonSchema for Service {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TagKey(String);
 
-text!(TagKey);
+string_type!(TagKey);
 
 impl FromStr for TagKey {
     type Err = InvalidValue;
@@ -551,7 +551,7 @@ impl FromStr for TagKey {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TagValue(String);
 
-text!(TagValue);
+string_type!(TagValue);
 
 impl FromStr for TagValue {
     type Err = InvalidValue;
@@ -582,7 +582,7 @@ pub struct Tags(BTreeMap<TagKey, TagValue>);
 impl Tags {
     /// The maximum number of tags: one less than the 50 that AWS allows on a function (Lambda developer guide, "Using
     /// tags on Lambda functions"), because the Serverless Framework adds `STAGE` to the stack and so to the function.
-    pub const MOST: usize = 49;
+    pub const MAX: usize = 49;
 
     /// Whether there are no tags.
     pub fn is_empty(&self) -> bool {
@@ -607,7 +607,7 @@ impl JsonSchema for Tags {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "object",
-            "maxProperties": Self::MOST,
+            "maxProperties": Self::MAX,
             "propertyNames": {
                 "pattern": "^(?![aA][wW][sS]:)[A-Za-z0-9 _.:/=+-]{1,128}$",
             },
