@@ -28,7 +28,7 @@ pub(super) enum Notation {
     QuotedText,
     /// `on` or `off`, quoted or not. Unquoted, YAML 1.1 reads a boolean and YAML 1.2 a string; both mean the same here.
     OnOff,
-    /// A whole number.
+    /// An integer.
     Number,
     /// `true` or `false`.
     Boolean,
@@ -149,7 +149,7 @@ impl Value<'_> {
     fn with_form<T: Leaf>(&self, problem: Problem) -> Problem {
         let what = match T::NOTATION {
             Notation::Boolean => return problem.help("write `true` or `false` without quotes"),
-            Notation::Number => "a whole number",
+            Notation::Number => "an integer",
             Notation::Text | Notation::OnOff | Notation::QuotedText => "one value",
         };
         let line = match self.position {
@@ -235,7 +235,7 @@ impl Checker<'_> {
 fn wrong_type<T: Leaf>(value: &Value<'_>, span: Range<usize>, what: &str) -> Problem {
     let wanted = match T::NOTATION {
         Notation::Text | Notation::OnOff | Notation::QuotedText => "a string",
-        Notation::Number => "a number",
+        Notation::Number => "an integer",
         Notation::Boolean => "a boolean",
     };
     let title = format!("{}: expected {wanted}, got {what}", value.subject);
@@ -314,7 +314,7 @@ fn number_value<T: Leaf>(
 ) -> Option<Problem> {
     let subject = &value.subject;
     if !crate::yaml::is_whole_number(text) {
-        let title = format!("{subject}: expected a whole number");
+        let title = format!("{subject}: expected an integer");
         let help = format!("write decimal digits only: {}", value.form);
         return Some(Problem::at(span, title, "").help(help));
     }
@@ -325,7 +325,7 @@ fn number_value<T: Leaf>(
             _ => problem,
         });
     }
-    let title = format!("{subject}: expected a number, got a string");
+    let title = format!("{subject}: expected an integer, got a string");
     (style == Style::Quoted).then(|| {
         Problem::at(span.clone(), title, "YAML parses this as a string").write(
             "remove the quotes",

@@ -80,7 +80,7 @@ fn the_table_of_the_keys() {
 }
 
 /// Validates against the keywords of JSON Schema that our schema uses, except patterns, which the types check.
-fn schema_problem(schema: &Value, value: &Value) -> Option<String> {
+fn problem(schema: &Value, value: &Value) -> Option<String> {
     for (keyword, wanted) in schema.as_object().unwrap() {
         let is_right = match (keyword.as_str(), value) {
             ("type", _) => match wanted.as_str().unwrap() {
@@ -95,14 +95,11 @@ fn schema_problem(schema: &Value, value: &Value) -> Option<String> {
             ("const", _) => value == wanted,
             ("oneOf", _) => {
                 let taking = wanted.as_array().unwrap().iter();
-                taking
-                    .filter(|one| schema_problem(one, value).is_none())
-                    .count()
-                    == 1
+                taking.filter(|one| problem(one, value).is_none()).count() == 1
             }
             ("anyOf", _) => {
                 let mut taking = wanted.as_array().unwrap().iter();
-                taking.any(|one| schema_problem(one, value).is_none())
+                taking.any(|one| problem(one, value).is_none())
             }
             ("dependencies", Value::Object(map)) => {
                 wanted.as_object().unwrap().iter().all(|(key, needed)| {
@@ -111,12 +108,12 @@ fn schema_problem(schema: &Value, value: &Value) -> Option<String> {
                             Some(keys) => keys
                                 .iter()
                                 .all(|key| map.contains_key(key.as_str().unwrap())),
-                            None => schema_problem(needed, value).is_none(),
+                            None => problem(needed, value).is_none(),
                         }
                 })
             }
             ("items", Value::Array(items)) => {
-                if let Some(problem) = items.iter().find_map(|item| schema_problem(wanted, item)) {
+                if let Some(problem) = items.iter().find_map(|item| problem(wanted, item)) {
                     return Some(problem);
                 }
                 true
@@ -143,9 +140,9 @@ fn schema_problem(schema: &Value, value: &Value) -> Option<String> {
                     let of_others = &schema["additionalProperties"];
                     let problem = match (own.is_null(), of_others) {
                         (true, Value::Null) => None,
-                        (false, _) => schema_problem(own, value),
+                        (false, _) => problem(own, value),
                         (true, Value::Bool(false)) => Some("unknown".to_owned()),
-                        (true, others) => schema_problem(others, value),
+                        (true, others) => problem(others, value),
                     };
                     if let Some(problem) = problem {
                         return Some(format!("{key}: {problem}"));
@@ -192,10 +189,10 @@ fn the_schema_agrees_with_the_parser() {
     insta::glob!("../tests/fixtures", "good/*.yml", |path| {
         let bytes = fs::read(path).unwrap();
         let value: Value = serde_yaml::from_str(&text::read(&bytes).unwrap()).unwrap();
-        assert_eq!(schema_problem(&schema, &value), None, "{}", path.display());
+        assert_eq!(problem(&schema, &value), None, "{}", path.display());
         let parsed = parse("x", dev(), &bytes).unwrap();
         let again = serde_json::to_value(&parsed.variables).unwrap();
-        assert_eq!(schema_problem(&schema, &again), None, "{}", path.display());
+        assert_eq!(problem(&schema, &again), None, "{}", path.display());
     });
     for key in SEED
         .lines()
@@ -204,7 +201,7 @@ fn the_schema_agrees_with_the_parser() {
     {
         let without: Vec<&str> = SEED.lines().filter(|line| !line.starts_with(key)).collect();
         let value: Value = serde_yaml::from_str(&without.join("\n")).unwrap();
-        assert!(schema_problem(&schema, &value).is_some(), "{key}");
+        assert!(problem(&schema, &value).is_some(), "{key}");
         assert_eq!(parsed(&without.join("\n")).unwrap_err().count(), 1, "{key}");
     }
     for (line, value) in [
@@ -234,7 +231,7 @@ fn the_schema_agrees_with_the_parser() {
             .as_object_mut()
             .unwrap()
             .extend(value.as_object().unwrap().clone());
-        assert!(schema_problem(&schema, &whole).is_some(), "{line}");
+        assert!(problem(&schema, &whole).is_some(), "{line}");
         assert_eq!(
             parsed(&format!("{SEED}{line}\n")).unwrap_err().count(),
             1,
@@ -539,11 +536,7 @@ fn the_schema_knows_the_forms() {
         ),
     ] {
         let value: Value = serde_yaml::from_str(&text).unwrap();
-        assert_eq!(
-            schema_problem(&schema, &value).is_none(),
-            is_right,
-            "{text}"
-        );
+        assert_eq!(problem(&schema, &value).is_none(), is_right, "{text}");
         assert_eq!(parsed(&text).is_ok(), is_right, "{text}");
     }
 }
