@@ -298,10 +298,11 @@ fn a_protected_stage_drops_an_account() {
     let clock = Clock::start("drops");
     let stage = Stage::new("drops", "100000000049", "000000000050");
     let write = |accounts: &[&str]| {
-        let targets: String = accounts
+        let targets = accounts
             .iter()
             .map(|account| format!("  - account-id: \"{account}\"\n"))
-            .collect();
+            .collect::<Vec<_>>()
+            .concat();
         stage.copy.write(
             "environments/variables.drops.yml",
             &format!(
