@@ -9,7 +9,7 @@ use crate::{
     diff::Changes,
     inspect::{
         configuration,
-        operator::{Operator, Query},
+        operator::{Operator, Query, reported},
         session::Session,
     },
     render::{self as rendering, File},
@@ -177,26 +177,25 @@ pub(crate) fn require_execution_role(
         roles: vec![role.role.clone()],
         ..Query::default()
     };
-    let deployed = Operator::of_caller(workspace, &caller.session)?.inspect(&query)?;
-    match deployed.roles.get(&role.role) {
-        Some(Part::Ok(found)) if found.arn == role.to_string() => Ok(()),
-        Some(Part::Ok(found)) => bail!(
+    let mut deployed = Operator::of_caller(workspace, &caller.session)?.inspect(&query)?;
+    match reported(&mut deployed.roles, &role.role)? {
+        Part::Ok(found) if found.arn == role.to_string() => Ok(()),
+        Part::Ok(found) => bail!(
             "Execution role {role} not found; a role with that name has another path: {}; nothing was changed\n\
              hint: set `lambda-execution-role` to `path/NAME` ({})",
             found.arn,
             environment.source
         ),
-        Some(Part::Absent) => {
+        Part::Absent => {
             bail!("Execution role {role} not found; nothing was changed\nhint: {create}")
         }
-        Some(Part::Unreadable(why)) => {
+        Part::Unreadable(why) => {
             console::note(&format!(
                 "note: execution role {role} cannot be read ({})\nhint: if it does not exist, {create}",
                 why.code
             ));
             Ok(())
         }
-        None => bail!("The operator did not report whether {role} exists"),
     }
 }
 
@@ -305,36 +304,48 @@ fn needs_confirmation(protected: bool, allowed: bool, changes: &Changes) -> bool
 /// service and stage.
 ///
 /// # Errors
-/// The stack belongs to another stage, or was not created by the Serverless Framework.
+/// The stack belongs to another stage, was not created by the Serverless Framework, or its owner cannot be read.
 pub(crate) fn require_own_stack(
     environment: &Environment,
     stack: &Part<DeployedStack>,
 ) -> Result<()> {
-    let Part::Ok(stack) = stack else {
-        return Ok(());
+    let name = environment.stack_name();
+    let stack = match stack {
+        Part::Ok(stack) => stack,
+        Part::Absent => return Ok(()),
+        Part::Unreadable(why) => bail!(
+            "Failed to read CloudFormation stack `{name}`; nothing was changed: {}: {}\n\
+             hint: use credentials that allow cloudformation:DescribeStacks and cloudformation:GetTemplate",
+            why.code,
+            why.message
+        ),
     };
     let (service, stage) = (
         environment.variables.service.as_str(),
         environment.stage.as_str(),
     );
-    let owner = match (configuration::owner(stack), stack.tags.get("STAGE")) {
+    let owner = configuration::owner(stack, &environment.function_name());
+    let owner = match (owner, stack.tags.get("STAGE")) {
         (Some(owner), _) if owner == (service, stage) => return Ok(()),
         (Some((service, stage)), _) => format!("belongs to stage `{stage}` of service `{service}`"),
         (None, Some(tag)) if tag == stage => return Ok(()),
         (None, Some(tag)) => format!("belongs to stage `{tag}`"),
+        (None, None) if matches!(stack.template, Part::Unreadable(_)) => bail!(
+            "The template of CloudFormation stack `{name}` cannot be read, so its owner is unknown; nothing was changed\n\
+             hint: use credentials that allow cloudformation:GetTemplate"
+        ),
         (None, None) => "was not deployed by the Serverless Framework".to_owned(),
     };
     bail!(
-        "CloudFormation stack `{}` {owner}, not to stage `{stage}` of service `{service}` ({}); nothing was changed\n\
-         hint: change `service` in {}, or rename the stage",
-        environment.stack_name(),
-        environment.source,
+        "CloudFormation stack `{name}` {owner}, not to stage `{stage}` of service `{service}` ({0}); nothing was changed\n\
+         hint: change `service` in {0}, or rename the stage",
         environment.source
     )
 }
 
 #[cfg(test)]
 mod tests {
+    use operator_api::Unreadable;
     use serde_json::json;
 
     use super::*;
@@ -346,18 +357,18 @@ mod tests {
                     target-account-id: \"222222222222\"\ns3-read-role: Reads\n";
         let stage = "dev".parse().unwrap();
         let environment = environment::parse("variables.dev.yml", stage, text.as_bytes()).unwrap();
-        let refused = |partition: &str| {
+        let problem = |partition: &str| {
             let arn = format!("arn:{partition}:iam::111111111111:user/me");
             let outcome = require_partition(&environment, &arn);
             outcome.err().map(|error| error.to_string())
         };
-        assert_eq!(refused("aws"), None);
-        let another = refused("aws-cn").unwrap();
+        assert_eq!(problem("aws"), None);
+        let another = problem("aws-cn").unwrap();
         assert!(
             another.starts_with("Your credentials are for partition aws-cn, but region us-east-1"),
             "{another}"
         );
-        let unknown = refused("aws-mars").unwrap();
+        let unknown = problem("aws-mars").unwrap();
         assert!(unknown.contains("whose partition is unknown"), "{unknown}");
     }
 
@@ -416,7 +427,8 @@ mod tests {
         let stack = |key: Option<&str>, tag: Option<&str>| {
             let template = match key {
                 Some(key) => json!({"Resources": {"F": {
-                    "Type": "AWS::Lambda::Function", "Properties": {"Code": {"S3Key": key}}}}}),
+                    "Type": "AWS::Lambda::Function", "Properties": {
+                        "FunctionName": environment.function_name(), "Code": {"S3Key": key}}}}}),
                 None => json!({"Resources": {}}),
             };
             let tags = tag.map(|tag| ("STAGE".to_owned(), tag.to_owned()));
@@ -437,7 +449,7 @@ mod tests {
             require_own_stack(&environment, &fine).unwrap();
         }
         let other = "serverless/List-S3/Buckets-dev/1-t/handler.zip";
-        for (foreign, told) in [
+        for (foreign, expected) in [
             (
                 stack(Some(other), Some("Buckets-dev")),
                 "belongs to stage `Buckets-dev` of service `List-S3`",
@@ -446,7 +458,22 @@ mod tests {
             (stack(None, None), "was not deployed by the Serverless"),
         ] {
             let error = require_own_stack(&environment, &foreign).unwrap_err();
-            assert!(error.to_string().contains(told), "{error}");
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+        let why = Unreadable {
+            code: "AccessDenied".to_owned(),
+            message: "no".to_owned(),
+            hint: None,
+        };
+        for unknown in [
+            Part::Unreadable(why.clone()),
+            Part::Ok(DeployedStack {
+                template: Part::Unreadable(why),
+                ..inspect::samples::stack()
+            }),
+        ] {
+            let error = require_own_stack(&environment, &unknown).unwrap_err();
+            assert!(error.to_string().contains("nothing was changed"), "{error}");
         }
     }
 }

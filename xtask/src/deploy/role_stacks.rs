@@ -12,7 +12,7 @@ use crate::{
     deploy::guard,
     diff::Changes,
     inspect::{
-        operator::{self, Operator, Query},
+        operator::{self, Operator, Query, reported},
         session::Session,
     },
     render::{self as rendering, File, Rendered},
@@ -119,17 +119,13 @@ impl Applied<'_> {
             ..Query::default()
         };
         let mut deployed = Operator::of_caller(self.workspace, self.session)?.inspect(&query)?;
-        let has_stack = match deployed.stacks.get(&self.stack) {
-            Some(Part::Ok(stack)) => stack.status != "REVIEW_IN_PROGRESS",
-            Some(Part::Absent) => false,
+        let has_stack = match reported(&mut deployed.stacks, &self.stack)? {
+            Part::Ok(stack) => stack.status != "REVIEW_IN_PROGRESS",
+            Part::Absent => false,
             // CloudFormation will report the reason.
-            Some(Part::Unreadable(_)) | None => true,
+            Part::Unreadable(_) => true,
         };
-        let role = deployed.roles.remove(&self.name);
-        Ok((
-            role.context("The operator does not say whether the role exists")?,
-            has_stack,
-        ))
+        Ok((reported(&mut deployed.roles, &self.name)?, has_stack))
     }
 
     /// Compares the deployed role with the rendered one, up to `reads` times.

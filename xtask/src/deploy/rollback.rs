@@ -1,7 +1,7 @@
 //! Rolls a stage back to a previous deployment.
 
 use anyhow::{Context, Result, bail};
-use operator_api::{DeployedStack, Part};
+use operator_api::Part;
 use serde_json::Value;
 
 use crate::{
@@ -15,7 +15,11 @@ use crate::{
         Changes,
         release::{self, Release},
     },
-    inspect::{kept, operator::Operator},
+    inspect::{
+        configuration,
+        kept::{self, Kept},
+        operator::Operator,
+    },
     sys::{console, error::InputError, workspace::Workspace},
 };
 use environment::Environment;
@@ -33,10 +37,19 @@ pub(crate) fn roll_back(
     let environment = caller.environment;
     let framework = Framework::lock(workspace, caller)?;
     let (stack, function) = release::deployed_parts(workspace, environment, &caller.session)?;
-    let running = require_deployed(environment, &stack)?;
     guard::require_own_stack(environment, &stack)?;
+    let Part::Ok(running) = &stack else {
+        bail!(
+            "Nothing of stage `{}` is deployed in {}: there is no CloudFormation stack `{}`; nothing was changed",
+            environment.stage,
+            environment.variables.region,
+            environment.stack_name()
+        );
+    };
+    let name = environment.function_name();
     let deployments = framework.deployments()?;
-    let current = running.template.ok().and_then(timestamp_of_code);
+    let template = running.template.ok();
+    let current = template.and_then(|template| timestamp_of_code(template, &name));
     let chosen = match flags.to {
         Some(timestamp) => named(environment, &deployments, timestamp)?,
         None => before(environment, &deployments, current)?,
@@ -47,17 +60,19 @@ pub(crate) fn roll_back(
     ));
     guard::confirm(environment, "roll it back", &flags.confirmation)?;
     let operator = Operator::of_caller(workspace, &caller.session)?;
-    let kept = kept::read(&operator, running, &chosen.directory())
+    let Kept {
+        template,
+        sha256,
+        configuration,
+    } = kept::read(&operator, running, &name, &chosen.directory())
         .with_context(|| format!("Failed to read deployment {}", chosen.timestamp))?;
-    let release = Release {
-        template: kept.template.clone(),
-        sha256: kept.sha256.clone(),
-    };
+    let release = Release { template, sha256 };
     let changes = Changes::of_rollback(
         &operator,
         environment,
         (&stack, &function),
-        (&kept, &release),
+        &release,
+        &configuration,
     );
     console::note(changes.to_string().trim_end());
     let allowed = flags.allow_broadening;
@@ -66,46 +81,19 @@ pub(crate) fn roll_back(
         framework.roll_back(chosen)?;
         release.require(workspace, environment, &caller.session)?;
         console::note(&format!(
-            "Rolled back {}; dist/{} is unchanged",
-            environment.function_name(),
+            "Rolled back {name}; dist/{} is unchanged",
             environment.stage
         ));
         Ok(())
     })
 }
 
-/// The stage's stack.
-///
-/// # Errors
-/// There is none, or it cannot be read.
-fn require_deployed<'a>(
-    environment: &Environment,
-    stack: &'a Part<DeployedStack>,
-) -> Result<&'a DeployedStack> {
-    let name = environment.stack_name();
-    match stack {
-        Part::Ok(stack) => Ok(stack),
-        Part::Absent => bail!(
-            "Nothing of stage `{}` is deployed in {}: there is no CloudFormation stack `{name}`; nothing was changed",
-            environment.stage,
-            environment.variables.region
-        ),
-        Part::Unreadable(why) => bail!(
-            "Failed to read CloudFormation stack `{name}`; nothing was changed: {}: {}",
-            why.code,
-            why.message
-        ),
-    }
-}
-
-/// The timestamp of the deployment that runs, from the key of its code: `serverless/SERVICE/STAGE/1795370405000-2026-11-22T18:00:05.000Z/handler.zip`.
-fn timestamp_of_code(template: &Value) -> Option<u64> {
-    let resources = template["Resources"].as_object()?;
-    resources.values().find_map(|resource| {
-        let key = resource["Properties"]["Code"]["S3Key"].as_str()?;
-        let directory = key.rsplit('/').nth(1)?;
-        directory.split('-').next()?.parse().ok()
-    })
+/// The timestamp of the deployment that a template belongs to, in milliseconds since 1970, from the key of its function's
+/// code: `serverless/SERVICE/STAGE/1795370405000-2026-11-22T18:00:05.000Z/handler.zip`.
+fn timestamp_of_code(template: &Value, function: &str) -> Option<u64> {
+    let key = configuration::code_key(template, function)?;
+    let directory = key.rsplit('/').nth(1)?;
+    directory.split('-').next()?.parse().ok()
 }
 
 /// The deployment with this timestamp.
@@ -179,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_no_other_deployment_is_older_those_there_are_are_listed() {
+    fn the_other_deployments_are_listed_if_none_is_older() {
         let text = include_bytes!("../../../environments/variables.dev.yml");
         let dev = environment::parse("x", "dev".parse().unwrap(), text).unwrap();
         let deployments = [100, 200, 300].map(|timestamp| Deployment {
@@ -189,27 +177,27 @@ mod tests {
         let chosen = before(&dev, &deployments, Some(300)).unwrap();
         assert_eq!(chosen.timestamp, 200);
         // The clock went back before the last deployment.
-        let told = before(&dev, &deployments, Some(100))
+        let error = before(&dev, &deployments, Some(100))
             .unwrap_err()
             .to_string();
         for part in ["--to TIMESTAMP", "\n  200 (date 200)\n  300 (date 300)"] {
-            assert!(told.contains(part), "{told}");
+            assert!(error.contains(part), "{error}");
         }
-        let told = before(&dev, &deployments[..1], Some(100)).unwrap_err();
+        let error = before(&dev, &deployments[..1], Some(100)).unwrap_err();
         assert!(
-            told.to_string().contains("keeps only the current one"),
-            "{told}"
+            error.to_string().contains("keeps only the current one"),
+            "{error}"
         );
     }
 
     #[test]
-    fn the_deployment_in_effect_is_where_the_code_lies() {
+    fn the_current_deployment_is_the_one_whose_code_the_stack_uses() {
         let template = json!({"Resources": {
             "Bucket": {"Type": "AWS::S3::Bucket"},
-            "Function": {"Properties": {"Code": {
+            "Function": {"Type": "AWS::Lambda::Function", "Properties": {"FunctionName": "f", "Code": {
                 "S3Key": "serverless/List-S3-Buckets/dev/1795370405000-2026-11-22T18:00:05.000Z/handler.zip"}}}}});
-        assert_eq!(timestamp_of_code(&template), Some(1_795_370_405_000));
-        assert_eq!(timestamp_of_code(&json!({"Resources": {}})), None);
-        assert_eq!(timestamp_of_code(&Value::Null), None);
+        assert_eq!(timestamp_of_code(&template, "f"), Some(1_795_370_405_000));
+        assert_eq!(timestamp_of_code(&json!({"Resources": {}}), "f"), None);
+        assert_eq!(timestamp_of_code(&Value::Null, "f"), None);
     }
 }

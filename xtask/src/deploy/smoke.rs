@@ -15,7 +15,7 @@ use crate::{
     cli,
     deploy::guard::Caller,
     inspect::{
-        operator::{MAX_INVOCATIONS, Operator, Query},
+        operator::{MAX_INVOCATIONS, Operator, Query, reported},
         response::{AccountFailure, AccountOutcome, AccountResult, Response},
         session::Session,
     },
@@ -60,12 +60,11 @@ impl Before {
             functions: vec![name.clone()],
             ..Query::default()
         };
-        let deployed = Operator::of_caller(workspace, session)?.inspect(&query)?;
-        Ok(match deployed.functions.get(&name) {
-            Some(Part::Ok(_)) => Self::of(call(workspace, environment, session)?),
-            Some(Part::Absent) => Self::NotDeployed,
-            Some(Part::Unreadable(why)) => Self::Unknown(why.message.clone()),
-            None => Self::Unknown("the operator returned no result for it".to_owned()),
+        let mut deployed = Operator::of_caller(workspace, session)?.inspect(&query)?;
+        Ok(match reported(&mut deployed.functions, &name)? {
+            Part::Ok(_) => Self::of(call(workspace, environment, session)?),
+            Part::Absent => Self::NotDeployed,
+            Part::Unreadable(why) => Self::Unknown(why.message),
         })
     }
 

@@ -7,7 +7,7 @@ mod reach;
 pub(crate) mod release;
 mod role_policies;
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use anyhow::{Context, Result, bail};
 use contract::{AccountId, FunctionConfiguration, TargetsFile};
@@ -18,8 +18,7 @@ use self::{release::Release, role_policies::RolePolicies};
 use crate::{
     inspect::{
         configuration,
-        kept::Kept,
-        operator::{Operator, Query},
+        operator::{Operator, Query, reported},
         session::Session,
     },
     policy::Grants,
@@ -82,9 +81,9 @@ impl Changes {
             functions: vec![function_name.clone()],
         };
         let operator = Operator::of_caller(workspace, session)?;
-        let deployed = operator.inspect(&query)?;
-        let stack = part(&deployed.stacks, &stack_name);
-        let function = part(&deployed.functions, &function_name);
+        let mut deployed = operator.inspect(&query)?;
+        let stack = reported(&mut deployed.stacks, &stack_name)?;
+        let function = reported(&mut deployed.functions, &function_name)?;
         let mut changes = Self::default();
 
         let new = Part::Ok(environment.function_configuration());
@@ -95,7 +94,7 @@ impl Changes {
         let rendered = Templates::load(workspace, &File::ROLES)?.render(environment);
         match (rendered, rendering::grants(environment)) {
             (Ok(rendered), Ok(grants)) => {
-                let role = part(&deployed.roles, execution_role);
+                let role = reported(&mut deployed.roles, execution_role)?;
                 changes.compare_role(admin, role, one_of(&rendered, &File::AdminRole)?)?;
                 changes.compare_target_roles(
                     workspace,
@@ -114,16 +113,17 @@ impl Changes {
         Ok(changes)
     }
 
-    /// Compares a kept deployment with what runs.
+    /// Compares a kept deployment, a release and the configuration of its function, with what runs.
     pub(crate) fn of_rollback(
         operator: &Operator<'_>,
         environment: &Environment,
         (stack, function): (&Part<DeployedStack>, &Part<DeployedFunction>),
-        (kept, release): (&Kept, &Release),
+        release: &Release,
+        kept: &Part<FunctionConfiguration>,
     ) -> Self {
         let mut changes = Self::default();
         let old = configuration::deployed(operator, function, stack);
-        changes.compare_accounts(&old, &kept.configuration);
+        changes.compare_accounts(&old, kept);
         changes.compare_release(environment, release, stack, function);
         changes
     }
@@ -257,7 +257,7 @@ impl Changes {
         };
         for profile in profiles {
             let region = &environment.variables.region;
-            let deployed = Operator::of_profile(workspace, region, profile)?.inspect(&query)?;
+            let mut deployed = Operator::of_profile(workspace, region, profile)?.inspect(&query)?;
             let account = match deployed.caller {
                 Some(Part::Ok(caller)) => caller.account,
                 Some(Part::Unreadable(why)) => bail!("{}", why.message),
@@ -274,11 +274,8 @@ impl Changes {
                     environment.source
                 );
             };
-            let found = query
-                .roles
-                .iter()
-                .find(|name| name.name() == target.role.name)
-                .map_or(Part::Absent, |name| part(&deployed.roles, name));
+            let name = target.role.full_name()?;
+            let found = reported(&mut deployed.roles, &name)?;
             self.compare_role(&account, found, one_of(rendered, &file)?)?;
         }
         if profiles.is_empty() && !grants.target_roles.is_empty() {
@@ -413,11 +410,6 @@ impl fmt::Display for Changes {
 fn one_of<'a>(rendered: &'a [Rendered], file: &File) -> Result<&'a Rendered> {
     let found = rendered.iter().find(|rendered| rendered.is(file));
     found.with_context(|| format!("The stage has no {}", file.path()))
-}
-
-/// The part named `name`.
-fn part<K: Ord, T: Clone>(parts: &BTreeMap<K, Part<T>>, name: &K) -> Part<T> {
-    parts.get(name).cloned().unwrap_or(Part::Absent)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! update, or a change by hand, that is not the deployment that runs. So this module looks at the stack and the function
 //! themselves: the stack's template, the function's code, and the settings that Lambda reports.
 //!
-//! Not compared, because neither shows it: what the Framework does besides the template, such as a stack policy.
+//! Not compared, because neither shows it: what the Serverless Framework does besides the template, such as a stack policy.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 use crate::{
     build as artifact,
     inspect::{
-        operator::{Operator, Query},
+        configuration,
+        operator::{Operator, Query, reported},
         session::Session,
     },
     sys::workspace::Workspace,
@@ -38,7 +39,7 @@ pub(crate) struct Release {
 /// One aspect of a release, as it is deployed and as it would be. Both texts end with a line break.
 #[derive(Debug)]
 pub(crate) struct Aspect {
-    /// For a person: `CloudFormation stack List-S3-Buckets-dev`.
+    /// Its description, for messages: `CloudFormation stack List-S3-Buckets-dev`.
     pub(crate) what: String,
     pub(crate) deployed: Part<String>,
     pub(crate) released: String,
@@ -184,6 +185,9 @@ impl Release {
 }
 
 /// Reads the stack and the function of a stage.
+///
+/// # Errors
+/// The operator fails, or does not report them.
 pub(crate) fn deployed_parts(
     workspace: &Workspace,
     environment: &Environment,
@@ -197,8 +201,8 @@ pub(crate) fn deployed_parts(
     };
     let mut deployed = Operator::of_caller(workspace, session)?.inspect(&query)?;
     Ok((
-        deployed.stacks.remove(&stack).unwrap_or(Part::Absent),
-        deployed.functions.remove(&function).unwrap_or(Part::Absent),
+        reported(&mut deployed.stacks, &stack)?,
+        reported(&mut deployed.functions, &function)?,
     ))
 }
 
@@ -208,14 +212,9 @@ type Settings = BTreeMap<String, Value>;
 /// The prefix of an environment variable's name in [`Settings`].
 const VARIABLE: &str = "Environment.";
 
-/// The settings that a template gives the function `name`, without those that only CloudFormation can resolve: they are
-/// `Value::Null`.
+/// The settings of the function `name` in a template. Those that only CloudFormation can resolve are `Value::Null`.
 fn settings(template: &Value, name: &str) -> Settings {
-    let resources = template["Resources"].as_object().into_iter().flatten();
-    let mut functions = resources
-        .map(|(_, resource)| &resource["Properties"])
-        .filter(|properties| properties["FunctionName"] == name);
-    let Some(function) = functions.next() else {
+    let Some(function) = configuration::function_in(template, name) else {
         return Settings::new();
     };
     let literal = |value: &Value| match value {
@@ -307,7 +306,7 @@ fn without_times(value: &mut Value) {
     }
 }
 
-/// A hash as Lambda tells it, in base64, as the build tells it.
+/// Converts a hash from base64, Lambda's encoding, to hexadecimal, the build's.
 fn hexadecimal(base64: &str) -> String {
     match BASE64_STANDARD.decode(base64) {
         Ok(hash) => artifact::hexadecimal(&hash),

@@ -90,7 +90,9 @@ fn targets(
         Part::Absent => bail!("The function does not belong to the stage's stack"),
         Part::Unreadable(why) => bail!("{}", why.message),
     };
-    let (bucket, key) = code_of(stack).context("The stack's template does not locate its code")?;
+    let name = function.arn.rsplit(':').next().unwrap_or_default();
+    let (bucket, key) =
+        code_of(stack, name).context("The stack's template does not locate its code")?;
     let archive = operator.fetch(bucket, key)?;
     let hash = BASE64_STANDARD.encode(Hash::hash(&archive));
     ensure!(
@@ -111,30 +113,38 @@ pub(super) fn targets_in(archive: &[u8]) -> Result<Option<String>> {
         .context("It is not UTF-8")
 }
 
-/// The bucket and key of the code of a stack's function.
-pub(super) fn code_of(stack: &DeployedStack) -> Option<(&str, &str)> {
-    let (function, key) = function_in(stack.template.ok()?)?;
-    let bucket = match &function["Code"]["S3Bucket"] {
+/// The bucket and key of the code of the function `name` in a stack.
+pub(super) fn code_of<'a>(stack: &'a DeployedStack, name: &str) -> Option<(&'a str, &'a str)> {
+    let template = stack.template.ok()?;
+    let bucket = match &function_in(template, name)?["Code"]["S3Bucket"] {
         Value::String(bucket) => bucket,
         _ => stack.outputs.get(BUCKET_OUTPUT)?,
     };
-    Some((bucket, key))
+    Some((bucket, code_key(template, name)?))
 }
 
-/// The properties of a template's function, and the key of its code.
-pub(super) fn function_in(template: &Value) -> Option<(&Value, &str)> {
-    let function = template["Resources"]
-        .as_object()?
-        .values()
-        .find(|resource| resource["Type"] == "AWS::Lambda::Function")?;
-    let properties = &function["Properties"];
-    Some((properties, properties["Code"]["S3Key"].as_str()?))
+/// The properties of the function `name` in a template, which may have other functions. Case is ignored, because
+/// CloudFormation ignores it in the names of stacks.
+pub(crate) fn function_in<'a>(template: &'a Value, name: &str) -> Option<&'a Value> {
+    let functions = template["Resources"].as_object()?.values();
+    functions
+        .filter(|resource| resource["Type"] == "AWS::Lambda::Function")
+        .map(|resource| &resource["Properties"])
+        .find(|properties| {
+            let found = properties["FunctionName"].as_str();
+            found.is_some_and(|found| found.eq_ignore_ascii_case(name))
+        })
 }
 
-/// The service and the stage that deployed the function of a stack. The Serverless Framework stores its code under
+/// The S3 key of the code of the function `name` in a template.
+pub(crate) fn code_key<'a>(template: &'a Value, name: &str) -> Option<&'a str> {
+    function_in(template, name)?["Code"]["S3Key"].as_str()
+}
+
+/// The service and the stage that deployed the function `name` of a stack. The Serverless Framework stores its code under
 /// `serverless/SERVICE/STAGE/` in its bucket.
-pub(crate) fn owner(stack: &DeployedStack) -> Option<(&str, &str)> {
-    let (_, key) = function_in(stack.template.ok()?)?;
+pub(crate) fn owner<'a>(stack: &'a DeployedStack, name: &str) -> Option<(&'a str, &'a str)> {
+    let key = code_key(stack.template.ok()?, name)?;
     let mut directories = key.rsplit('/').skip(2);
     let stage = directories.next()?;
     Some((directories.next()?, stage))
@@ -152,7 +162,11 @@ mod tests {
             outputs: BTreeMap::from([(BUCKET_OUTPUT.to_owned(), "of-the-output".to_owned())]),
             template: Part::Ok(json!({"Resources": {
                 "Bucket": {"Type": "AWS::S3::Bucket"},
+                // The first one is another function.
+                "Another": {"Type": "AWS::Lambda::Function", "Properties": {
+                    "FunctionName": "g", "Code": {"S3Bucket": "x", "S3Key": "a/b/c/d.zip"}}},
                 "Function": {"Type": "AWS::Lambda::Function", "Properties": {
+                    "FunctionName": "f",
                     "Code": {"S3Bucket": bucket, "S3Key": "serverless/S/dev/1/handler.zip"}}}}})),
             ..samples::stack()
         }
@@ -162,17 +176,22 @@ mod tests {
     fn the_code_is_where_the_stack_says() {
         let key = "serverless/S/dev/1/handler.zip";
         let own = stack(&json!({"Ref": "ServerlessDeploymentBucket"}));
-        assert_eq!(code_of(&own), Some(("of-the-output", key)));
-        assert_eq!(code_of(&stack(&json!("shared"))), Some(("shared", key)));
+        assert_eq!(code_of(&own, "f"), Some(("of-the-output", key)));
+        assert_eq!(
+            code_of(&stack(&json!("shared")), "f"),
+            Some(("shared", key))
+        );
+        assert_eq!(owner(&own, "F"), Some(("S", "dev")));
+        assert_eq!(owner(&own, "h"), None);
         let without = DeployedStack {
             template: Part::Absent,
             ..own
         };
-        assert_eq!(code_of(&without), None);
+        assert_eq!(code_of(&without, "f"), None);
     }
 
     #[test]
-    fn one_target_stands_in_the_variables_and_nobody_is_asked() {
+    fn a_single_target_is_read_from_the_variables_without_a_request() {
         let region = "eu-central-1".parse().unwrap();
         let operator = Operator::fake(Program::new("/bin/false"), &region);
         let read = |variables: &[(&str, &str)]| {

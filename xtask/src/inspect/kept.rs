@@ -25,41 +25,42 @@ pub(crate) struct Kept {
     pub(crate) configuration: Part<FunctionConfiguration>,
 }
 
-/// Reads the deployment in `directory`, a sibling of the one whose code `stack` has.
+/// Reads the deployment of the function `name` in `directory`, next to the deployment that `stack` runs.
 ///
 /// # Errors
 /// The stack does not locate its code, or the deployment cannot be read.
 pub(crate) fn read(
     operator: &Operator<'_>,
     stack: &DeployedStack,
+    name: &str,
     directory: &str,
 ) -> Result<Kept> {
-    let (bucket, key) =
-        configuration::code_of(stack).context("The stack's template does not locate its code")?;
+    let (bucket, key) = configuration::code_of(stack, name)
+        .context("The stack's template does not locate its code")?;
     let key = in_directory(key, directory, TEMPLATE)
         .with_context(|| format!("`{key}` is not the code of a deployment"))?;
     let template: Value = serde_json::from_slice(&operator.fetch(bucket, &key)?)
         .context("The deployment's template is not JSON")?;
-    let (_, code) = configuration::function_in(&template)
-        .context("The deployment's template has no function")?;
+    let code = configuration::code_key(&template, name)
+        .with_context(|| format!("The deployment's template has no function `{name}`"))?;
     let archive = operator.fetch(bucket, code)?;
     Ok(Kept {
         sha256: artifact::hexadecimal(&Hash::hash(&archive)),
-        configuration: configuration_of(&template, &archive),
+        configuration: configuration_of(&template, name, &archive),
         template,
     })
 }
 
-/// `serverless/S/dev/1-t/handler.zip` in directory `2-t`, of the name `n`, is `serverless/S/dev/2-t/n`.
+/// Replaces the directory and the file name of a key: `serverless/S/dev/1-t/handler.zip` becomes `serverless/S/dev/DIRECTORY/NAME`.
 fn in_directory(key: &str, directory: &str, name: &str) -> Option<String> {
     let (rest, _) = key.rsplit_once('/')?;
     let (prefix, _) = rest.rsplit_once('/')?;
     Some(format!("{prefix}/{directory}/{name}"))
 }
 
-/// The configuration of the function of `template`, with `archive` as its code.
-fn configuration_of(template: &Value, archive: &[u8]) -> Part<FunctionConfiguration> {
-    let function = configuration::function_in(template).map(|(properties, _)| properties);
+/// The configuration of the function `name` of `template`, with `archive` as its code.
+fn configuration_of(template: &Value, name: &str, archive: &[u8]) -> Part<FunctionConfiguration> {
+    let function = configuration::function_in(template, name);
     let variables =
         function.and_then(|properties| properties["Environment"]["Variables"].as_object());
     let variables: BTreeMap<&str, &str> = variables
@@ -97,10 +98,10 @@ mod tests {
     #[test]
     fn a_damaged_archive_has_no_configuration() {
         let template = json!({"Resources": {"Function": {"Type": "AWS::Lambda::Function", "Properties": {
-            "Code": {"S3Key": "serverless/S/dev/1-t/handler.zip"},
+            "FunctionName": "f", "Code": {"S3Key": "serverless/S/dev/1-t/handler.zip"},
             "Environment": {"Variables": {"TARGET_ACCOUNT_ID": "000000000002", "S3_READ_ROLE": "R"}}}}}});
         assert!(matches!(
-            configuration_of(&template, b"none"),
+            configuration_of(&template, "f", b"none"),
             Part::Unreadable(_)
         ));
     }

@@ -3,13 +3,15 @@
 //! [`Operator`] has one method per subcommand. The results are the types of `operator_api`.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
+    fmt::Display,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result, bail};
 use contract::{Region, RoleName};
-use operator_api::{ChangeSetArn, Fetched, Invocation, Planned, Snapshot};
+use operator_api::{ChangeSetArn, Fetched, Invocation, Part, Planned, Snapshot};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 
@@ -250,6 +252,19 @@ impl<'a> Operator<'a> {
     }
 }
 
+/// Takes the result for `name` out of a [`Snapshot`]. A missing result does not mean that the item is absent.
+///
+/// # Errors
+/// The operator did not report it.
+pub(crate) fn reported<K: Ord + Display, T>(
+    parts: &mut BTreeMap<K, Part<T>>,
+    name: &K,
+) -> Result<Part<T>> {
+    parts
+        .remove(name)
+        .with_context(|| format!("The operator did not report `{name}`"))
+}
+
 fn read<T: DeserializeOwned>(output: &str) -> Result<T> {
     serde_json::from_str(output).with_context(|| {
         format!(
@@ -390,6 +405,14 @@ mod tests {
             executable(r#"{"reason":"build-finished","success":true}"#),
             None
         );
+    }
+
+    #[test]
+    fn a_result_that_is_missing_is_an_error_and_not_an_absent_item() {
+        let mut parts = BTreeMap::from([("a".to_owned(), Part::Ok(1))]);
+        assert_eq!(reported(&mut parts, &"a".to_owned()).unwrap(), Part::Ok(1));
+        let error = reported(&mut parts, &"b".to_owned()).unwrap_err();
+        assert_eq!(error.to_string(), "The operator did not report `b`");
     }
 
     #[test]
