@@ -112,7 +112,7 @@ fn is_valid_for(keys: &Keys, duration: Duration) -> bool {
 
 fn credentials(resolve: &Program) -> Result<Credentials> {
     // The output contains secrets, which the message of serde_json could show.
-    serde_json::from_str(&resolve.capture()?)
+    serde_json::from_str(&resolve.capture_reported()?)
         .ok()
         .context("The operator printed something other than credentials")
 }
@@ -120,6 +120,7 @@ fn credentials(resolve: &Program) -> Result<Credentials> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::error::AlreadyReported;
 
     /// An operator whose n-th keys are for `accounts` and expire after `seconds`.
     fn operator(directory: &std::path::Path, accounts: [&str; 2], seconds: u64) -> Program {
@@ -173,6 +174,18 @@ mod tests {
                 .contains("are now for account 222222222222"),
             "{error:#}"
         );
+    }
+
+    #[test]
+    fn an_error_that_the_operator_has_printed_is_not_printed_again() {
+        let failing = |status: u8| {
+            let script = format!("exit {status}");
+            let resolve = Program::new("/bin/sh").args(["-c", &script]).quiet();
+            Session::open(resolve, &Region::us_east_1()).unwrap_err()
+        };
+        assert!(failing(1).is::<AlreadyReported>());
+        // It may not have printed anything.
+        assert!(!failing(101).is::<AlreadyReported>());
     }
 
     #[test]

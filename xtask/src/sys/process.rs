@@ -20,6 +20,7 @@ use rustix::process::{Signal, kill_process_group};
 
 use crate::sys::{
     console,
+    error::AlreadyReported,
     interrupt::{self, Pending, Undo},
 };
 
@@ -192,9 +193,21 @@ impl Program {
         let mut command = self.command();
         command.stdout(Stdio::piped());
         let output = self.to_its_end(command)?;
-        self.expect_success(output.status)?;
-        String::from_utf8(output.stdout)
-            .with_context(|| format!("`{}` printed invalid UTF-8", self.shown()))
+        self.standard_output(output)
+    }
+
+    /// Like [`capture`](Self::capture), for a program that prints its own errors and then exits with 1.
+    ///
+    /// # Errors
+    /// [`AlreadyReported`] if it exits with 1, or see [`capture`](Self::capture).
+    pub(crate) fn capture_reported(&self) -> Result<String> {
+        let mut command = self.command();
+        command.stdout(Stdio::piped());
+        let output = self.to_its_end(command)?;
+        if output.status.code() == Some(1) {
+            return Err(AlreadyReported.into());
+        }
+        self.standard_output(output)
     }
 
     /// Runs the program and returns its output and exit status; prints nothing.
@@ -310,6 +323,12 @@ impl Program {
             .stdin(Stdio::null())
             .stdout(io::stderr());
         command
+    }
+
+    fn standard_output(&self, output: Output) -> Result<String> {
+        self.expect_success(output.status)?;
+        String::from_utf8(output.stdout)
+            .with_context(|| format!("`{}` printed invalid UTF-8", self.shown()))
     }
 
     fn expect_success(&self, status: ExitStatus) -> Result<()> {
