@@ -21,6 +21,12 @@ pub(crate) fn run(workspace: &Workspace, flags: &cli::Envs) -> Result<()> {
         stage_table::table(&rows)
     };
     console::result(&text)?;
+    if rows.is_empty() {
+        console::note(&format!(
+            "No stages found in `{}`",
+            workspace.environments().display()
+        ));
+    }
     if rows.iter().any(|row| !row.valid) {
         console::note("hint: run `cargo xtask check` to see the problems of the invalid stages");
     }

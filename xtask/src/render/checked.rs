@@ -23,7 +23,7 @@ pub(super) struct Problem {
 
 /// The parts of serverless.yml that the variables file determines.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "a map")]
 struct Serverless {
     service: String,
     #[serde(default)]
@@ -34,7 +34,7 @@ struct Serverless {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "a map")]
 struct Provider {
     name: String,
     region: String,
@@ -52,18 +52,19 @@ struct Provider {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "a map")]
 struct Iam {
     deployment_role: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "a map")]
 struct Package {
     artifact: String,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "a map")]
 struct Function {
     name: Option<String>,
     role: String,
