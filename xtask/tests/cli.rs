@@ -357,7 +357,7 @@ fn roles_for_an_organization_need_its_id() {
     let organization =
         MANY.split_once("targets:").unwrap().0.to_owned() + "organization:\n  all: true\n";
     let workspace = Workspace::new().with_stage("a", &organization);
-    let sentence = "`organization` needs `organization-id` beside it";
+    let sentence = "`organization` requires `organization-id`";
     assert!(workspace.xtask(&["render", "--env", "a"]).status.success());
     let checked = workspace.xtask(&["check", "--env", "a"]);
     assert!(checked.status.success(), "{}", stderr(&checked));

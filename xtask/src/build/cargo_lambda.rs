@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_without_cargo_is_told() {
+    fn a_path_without_cargo_is_reported() {
         let only = |there: &'static str| {
             move |name: &str| (name == there).then(|| PathBuf::from("/bin").join(name))
         };

@@ -134,7 +134,7 @@ mod tests {
             in_accounts("c", ["333333333333", "444444444444"], "service: Svc-b\n"),
         ];
         assert_eq!(of(&in_other_accounts), Vec::<String>::new());
-        for (one, other, told) in [
+        for (one, other, expected) in [
             (
                 stage("b-c", "service: Svc\n"),
                 stage("c", "service: Svc-b\n"),
@@ -164,9 +164,9 @@ mod tests {
             ),
         ] {
             let [problem] = &of(&[one, other])[..] else {
-                panic!("{told}");
+                panic!("{expected}");
             };
-            assert!(problem.contains(told), "{problem}");
+            assert!(problem.contains(expected), "{problem}");
             assert!(problem.contains("\nhint: "), "{problem}");
         }
     }

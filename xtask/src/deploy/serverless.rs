@@ -1,6 +1,6 @@
-//! The Serverless Framework (osls): package, deploy, and what is asked of a deployed stage.
+//! Runs the Serverless Framework (osls): package, deploy, roll back, remove, and commands that read a deployed stage.
 //!
-//! It always runs inside `dist/STAGE`, which holds all it needs: a person can run `osls deploy` there as well.
+//! It runs in `dist/STAGE`, which contains everything it needs; `osls deploy` can be run there by hand, too.
 
 mod packaged;
 
@@ -34,7 +34,7 @@ const ARCHIVE: &str = "handler.zip";
 /// The directory of a package, inside `dist/STAGE`.
 const PACKAGE_DIRECTORY: &str = ".serverless";
 
-/// A stage as CloudFormation will get it: rendered, built, packaged and linted.
+/// A rendered, built, packaged and linted stage.
 #[derive(Debug)]
 pub(crate) struct Package {
     directory: PathBuf,
@@ -42,9 +42,9 @@ pub(crate) struct Package {
     region: Region,
     /// The version of the stage that it contains.
     pub(crate) release: Release,
-    /// The SHA-256 of each file that the Framework deploys from, by name.
+    /// The SHA-256 of each file that the Serverless Framework deploys from, by name.
     files: BTreeMap<String, String>,
-    /// No other command writes the files before they are deployed.
+    /// Keeps other commands from writing the files before they are deployed.
     _lock: StageLock,
 }
 
@@ -52,7 +52,7 @@ impl Package {
     /// Renders, builds, packages and lints a stage. Needs neither network nor credentials.
     ///
     /// # Errors
-    /// The template is invalid, or the build, the Framework or the linter fails.
+    /// The template is invalid, or the build, the Serverless Framework or the linter fails.
     pub(crate) fn make(workspace: &Workspace, environment: &Environment) -> Result<Self> {
         let rendered = Rendered::of_stage(workspace, environment, File::Serverless)?;
         // Before the build, which takes minutes.
@@ -71,7 +71,7 @@ impl Package {
         let files = files_of(&directory)?;
         ensure!(
             files.get(ARCHIVE) == Some(&artifact.sha256),
-            "`{}` is not what was built; another program has written it",
+            "`{}` differs from what was built; another program has written it",
             workspace.shown(&artifact.path)
         );
         let template = files::read(&template_path(&directory))?;
@@ -137,11 +137,11 @@ impl<'a> Deployable<'a> {
         &self.package.release
     }
 
-    /// Deploys the package, whatever the Framework's bucket holds: the newest deployment there need not be the one that
-    /// runs (osls 4.3, `check-for-changes.js`).
+    /// Deploys the package, even if the newest deployment in the Serverless Framework's bucket is identical: it may not be the
+    /// one that runs (osls 4.3, `check-for-changes.js`).
     ///
     /// # Errors
-    /// A file has changed since it was packaged, or the Framework fails.
+    /// A file has changed since it was packaged, or the Serverless Framework fails.
     pub(crate) fn deploy(&self, workspace: &Workspace) -> Result<()> {
         let Package {
             directory,
@@ -157,13 +157,13 @@ impl<'a> Deployable<'a> {
     }
 }
 
-/// The files in `dist/STAGE` that the Framework deploys from, with their hashes.
+/// Hashes the files in `dist/STAGE` that the Serverless Framework deploys from.
 fn files_of(directory: &Path) -> Result<BTreeMap<String, String>> {
     let packaged = files::names_in(&directory.join(PACKAGE_DIRECTORY))?;
     let packaged = packaged
         .into_iter()
         .map(|name| format!("{PACKAGE_DIRECTORY}/{name}"))
-        // A plugin's directory: the Framework deploys files.
+        // A plugin's directory; only files are deployed.
         .filter(|name| !directory.join(name).is_dir());
     [ARCHIVE.to_owned(), File::Serverless.path()]
         .into_iter()
@@ -198,12 +198,13 @@ fn template_path(directory: &Path) -> PathBuf {
         .join("cloudformation-template-update-stack.json")
 }
 
-/// A deployment that the Framework keeps in its bucket: by default the last five (osls 4.3, `cleanup-s3-bucket.js`).
+/// A deployment in the Serverless Framework's bucket, which keeps the last five by default (osls 4.3,
+/// `cleanup-s3-bucket.js`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Deployment {
-    /// When it was made, in milliseconds since 1970: the Framework's name for it.
+    /// Its time in milliseconds since 1970, which identifies it.
     pub(crate) timestamp: u64,
-    /// The same for a person, as the Framework tells it.
+    /// Its date, as `osls deploy list` prints it: `2026-11-22 18:00:05 UTC`.
     pub(crate) date: String,
 }
 
@@ -215,8 +216,7 @@ impl Deployment {
     }
 }
 
-/// The Serverless Framework in a stage's directory, with the caller that was checked for the stage. No other command writes
-/// there.
+/// The Serverless Framework in a stage's locked directory, with the caller that was checked for the stage.
 #[derive(Debug)]
 pub(crate) struct Framework<'a> {
     workspace: &'a Workspace,
@@ -237,7 +237,7 @@ impl<'a> Framework<'a> {
         })
     }
 
-    /// Lists the deployments that the Framework keeps, oldest first.
+    /// Lists the deployments in the bucket, oldest first.
     ///
     /// # Errors
     /// Nothing is deployed, or the deployment bucket cannot be read.
@@ -255,7 +255,7 @@ impl<'a> Framework<'a> {
     /// Rolls back to `deployment`.
     ///
     /// # Errors
-    /// The Framework fails.
+    /// The Serverless Framework fails.
     pub(crate) fn roll_back(&self, deployment: &Deployment) -> Result<()> {
         self.program()?
             .args(["rollback", "--timestamp", &deployment.timestamp.to_string()])
@@ -265,7 +265,7 @@ impl<'a> Framework<'a> {
     /// Deletes the stage's stack.
     ///
     /// # Errors
-    /// The Framework fails.
+    /// The Serverless Framework fails.
     pub(crate) fn remove(&self) -> Result<()> {
         self.program()?.args(["remove"]).run()
     }
@@ -278,7 +278,7 @@ impl<'a> Framework<'a> {
     }
 }
 
-/// Of each deployment the Framework writes a line with its date, one with its time, and one for each file.
+/// Parses the output of `osls deploy list`: for each deployment a line with its date, one with its time, and one per file.
 fn read_deployments(listed: &str) -> Vec<Deployment> {
     let mut deployments = Vec::new();
     let mut line_before = "";
@@ -334,7 +334,7 @@ pub(crate) fn logs(
     program.run_for_results()
 }
 
-/// The Framework for a command that changes nothing. If `serverless.yml` is out of date, waits for the lock and writes it.
+/// The Serverless Framework for a command that changes nothing. If `serverless.yml` is out of date, waits for the lock and writes it.
 fn reading(workspace: &Workspace, caller: &AdminCaller<'_>) -> Result<Program> {
     let environment = caller.environment;
     let rendered = Rendered::of_stage(workspace, environment, File::Serverless)?;
@@ -351,9 +351,8 @@ fn in_stage(workspace: &Workspace, caller: &AdminCaller<'_>) -> Result<Program> 
     Ok(program.in_directory(workspace.dist(&caller.environment.stage)))
 }
 
-/// Gives the Framework the keys that STS was asked about, and no other way to get any: it has profiles and variables of
-/// its own, in an order of its own (osls 4.3, `lib/aws/credentials.js`). Of the caller's other settings it gets those that
-/// say where AWS is.
+/// Passes the verified keys to the Serverless Framework, and no other source of credentials: it searches profiles and variables
+/// in its own order (osls 4.3, `lib/aws/credentials.js`). Of the caller's other settings, it gets the endpoints.
 fn as_the_caller(program: Program, session: &Session) -> Result<Program> {
     let region = session.region().as_str();
     let program = no_credentials(program)
@@ -374,12 +373,12 @@ fn as_the_caller(program: Program, session: &Session) -> Result<Program> {
     session.give_to(program)
 }
 
-/// Nothing that is packaged may depend on who is asking: no credentials, and an endpoint that nobody answers.
+/// Removes credentials and sets an endpoint where nothing listens, so that a package cannot depend on the caller.
 fn offline(program: Program) -> Program {
     no_credentials(program).env("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
 }
 
-/// Without these, the Framework would look into the home directory and ask the machine's metadata service.
+/// Keeps the Serverless Framework from reading the home directory and the machine's metadata service.
 fn no_credentials(program: Program) -> Program {
     program
         .env("AWS_CONFIG_FILE", "/dev/null")
@@ -387,8 +386,8 @@ fn no_credentials(program: Program) -> Program {
         .env("AWS_EC2_METADATA_DISABLED", "true")
 }
 
-/// Whether a setting says where AWS is, for the guard and the Framework to ask the same one (AWS SDKs and tools reference
-/// guide, "Service-specific endpoints", "Dual-stack and FIPS endpoints").
+/// Returns whether a setting selects an endpoint, which must be the same for the guard and the Serverless Framework (AWS SDKs and
+/// tools reference guide, "Service-specific endpoints", "Dual-stack and FIPS endpoints").
 fn names_an_endpoint(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     name.starts_with("AWS_ENDPOINT_URL")
@@ -435,7 +434,7 @@ mod tests {
         let write =
             |name: &str, text: &str| files::write(&directory.path().join(name), text.as_bytes());
         for name in ["handler.zip", "serverless.yml", ".serverless/a.json"] {
-            write(name, "as it was made").unwrap();
+            write(name, "packaged").unwrap();
         }
         let stage: Stage = "dev".parse().unwrap();
         let made = files_of(directory.path()).unwrap();
@@ -447,7 +446,7 @@ mod tests {
             ".serverless/a.json",
             ".serverless/b.json",
         ] {
-            write(name, "otherwise").unwrap();
+            write(name, "changed").unwrap();
             let error =
                 require_same(&made, &files_of(directory.path()).unwrap(), &stage).unwrap_err();
             assert!(
@@ -457,7 +456,7 @@ mod tests {
                 "{error}"
             );
             if made.contains_key(name) {
-                write(name, "as it was made").unwrap();
+                write(name, "packaged").unwrap();
             } else {
                 files::remove(&directory.path().join(name)).unwrap();
             }

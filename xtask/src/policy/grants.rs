@@ -1,7 +1,6 @@
-//! What a stage's roles should say: the one definition of both accounts' side of the trust.
+//! Defines the roles of a stage, in both accounts, as a function of the environment.
 //!
-//! A function of the environment alone. What is *not* here: CloudFormation, in whose words the templates say the same and
-//! more, and what is deployed.
+//! Not here: CloudFormation, which the templates add, and what is deployed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,41 +21,41 @@ pub(crate) mod limit {
     pub(crate) const INLINE: usize = 10_240;
     /// A managed policy.
     pub(crate) const MANAGED: usize = 6_144;
-    /// How many managed policies a role may have, unless the quota is raised.
+    /// The number of managed policies of a role, unless the quota is raised.
     pub(crate) const ATTACHED: usize = 10;
     /// A role's description.
     pub(crate) const DESCRIPTION: usize = 1_000;
 }
 
-/// How much of the inline policies the targets may take: the rest is for statements of the user's own.
+/// The maximum size of the targets' part of the inline policies, in characters; the rest is for the user's statements.
 const INLINE_BUDGET: usize = 8_192;
 
 /// The name of the roles' inline policies.
 pub(crate) const POLICY_NAME: &str = "list-s3-buckets";
 
-/// What the roles of a stage should say.
+/// The roles of a stage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Grants {
     /// The role in the Admin account that the function runs as.
     pub(crate) execution_role: RoleGrants,
-    /// The roles that it assumes: one for all accounts that have the same, the stage's default first.
+    /// The roles that it assumes, the stage's default first. Accounts with the same role share an entry.
     pub(crate) target_roles: Vec<TargetRole>,
-    /// What the execution role may assume.
+    /// The roles that the execution role may assume.
     #[serde(skip)]
     pub(crate) assumes: Assumes,
-    /// The organization that is listed, where one is.
+    /// The organization to list, if any.
     #[serde(skip)]
     pub(crate) organization: Option<Organization>,
-    /// Whether the Admin account itself is listed, with the execution role's own permission.
+    /// Whether the function also lists the Admin account, with the execution role.
     #[serde(skip)]
     pub(crate) lists_own_account: bool,
-    /// What the function asks AWS Organizations; nothing unless an organization is listed.
+    /// The AWS Organizations actions that the function needs; empty without an organization.
     #[serde(skip)]
     pub(crate) organization_actions: Vec<&'static str>,
 }
 
-/// A role: whom it trusts, and what it may do.
+/// A role: its trust policy and its permissions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RoleGrants {
@@ -64,32 +63,32 @@ pub(crate) struct RoleGrants {
     pub(crate) name: String,
     /// Its path: `/`, or `/…/`.
     pub(crate) path: String,
-    /// Who may assume it.
+    /// Its trust policy.
     pub(crate) trust_policy: Document,
     /// Its inline policies, by name.
     pub(crate) permissions: BTreeMap<String, Document>,
-    /// Managed policies, where the inline ones have no room.
+    /// The managed policies for what does not fit into the inline ones.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) managed_policies: Vec<Document>,
-    /// The managed policy of the role's own account that bounds it: `NAME` or `path/NAME`.
+    /// The permissions boundary, a managed policy of the role's account: `NAME` or `path/NAME`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) permissions_boundary: Option<String>,
 }
 
-/// A role that is assumed, the same in each of its accounts.
+/// A role that the function assumes, the same in each of its accounts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TargetRole {
     /// The accounts that have it.
     #[serde(flatten)]
     pub(crate) accounts: TargetAccounts,
-    /// What it says.
+    /// Its policies.
     #[serde(flatten)]
     pub(crate) role: RoleGrants,
-    /// The external ID that it asks for.
+    /// The external ID that it requires.
     #[serde(skip)]
     pub(crate) external_id: Option<ExternalId>,
-    /// Whether it is what the stage says for every target that says nothing of its own.
+    /// Whether it is the stage's default role, for targets without a role or external ID of their own.
     #[serde(skip)]
     pub(crate) is_default: bool,
 }
@@ -98,7 +97,7 @@ pub(crate) struct TargetRole {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum TargetAccounts {
-    /// These, in the order of the stage.
+    /// A list, in the order of the stage.
     #[serde(rename = "accounts", serialize_with = "ids")]
     These(Vec<(AccountId, Option<TargetName>)>),
     /// Those of an organization.
@@ -113,17 +112,17 @@ fn ids<S: serde::Serializer>(
     serializer.collect_seq(accounts.iter().map(|(account, _)| account))
 }
 
-/// What the execution role may assume.
+/// The roles that the execution role may assume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Assumes {
-    /// These roles, by their ARNs, sorted: what fits into the inline policy, and the rest, for a managed policy each.
+    /// A list of role ARNs, sorted; those that do not fit into the inline policy are in managed policies.
     Roles {
         /// In the inline policy.
         inline: Vec<String>,
         /// In managed policies.
         managed: Vec<Vec<String>>,
     },
-    /// The roles of one name in every account of an organization.
+    /// The roles with one name in every account of an organization.
     Organization {
         /// Their ARN, with `*` for the account.
         pattern: String,
@@ -132,42 +131,42 @@ pub(crate) enum Assumes {
     },
 }
 
-/// A stage that no roles can be made for.
+/// The reason why a stage's roles cannot be rendered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum GrantError {
-    /// IAM has no room for that many roles.
+    /// The roles exceed IAM's quotas.
     #[error(
-        "the execution role would have to name {wanted} roles, and IAM has room for {room} of them: some in its inline \
-         policy ({inline} characters), the rest in {attached} managed policies ({managed} characters each)\n\
-         hint: list the accounts by `organization:`, which needs one statement for all, or split them over several stages",
+        "the execution role needs to assume {wanted} roles; IAM's quotas allow {room}, in its inline \
+         policy ({inline} characters) and {attached} managed policies ({managed} characters each)\n\
+         hint: use `organization`, which needs one statement for all accounts, or split the accounts over several stages",
         inline = limit::INLINE, attached = limit::ATTACHED, managed = limit::MANAGED
     )]
     TooManyTargets {
-        /// How many there are.
+        /// The number of roles.
         wanted: usize,
-        /// How many fit.
+        /// The number of roles that fit.
         room: usize,
     },
-    /// An organization is listed that is not named.
+    /// `organization` is set without `organization-id`.
     #[error(
-        "`organization` needs `organization-id` beside it\nhint: without it, the execution role could assume the role in any account of AWS"
+        "`organization` requires `organization-id`\nhint: without it, the execution role could assume the role in any AWS account"
     )]
     NoOrganizationId,
 }
 
 impl Grants {
-    /// What the roles of a stage should say.
+    /// The roles of a stage.
     ///
     /// # Errors
-    /// IAM has no room for so many targets, or the stage's organization is not named.
+    /// The targets exceed IAM's quotas, or `organization-id` is missing.
     pub(crate) fn of(environment: &Environment) -> Result<Self, GrantError> {
         Self::of_selection(environment, environment.selection())
     }
 
-    /// The same for a selection of accounts.
+    /// The roles for a selection of accounts.
     ///
     /// # Errors
-    /// As for [`of`](Self::of).
+    /// See [`of`](Self::of).
     pub(crate) fn of_selection(
         environment: &Environment,
         selection: &Selection,

@@ -79,13 +79,13 @@ pub(super) fn role(text: &str, grants: &RoleGrants, side: Side) -> Result<Render
         match resource["Type"].as_str().unwrap_or_default() {
             "AWS::IAM::Role" if own.is_none() => own = Some(properties),
             "AWS::IAM::ManagedPolicy" => {
-                refuse_others(text, name, &properties, (role, grants))?;
+                reject_other_attachments(text, name, &properties, (role, grants))?;
                 let document = properties["PolicyDocument"].clone();
-                refuse_long(text, name, "a managed policy", &document, limit::MANAGED)?;
+                reject_long(text, name, "a managed policy", &document, limit::MANAGED)?;
                 policies.push(document);
             }
             "AWS::IAM::Policy" | "AWS::IAM::RolePolicy" => {
-                refuse_others(text, name, &properties, (role, grants))?;
+                reject_other_attachments(text, name, &properties, (role, grants))?;
                 policies.push(properties["PolicyDocument"].clone());
             }
             other if other.starts_with("AWS::IAM::") => {
@@ -121,7 +121,7 @@ pub(super) fn role(text: &str, grants: &RoleGrants, side: Side) -> Result<Render
         .iter()
         .map(|policy| policy["PolicyDocument"].clone())
         .collect();
-    refuse_long(
+    reject_long(
         text,
         "Policies",
         "all inline policies of a role together",
@@ -141,7 +141,7 @@ pub(super) fn role(text: &str, grants: &RoleGrants, side: Side) -> Result<Render
 }
 
 /// Checks that a policy is attached only to the role, whose logical ID is `own`.
-fn refuse_others(
+fn reject_other_attachments(
     text: &str,
     name: &str,
     properties: &Value,
@@ -216,7 +216,7 @@ fn agree(text: &str, own: &Value, grants: &RoleGrants) -> Result<(), Problem> {
 
 fn check_trust(text: &str, own: &Value, grants: &RoleGrants) -> Result<Document, Problem> {
     let rendered = &own["AssumeRolePolicyDocument"];
-    refuse_long(
+    reject_long(
         text,
         "AssumeRolePolicyDocument",
         "a trust policy",
@@ -247,7 +247,7 @@ fn check_permissions(
         .collect::<Result<_, _>>()?;
     let permissions = Document::merge(&documents);
     let found = new_access(&grants.all_permissions(), &permissions);
-    let refused = found.into_iter().find(|found| match side {
+    let rejected = found.into_iter().find(|found| match side {
         Side::Target => true,
         Side::Admin => concerns_identity(found),
     });
@@ -257,7 +257,7 @@ fn check_permissions(
             "additional statements may allow anything except STS and IAM actions; the roles to assume come from the variables file"
         }
     };
-    match refused {
+    match rejected {
         None => Ok(permissions),
         Some(found) => Err(too_broad(text, "the role's policy", &found, hint)),
     }
@@ -335,7 +335,7 @@ fn document(text: &str, place: &str, value: &Value) -> Result<Document, Problem>
     })
 }
 
-fn refuse_long(
+fn reject_long(
     text: &str,
     place: &str,
     what: &str,

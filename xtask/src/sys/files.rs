@@ -326,16 +326,16 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_for_a_lock_is_told_who_holds_it() {
+    fn a_process_that_waits_for_a_lock_gets_its_holder() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("dev/.lock");
         let held = lock_as(&path, "`cargo xtask deploy`", |_| panic!("it is free")).unwrap();
-        let (told, waits) = std::sync::mpsc::channel();
+        let (sender, waits) = std::sync::mpsc::channel();
         let waiting = {
             let path = path.clone();
             std::thread::spawn(move || {
                 lock_as(&path, "second", |holder| {
-                    told.send(holder.to_owned()).unwrap();
+                    sender.send(holder.to_owned()).unwrap();
                 })
                 .unwrap()
             })

@@ -1,8 +1,8 @@
-//! Holds the packaged CloudFormation template against the stage.
+//! Compares the packaged CloudFormation template with the stage.
 //!
-//! serverless.yml was held against it before; but what a template adds under `resources` is merged over what the
-//! Framework makes of the function (osls 4.3, `merge-custom-provider-resources.js`). The code may only be the archive that
-//! was built here, and each value that the stage's variables decide must be theirs.
+//! serverless.yml was compared before, but the Serverless Framework merges `resources` over the function that it generates
+//! (osls 4.3, `merge-custom-provider-resources.js`). The code must be the archive that was built here, and the values of the
+//! variables file must be unchanged.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -15,11 +15,10 @@ use crate::{
 };
 use environment::{Environment, ReservedConcurrency};
 
-/// `rendered` is the serverless.yml that was packaged.
+/// Checks the template; `rendered` is the packaged serverless.yml.
 ///
 /// # Errors
-/// The function runs as another role, is told something else, runs other code, or is another than the stage's; or the
-/// template holds what may make anything of it.
+/// The function is missing or has another role, configuration or code, or the template has parts whose effect cannot be checked.
 pub(super) fn check(
     template: &Value,
     rendered: &str,
@@ -32,7 +31,7 @@ pub(super) fn check(
     let resources = template["Resources"].as_object().unwrap_or(&none);
     for (id, resource) in resources {
         let kind = resource["Type"].as_str().unwrap_or_default();
-        // What a nested stack makes is its own; `diff` tells of one that is new.
+        // A nested stack cannot change this one; `diff` reports new ones.
         if cloudformation::is_opaque(kind) && kind != "AWS::CloudFormation::Stack" {
             return Err(problem(&format!(
                 "`{id}` is `{kind}`, whose code cannot be checked"
@@ -126,14 +125,14 @@ fn check_function(
     Ok(())
 }
 
-/// The layers that serverless.yml itself gives the function: those that may be seen there.
+/// The layers in serverless.yml.
 fn layers_of(rendered: &str) -> Value {
     let rendered: Value = serde_yaml::from_str(rendered).unwrap_or_default();
     let own = &rendered["functions"]["list_s3"]["layers"];
     or(own, &rendered["provider"]["layers"]).clone()
 }
 
-/// The code is the archive that is in the package, and lies in the Framework's bucket.
+/// Checks that the code is the packaged archive, in the Serverless Framework's bucket.
 fn check_code(
     template: &Value,
     function: &Value,
@@ -147,7 +146,7 @@ fn check_code(
         matches!(parts[..], ["handler.zip", _, of, by, ..] if of == stage && by == service)
     });
     let is_own_bucket = match &code["S3Bucket"] {
-        // One of the user's own (`provider.deploymentBucket`).
+        // A user's own bucket (`provider.deploymentBucket`).
         Value::String(bucket) => {
             template["Outputs"]["ServerlessDeploymentBucketName"]["Value"] == bucket.as_str()
         }
@@ -178,7 +177,7 @@ fn check_variables(function: &Value, environment: &Environment) -> Result<(), In
     Ok(())
 }
 
-/// How long the function's log is kept.
+/// Checks the function's log group and its retention.
 fn check_logs(
     resources: &Map<String, Value>,
     function: &Value,
@@ -208,7 +207,7 @@ fn check_logs(
     )
 }
 
-/// The function, whose resource is called `id`, is called by the stage's schedule and by no other.
+/// Checks that only the stage's schedule invokes the function, whose logical ID is `id`.
 fn check_schedules(
     resources: &Map<String, Value>,
     id: &str,
@@ -255,7 +254,7 @@ fn check_schedules(
     Ok(())
 }
 
-/// `value`, or `default` where there is none.
+/// `value`, or `default` if it is null.
 fn or<'a>(value: &'a Value, default: &'a Value) -> &'a Value {
     if value.is_null() { default } else { value }
 }
@@ -326,8 +325,8 @@ mod tests {
         (template, stage)
     }
 
-    /// What is refused once `value` is merged over `template` at `place`.
-    fn refused(template: &Value, stage: &Environment, place: &str, value: Value) -> String {
+    /// The problem after `value` is merged over `template` at `place`.
+    fn problem_of(template: &Value, stage: &Environment, place: &str, value: Value) -> String {
         let mut template = template.clone();
         let (parent, key) = place.rsplit_once('/').unwrap();
         template.pointer_mut(parent).unwrap()[key] = value;
@@ -339,10 +338,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_merged_over_the_function_is_refused() {
+    fn a_value_merged_over_the_function_is_rejected() {
         let stage = samples::stage("");
         check(&packaged(), RENDERED, &stage).unwrap_or_else(|problem| panic!("{problem}"));
-        for (key, value, told) in [
+        for (key, value, expected) in [
             (
                 "FunctionName",
                 json!("Other"),
@@ -402,15 +401,15 @@ mod tests {
             ),
         ] {
             let place = format!("/Resources/ListUnderscores3LambdaFunction/Properties/{key}");
-            let problem = refused(&packaged(), &stage, &place, value);
-            assert!(problem.contains(told), "{key}: {problem}");
+            let problem = problem_of(&packaged(), &stage, &place, value);
+            assert!(problem.contains(expected), "{key}: {problem}");
         }
     }
 
     #[test]
-    fn other_code_and_another_configuration_are_refused() {
+    fn other_code_and_another_configuration_are_rejected() {
         let stage = samples::stage("");
-        for (key, value, told) in [
+        for (key, value, expected) in [
             (
                 "Code/S3Key",
                 json!("serverless/x/other.zip"),
@@ -458,15 +457,15 @@ mod tests {
             ),
         ] {
             let place = format!("/Resources/ListUnderscores3LambdaFunction/Properties/{key}");
-            let problem = refused(&packaged(), &stage, &place, value);
-            assert!(problem.contains(told), "{key}: {problem}");
+            let problem = problem_of(&packaged(), &stage, &place, value);
+            assert!(problem.contains(expected), "{key}: {problem}");
         }
     }
 
     #[test]
-    fn what_may_make_anything_is_refused() {
+    fn parts_that_cannot_be_checked_are_rejected() {
         let stage = samples::stage("");
-        for (place, value, told) in [
+        for (place, value, expected) in [
             (
                 "/Transform",
                 json!("AWS::Serverless-2016-10-31"),
@@ -498,8 +497,8 @@ mod tests {
                 "`X` is `AWS::CloudFormation::CustomResource`",
             ),
         ] {
-            let problem = refused(&packaged(), &stage, place, value);
-            assert!(problem.contains(told), "{place}: {problem}");
+            let problem = problem_of(&packaged(), &stage, place, value);
+            assert!(problem.contains(expected), "{place}: {problem}");
         }
     }
 
@@ -510,7 +509,7 @@ mod tests {
         let rule = &template["Resources"]["Rule"];
         let mut other = rule.clone();
         other["Properties"]["ScheduleExpression"] = json!("rate(1 minute)");
-        for (place, value, told) in [
+        for (place, value, expected) in [
             (
                 "ListUnderscores3LogGroup/Properties/RetentionInDays",
                 json!(1),
@@ -553,12 +552,12 @@ mod tests {
             ),
             ("Another", other, "the function's schedule"),
         ] {
-            let problem = refused(&template, &stage, &format!("/Resources/{place}"), value);
-            assert!(problem.contains(told), "{place}: {problem}");
+            let problem = problem_of(&template, &stage, &format!("/Resources/{place}"), value);
+            assert!(problem.contains(expected), "{place}: {problem}");
         }
         // Of a stage without a schedule, nothing calls it by itself.
         let stage = samples::stage("");
-        let problem = refused(&packaged(), &stage, "/Resources/Rule", rule.clone());
+        let problem = problem_of(&packaged(), &stage, "/Resources/Rule", rule.clone());
         assert!(
             problem.contains("the function's schedule is [\"rate(1 hour)\"]"),
             "{problem}"
